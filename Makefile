@@ -1,0 +1,62 @@
+# `make` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install run build test lint fmt bench clean
+
+CARGO_TARGET_DIR ?= target
+TOOLS := $(CARGO_TARGET_DIR)/tools
+TYPOS := $(TOOLS)/python/bin/typos
+TYPOS_VERSION := 1.52.0
+DENY := $(TOOLS)/bin/cargo-deny
+DENY_VERSION := 0.20.2
+
+# What scripts/install could not take from a package.
+export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Install what is missing on this machine (Debian, Ubuntu)
+	@scripts/install
+
+run: install ## Build for use, and start everything at http://127.0.0.1:8000
+	cargo build --locked --release
+	exec $(CARGO_TARGET_DIR)/release/vetted
+
+build: install ## Build for development
+	cargo build --locked --workspace
+
+test: lint ## Run everything that CI runs
+	cargo build --locked --workspace
+	$(CARGO_TARGET_DIR)/debug/vetted services -- cargo test --locked --workspace
+
+lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
+	@scripts/install check
+	cargo fmt --all --check
+	$(TYPOS)
+	$(DENY) --all-features check --hide-inclusion-graph bans licenses sources
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt --all
+
+bench: install ## Measure
+	bench/run
+
+clean: ## Remove what was built; data stays
+	cargo clean
+
+$(TYPOS): Makefile
+	@scripts/install check
+	python3 -m venv $(TOOLS)/python
+	$(TOOLS)/python/bin/pip install -q --disable-pip-version-check typos==$(TYPOS_VERSION)
+	@touch $@
+
+$(DENY): Makefile
+	@scripts/install
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --locked --no-default-features \
+		--root $(TOOLS) --version $(DENY_VERSION) cargo-deny
+	@rm -rf $(TOOLS)/build
+	@touch $@

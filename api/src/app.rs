@@ -1,0 +1,44 @@
+//! What the routes stand on.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use commands::Commands;
+use object_store::ObjectStore;
+use sqlx::PgPool;
+use url::Url;
+
+/// The state of the router; handed in by the composition root. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The write side.
+    pub commands: Commands,
+    /// For the read side.
+    pub pool: PgPool,
+    /// Videos and posters.
+    pub media: Arc<dyn ObjectStore>,
+    /// What can be set from outside.
+    pub settings: Arc<Settings>,
+    /// Whether everything that the program needs is there.
+    pub health: Arc<dyn Health>,
+    /// Writes the metrics in Prometheus' text format.
+    pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What of the configuration the API needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What links start with.
+    pub public_url: Url,
+    /// The largest video that is taken, in bytes.
+    pub max_video_bytes: u64,
+    /// Web origins that may call the API from a browser, as browsers write them.
+    pub cors_allowed_origins: Vec<String>,
+}
+
+/// Whether the parts that the program needs are there.
+#[async_trait]
+pub trait Health: Send + Sync {
+    /// Each part with its name; `Err` says in one sentence what is wrong, without secrets.
+    async fn check(&self) -> Vec<(&'static str, Result<(), String>)>;
+}

@@ -1,0 +1,107 @@
+//! Who calls, and what comes with every command of theirs.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::ConnectInfo;
+use commands::{Authenticated, Context, IdempotencyClaim};
+use domain::{Actor, Metadata, SessionId, UserId};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{Extensions, HeaderMap};
+
+use crate::App;
+use crate::observe::RequestName;
+use crate::problem::Problem;
+
+/// Who calls, and in which request.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub actor: Actor,
+    /// The account; nil for somebody who is not signed in.
+    pub user: UserId,
+    session: Option<SessionId>,
+    request_id: String,
+    claim: Option<Claimed>,
+}
+
+/// An `Idempotency-Key` that this request has claimed, and where a route that reads its body
+/// piecemeal leaves the body's fingerprint.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub claim: IdempotencyClaim,
+    pub fingerprint: Arc<OnceLock<[u8; 32]>>,
+}
+
+impl Caller {
+    /// Whoever the bearer token speaks for; a bad one is refused, none is anonymous.
+    pub(crate) fn identified(parts: &Parts, app: &App) -> Result<Self, Problem> {
+        let anonymous = Self::anonymous(parts);
+        Ok(match identify(&parts.headers, app)? {
+            None => anonymous,
+            Some(Authenticated { user, role, session }) => Self {
+                actor: Actor::User { id: user, role },
+                user,
+                session: Some(session),
+                ..anonymous
+            },
+        })
+    }
+
+    /// Nobody in particular.
+    pub(crate) fn anonymous(parts: &Parts) -> Self {
+        let request_id = parts.extensions.get::<RequestName>();
+        Self {
+            actor: Actor::Anonymous,
+            user: UserId::from_uuid(uuid::Uuid::nil()),
+            session: None,
+            request_id: request_id.map(|name| name.0.clone()).unwrap_or_default(),
+            claim: parts.extensions.get::<Claimed>().cloned(),
+        }
+    }
+
+    /// What goes with a command on something that has no version yet, or whatever its version.
+    pub(crate) fn context(&self) -> Context {
+        self.context_at(None)
+    }
+
+    /// What goes with a command on something at that version.
+    pub(crate) fn context_at(&self, expected: Option<i64>) -> Context {
+        let idempotency = self.claim.as_ref().map(|claimed| claimed.claim.clone());
+        let metadata = Metadata {
+            actor: self.actor,
+            request_id: self.request_id.clone(),
+            session_id: self.session,
+            idempotency_key: idempotency.as_ref().map(|claim| claim.key.clone()),
+        };
+        Context { metadata, expected, idempotency }
+    }
+
+    /// Leaves the body's fingerprint for whoever keeps the answer.
+    pub(crate) fn fingerprinted(&self, fingerprint: [u8; 32]) {
+        if let Some(claimed) = &self.claim {
+            claimed.fingerprint.get_or_init(|| fingerprint);
+        }
+    }
+}
+
+/// Whom the `Authorization` header speaks for (RFC 6750); `None` where there is no such header.
+pub(crate) fn identify(
+    headers: &HeaderMap,
+    app: &App,
+) -> Result<Option<Authenticated>, Problem> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, token) = bearer.ok_or_else(|| {
+        Problem::unauthorized("invalid_token", "Send the access token as Authorization: Bearer.")
+    })?;
+    Ok(Some(app.commands.authenticate(token.trim())?))
+}
+
+/// The address at the other end of the connection.
+pub(crate) fn client_address(extensions: &Extensions) -> IpAddr {
+    extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
+}

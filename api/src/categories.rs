@@ -1,0 +1,112 @@
+//! `/categories/`.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::CategoryId;
+use domain::category::{CreateCategory, EditCategory};
+use projections::{Categories, Category};
+
+use crate::App;
+use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::edit::Edit;
+use crate::input::{Input, Object, no_content};
+use crate::list::{Here, List};
+use crate::openapi::Needs;
+use crate::path::Id;
+use crate::permission::{Allowed, ReadCategories, WriteCategories};
+use crate::problem::Problem;
+use crate::query::{PageQuery, Params};
+use crate::resource::{created, expected, expected_of, get, show};
+
+const WRITABLE: [&str; 2] = ["name", "description"];
+
+/// Lists categories, newest first.
+#[utoipa::path(get, path = "/categories/", tag = "categories", operation_id = "listCategories",
+    params(PageQuery), responses((status = 200, body = List<Category>), Needs<ReadCategories>))]
+pub(crate) async fn list(
+    Allowed(_): Allowed<ReadCategories>,
+    State(app): State<App>,
+    here: Here,
+    mut params: Params,
+) -> Result<List<Category>, Problem> {
+    let page = params.page();
+    params.finish()?;
+    Ok(here.list(Categories(app.pool).list(&page).await?))
+}
+
+/// Makes a category.
+#[utoipa::path(post, path = "/categories/", tag = "categories", operation_id = "createCategory",
+    request_body = CreateCategory, responses((status = 201, body = Category), Needs<WriteCategories>))]
+pub(crate) async fn create(
+    Allowed(caller): Allowed<WriteCategories>,
+    State(app): State<App>,
+    Input(body): Input<CreateCategory>,
+) -> Result<Versioned<Category>, Problem> {
+    let id = app.commands.create_category(&caller.context(), body).await?;
+    created(&app, &caller, id).await
+}
+
+/// One category.
+#[utoipa::path(get, path = "/categories/{id}/", tag = "categories", operation_id = "getCategory",
+    params(("id" = CategoryId, Path)), responses((status = 200, body = Category), (status = 304), Needs<ReadCategories>))]
+pub(crate) async fn find(
+    Allowed(caller): Allowed<ReadCategories>,
+    State(app): State<App>,
+    Id(id): Id<CategoryId>,
+    had: IfNoneMatch,
+) -> Result<Response, Problem> {
+    Ok(show::<Category>(&app, &caller, id).await?.unless(&had))
+}
+
+/// Writes a category anew.
+#[utoipa::path(put, path = "/categories/{id}/", tag = "categories", operation_id = "replaceCategory",
+    params(("id" = CategoryId, Path)), request_body = CreateCategory,
+    responses((status = 200, body = Category), Needs<WriteCategories>))]
+pub(crate) async fn replace(
+    Allowed(caller): Allowed<WriteCategories>,
+    State(app): State<App>,
+    Id(id): Id<CategoryId>,
+    version: IfMatch,
+    body: Object,
+) -> Result<Versioned<Category>, Problem> {
+    let current: Category = get(&app, &caller, id).await?;
+    let context = caller.context_at(expected_of(&current, &version)?);
+    let mut edit = Edit::new(body, &current);
+    edit.keep_writable(&WRITABLE);
+    let whole: CreateCategory = edit.read()?;
+    app.commands.edit_category(&context, id, whole.into()).await?;
+    show(&app, &caller, id).await
+}
+
+/// Changes a category.
+#[utoipa::path(patch, path = "/categories/{id}/", tag = "categories", operation_id = "editCategory",
+    params(("id" = CategoryId, Path)), request_body = EditCategory,
+    responses((status = 200, body = Category), Needs<WriteCategories>))]
+pub(crate) async fn edit(
+    Allowed(caller): Allowed<WriteCategories>,
+    State(app): State<App>,
+    Id(id): Id<CategoryId>,
+    version: IfMatch,
+    body: Object,
+) -> Result<Versioned<Category>, Problem> {
+    let current: Category = get(&app, &caller, id).await?;
+    let context = caller.context_at(expected_of(&current, &version)?);
+    let mut edit = Edit::new(body, &current);
+    edit.keep_writable(&WRITABLE);
+    app.commands.edit_category(&context, id, edit.read()?).await?;
+    show(&app, &caller, id).await
+}
+
+/// Takes an empty category away.
+#[utoipa::path(delete, path = "/categories/{id}/", tag = "categories", operation_id = "deleteCategory",
+    params(("id" = CategoryId, Path)), responses((status = 204), Needs<WriteCategories>))]
+pub(crate) async fn delete(
+    Allowed(caller): Allowed<WriteCategories>,
+    State(app): State<App>,
+    Id(id): Id<CategoryId>,
+    version: IfMatch,
+) -> Result<Response, Problem> {
+    let context = caller.context_at(expected::<Category>(&app, &caller, id, &version).await?);
+    app.commands.delete_category(&context, id).await?;
+    Ok(no_content())
+}

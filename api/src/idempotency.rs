@@ -1,0 +1,247 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): an act is done once, and its
+//! first answer is given again.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use commands::{Begun, IdempotencyClaim, Outcome, StoredAnswer};
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::App;
+use crate::caller::{Caller, Claimed, identify};
+use crate::fingerprint::{self, Digest};
+use crate::input::{collect, media_type};
+use crate::observe::AskedFor;
+use crate::problem::{Problem, render};
+use crate::resource::show_any;
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const LONGEST_KEY: usize = 255;
+/// Answers to keep are single resources.
+const LARGEST_ANSWER: usize = 4_000_000;
+
+/// For routes of somebody signed in; whoever is not gets their 401 from the route.
+pub(crate) async fn of_users(State(app): State<App>, request: Request, next: Next) -> Response {
+    match identify(request.headers(), &app) {
+        Ok(Some(who)) => of_scope(app, who.user.uuid(), request, next).await,
+        Ok(None) | Err(_) => next.run(request).await,
+    }
+}
+
+/// For routes that anybody may call.
+pub(crate) async fn of_anybody(State(app): State<App>, request: Request, next: Next) -> Response {
+    of_scope(app, Uuid::nil(), request, next).await
+}
+
+async fn of_scope(app: App, scope: Uuid, request: Request, next: Next) -> Response {
+    if request.method() != http::Method::POST {
+        return next.run(request).await;
+    }
+    let key = match read_key(request.headers()) {
+        Ok(None) => return next.run(request).await,
+        Ok(Some(key)) => key,
+        Err(problem) => return problem.into_response(),
+    };
+    // In a task of its own: whoever hangs up must not leave the key without its answer.
+    let claim = IdempotencyClaim { scope, key };
+    let task = tokio::spawn(once(app, claim, request, next).in_current_span());
+    match task.await {
+        Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Problem::internal().into_response(),
+    }
+}
+
+fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
+    match key {
+        Some(key) if values.next().is_none() => Ok(Some(key.to_owned())),
+        _ => Err(Problem::bad(
+            "invalid_idempotency_key",
+            "Send one Idempotency-Key of 1 to 255 printable ASCII characters.",
+        )),
+    }
+}
+
+async fn once(
+    app: App,
+    claim: IdempotencyClaim,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let idempotency = app.commands.idempotency();
+    match idempotency.begin(claim.scope, &claim.key).await? {
+        Begun::First => first(app, claim, request, next).await,
+        Begun::Running => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_in_progress",
+            "The first request with this Idempotency-Key is still running: ask again in a moment.",
+        )),
+        Begun::Replay(answer, fingerprint) => {
+            let sent = fingerprint_of(&app, request).await?;
+            match fingerprint {
+                Some(first) if first != sent => Err(Problem::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "idempotency_key_reused",
+                    "This Idempotency-Key came before with another request: use a new one.",
+                )),
+                Some(_) | None => Ok(replay(answer)),
+            }
+        }
+        Begun::Outcome(outcome) => again(&app, &claim, request, outcome).await,
+    }
+}
+
+/// Carries the request out, and keeps its answer.
+async fn first(
+    app: App,
+    claim: IdempotencyClaim,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let cell = Arc::new(OnceLock::new());
+    let (request, path) = match prepared(request, &claim, &cell).await {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            release(&app, &claim).await;
+            return Err(problem);
+        }
+    };
+    let watched = std::panic::AssertUnwindSafe(next.run(request));
+    let response = match futures::FutureExt::catch_unwind(watched).await {
+        Ok(response) => render(response, &path),
+        Err(panic) => {
+            release(&app, &claim).await;
+            std::panic::resume_unwind(panic);
+        }
+    };
+    let status = response.status();
+    let Some(fingerprint) = cell.get().filter(|_| is_kept(status)) else {
+        release(&app, &claim).await;
+        return Ok(response);
+    };
+    keep(&app, &claim, fingerprint, response).await
+}
+
+/// The request with the claim; its body's fingerprint is taken here unless it is an upload,
+/// whose route takes it while the bytes pass.
+async fn prepared(
+    request: Request,
+    claim: &IdempotencyClaim,
+    cell: &Arc<OnceLock<[u8; 32]>>,
+) -> Result<(Request, String), Problem> {
+    let (mut parts, mut body) = request.into_parts();
+    let path = asked_for(&parts);
+    if !is_multipart(&parts) {
+        let bytes = collect(&parts.headers, body).await?;
+        cell.get_or_init(|| Digest::of_bytes(&parts, &bytes));
+        body = Body::from(bytes);
+    }
+    parts.extensions.insert(Claimed { claim: claim.clone(), fingerprint: Arc::clone(cell) });
+    Ok((Request::from_parts(parts, body), path))
+}
+
+async fn keep(
+    app: &App,
+    claim: &IdempotencyClaim,
+    fingerprint: &[u8; 32],
+    response: Response,
+) -> Result<Response, Problem> {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, LARGEST_ANSWER).await.map_err(|error| Problem::fault(&error))?;
+    let headers = [CONTENT_TYPE, ETAG, LOCATION].into_iter().filter_map(|name| {
+        let value = parts.headers.get(&name)?.to_str().ok()?.to_owned();
+        Some((name.to_string(), value))
+    });
+    let answer = StoredAnswer {
+        status: parts.status.as_u16(),
+        headers: headers.collect(),
+        body: body.to_vec(),
+    };
+    let idempotency = app.commands.idempotency();
+    let kept = idempotency.finish(claim.scope, &claim.key, Some(fingerprint), &answer).await;
+    if let Err(error) = kept {
+        // The act is done and its outcome is stored with it: a repetition renders that.
+        tracing::error!("an answer could not be kept for its Idempotency-Key: {error}");
+    }
+    Ok(Response::from_parts(parts, body.into()))
+}
+
+/// What did nothing, or may do something the next time, is not kept.
+fn is_kept(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && status != StatusCode::UNAUTHORIZED
+        && status != StatusCode::TOO_MANY_REQUESTS
+}
+
+async fn release(app: &App, claim: &IdempotencyClaim) {
+    if let Err(error) = app.commands.idempotency().abandon(claim.scope, &claim.key).await {
+        // The claim lapses by itself.
+        tracing::warn!("an Idempotency-Key could not be released: {error}");
+    }
+}
+
+fn replay(answer: StoredAnswer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    marked(response)
+}
+
+fn marked(mut response: Response) -> Response {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// The act was done, but its answer was lost: what it led to is rendered anew, and kept.
+async fn again(
+    app: &App,
+    claim: &IdempotencyClaim,
+    request: Request,
+    outcome: Outcome,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let path = asked_for(&parts);
+    let response = match crate::accounts::lost_answer(&path) {
+        Some(answer) => answer,
+        None => {
+            let caller = Caller::identified(&parts, app)?;
+            show_any(app, &caller, (outcome.kind, outcome.id, outcome.created)).await?
+        }
+    };
+    let fingerprint = fingerprint_of(app, Request::from_parts(parts, body)).await?;
+    keep(app, claim, &fingerprint, response).await.map(marked)
+}
+
+/// Reads a body to its end for its fingerprint alone.
+async fn fingerprint_of(app: &App, request: Request) -> Result<[u8; 32], Problem> {
+    let (parts, body) = request.into_parts();
+    if is_multipart(&parts) {
+        return fingerprint::of_upload(app, &parts, body).await;
+    }
+    let bytes = collect(&parts.headers, body).await?;
+    Ok(Digest::of_bytes(&parts, &bytes))
+}
+
+fn is_multipart(parts: &Parts) -> bool {
+    media_type(&parts.headers).is_some_and(|kind| kind.type_() == mime::MULTIPART)
+}
+
+fn asked_for(parts: &Parts) -> String {
+    parts.extensions.get::<AskedFor>().map(|asked| asked.0.clone()).unwrap_or_default()
+}

@@ -1,0 +1,149 @@
+//! `multipart/form-data` (RFC 7578), read as it arrives and in bounded memory.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use futures::Stream;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use tokio::time::timeout;
+
+use crate::input::{declared_length, is_plain};
+use crate::problem::Problem;
+
+/// What a form has besides its file.
+const OTHER_PARTS: u64 = 1_000_000;
+/// Bytes that may pass without being part of anything: preambles and headers of parts.
+const LARGEST_HEAD: usize = 1_000_000;
+/// How long a client may send nothing.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// The parts of a form, one after the other.
+pub(crate) struct Reader {
+    /// `None` for a body of no bytes: a form without parts.
+    form: Option<Multipart<'static>>,
+    unparsed: Arc<AtomicUsize>,
+    largest_file: u64,
+}
+
+/// One part.
+pub(crate) struct Part {
+    pub name: String,
+    pub file: Option<String>,
+    field: Field<'static>,
+    unparsed: Arc<AtomicUsize>,
+    largest_file: u64,
+}
+
+impl Reader {
+    /// Refuses at once what declares to be too large.
+    pub(crate) fn try_new(
+        headers: &HeaderMap,
+        body: Body,
+        largest_file: u64,
+    ) -> Result<Self, Problem> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if !is_plain(headers) {
+            return Err(Problem::unsupported_media_type("multipart/form-data, not compressed"));
+        }
+        let boundary =
+            kind.and_then(|kind| multer::parse_boundary(kind).ok()).ok_or_else(malformed)?;
+        let limit = largest_file.saturating_add(OTHER_PARTS);
+        let declared = declared_length(headers);
+        if declared.is_some_and(|length| length > limit) {
+            return Err(too_large(largest_file));
+        }
+        let unparsed = Arc::new(AtomicUsize::new(0));
+        let paced = Paced {
+            body: body.into_data_stream(),
+            unparsed: Arc::clone(&unparsed),
+            rests: false,
+        };
+        let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(limit));
+        let form = Multipart::with_constraints(paced, boundary, constraints);
+        Ok(Self { form: (declared != Some(0)).then_some(form), unparsed, largest_file })
+    }
+
+    /// The next part; the one before has to be dropped.
+    pub(crate) async fn next(&mut self) -> Result<Option<Part>, Problem> {
+        let Some(form) = &mut self.form else { return Ok(None) };
+        let field = in_time(form.next_field(), self.largest_file).await?;
+        self.unparsed.store(0, Ordering::Relaxed);
+        Ok(field.map(|field| Part {
+            name: field.name().unwrap_or_default().to_owned(),
+            file: field.file_name().map(str::to_owned),
+            field,
+            unparsed: Arc::clone(&self.unparsed),
+            largest_file: self.largest_file,
+        }))
+    }
+}
+
+impl Part {
+    /// The next bytes of its content.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Problem> {
+        let chunk = in_time(self.field.chunk(), self.largest_file).await?;
+        self.unparsed.store(0, Ordering::Relaxed);
+        Ok(chunk)
+    }
+}
+
+async fn in_time<T>(
+    read: impl Future<Output = multer::Result<T>>,
+    largest_file: u64,
+) -> Result<T, Problem> {
+    match timeout(SILENCE, read).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(multer::Error::StreamSizeExceeded { .. })) => Err(too_large(largest_file)),
+        Ok(Err(_)) => Err(malformed()),
+        Err(_) => Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
+    }
+}
+
+/// 413.
+pub(crate) fn too_large(largest_file: u64) -> Problem {
+    let detail = format!("A video may have at most {largest_file} bytes.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "video_too_large", detail)
+}
+
+fn malformed() -> Problem {
+    Problem::bad("malformed_multipart", "The body is not multipart/form-data, or it was cut.")
+}
+
+/// A body that gives one chunk at a time, since the parser takes all that there is, and that
+/// ends where the parser can make nothing of what it gets, since it keeps all of that.
+struct Paced {
+    body: BodyDataStream,
+    unparsed: Arc<AtomicUsize>,
+    rests: bool,
+}
+
+impl Stream for Paced {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.rests) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.body).poll_next(context);
+        if let Poll::Ready(Some(Ok(chunk))) = &polled {
+            self.rests = true;
+            let unparsed = self.unparsed.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
+            if unparsed > LARGEST_HEAD + chunk.len() {
+                return Poll::Ready(Some(Err(io::ErrorKind::InvalidData.into())));
+            }
+        }
+        polled.map(|chunk| chunk.map(|chunk| chunk.map_err(io::Error::other)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

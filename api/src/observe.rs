@@ -1,0 +1,112 @@
+//! Around every request: its name, its span, its metrics, and the form of its errors.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tracing::Instrument;
+
+use crate::problem::{Problem, render};
+
+/// What a request goes by in logs, traces and events.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestName(pub String);
+
+/// The path as the client wrote it.
+#[derive(Clone, Debug)]
+pub(crate) struct AskedFor(pub String);
+
+/// The name of the header that carries a [`RequestName`].
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const LONGEST_NAME: usize = 128;
+
+/// The outermost layer: what comes from within is answered in one form, panics included.
+pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+    let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    request.extensions_mut().insert(RequestName(name.clone()));
+    request.extensions_mut().insert(AskedFor(path.clone()));
+    let started = Instant::now();
+    let span = tracing::info_span!("request", request_id = %name, %method, route = tracing::field::Empty);
+    let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
+    let response = answered.await.unwrap_or_else(|_| {
+        span.in_scope(|| tracing::error!("a request panicked"));
+        Problem::internal().into_response()
+    });
+    let mut response = render(response, &path);
+    let route = response.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "unmatched".to_owned());
+    span.record("route", &route);
+    let status = response.status();
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    measure(&method, route, status, started);
+    finish(response.headers_mut(), &name);
+    response
+}
+
+/// Tells [`observe`] which route was taken; goes around each route.
+pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+fn given_name(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let fits = (1..=LONGEST_NAME).contains(&name.len());
+    (fits && name.bytes().all(|byte| byte.is_ascii_graphic())).then(|| name.to_owned())
+}
+
+fn measure(method: &Method, route: String, status: http::StatusCode, started: Instant) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let status = status.as_u16().to_string();
+    metrics::counter!("http_requests_total", "method" => method, "path" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("http_request_duration_seconds", "method" => method, "path" => route)
+        .record(started.elapsed().as_secs_f64());
+}
+
+fn finish(headers: &mut HeaderMap, name: &str) {
+    if let Ok(name) = HeaderValue::try_from(name) {
+        headers.insert(REQUEST_ID, name);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_short_visible_name_is_taken_over() {
+        let given = |name: &[u8]| {
+            let name = HeaderValue::from_bytes(name).unwrap();
+            given_name(&HeaderMap::from_iter([(REQUEST_ID, name)]))
+        };
+        assert_eq!(given(b"from-the-proxy/7").as_deref(), Some("from-the-proxy/7"));
+        assert_eq!(given(b""), None);
+        assert_eq!(given(b"two words"), None);
+        assert_eq!(given("ö".as_bytes()), None);
+        assert_eq!(given(&[b'x'; 129]), None);
+    }
+}

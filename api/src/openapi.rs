@@ -1,0 +1,181 @@
+//! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
+
+use std::collections::BTreeMap;
+
+use domain::Role;
+use serde_json::json;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
+    SecurityRequirement,
+};
+use utoipa::{IntoResponses, OpenApi as _, PartialSchema, ToSchema};
+
+use crate::permission::Permission;
+use crate::problem::{PROBLEM_JSON, ProblemBody};
+
+const BEARER: &str = "bearer";
+const ROLES: &str = "x-roles";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Vetted",
+        description = "A marketplace backend that can answer for its listings. \
+            Errors are problems (RFC 9457); their codes are explained at /docs/problems. \
+            Lists page by the links next and previous. \
+            ETag and If-Match carry versions; Idempotency-Key makes POSTs safe to repeat.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(ProblemBody)),
+    tags(
+        (name = "accounts", description = "Registration, sessions, passwords, people"),
+        (name = "categories", description = "The shelves of the catalogue"),
+        (name = "products", description = "Listings, from submission to review"),
+        (name = "orders", description = "Purchases"),
+        (name = "around", description = "Health, metrics, documents"),
+    ),
+)]
+struct Head;
+
+/// The document without its paths.
+pub(crate) fn head() -> OpenApi {
+    Head::openapi()
+}
+
+/// In a route's `responses`: it needs somebody signed in with that permission.
+pub(crate) struct Needs<P>(std::marker::PhantomData<P>);
+
+impl<P: Permission> IntoResponses for Needs<P> {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let names: Vec<_> = P::ROLES.iter().map(|role| role.as_str()).collect();
+        let mut forbidden = problem("The caller's role, or this very resource, does not allow it");
+        forbidden.extensions = Some(ExtensionsBuilder::new().add(ROLES, json!(names)).build());
+        let unauthorized = problem("Nobody is signed in, or the token is no good");
+        BTreeMap::from([
+            ("401".to_owned(), RefOr::T(unauthorized)),
+            ("403".to_owned(), RefOr::T(forbidden)),
+        ])
+    }
+}
+
+/// Adds to every operation what its method, path and body imply.
+pub(crate) fn completed(mut openapi: OpenApi) -> OpenApi {
+    for (path, item) in &mut openapi.paths.paths {
+        for (method, operation) in operations(item) {
+            secure(operation);
+            parameters(path, method, operation);
+            problems(path, method, operation);
+        }
+    }
+    let components = openapi.components.get_or_insert_with(Components::new);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    openapi
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    [
+        ("get", item.get.as_mut()),
+        ("post", item.post.as_mut()),
+        ("put", item.put.as_mut()),
+        ("patch", item.patch.as_mut()),
+        ("delete", item.delete.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation?)))
+}
+
+/// What needs a permission needs a bearer token, and says which roles have it.
+fn secure(operation: &mut Operation) {
+    let Some(RefOr::T(forbidden)) = operation.responses.responses.get_mut("403") else { return };
+    let Some(extensions) = forbidden.extensions.take() else { return };
+    operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    operation.extensions.get_or_insert_default().merge(extensions);
+}
+
+fn parameters(path: &str, method: &str, operation: &mut Operation) {
+    if is_act(path, method, operation) {
+        add(operation, header("Idempotency-Key", "Makes the request safe to repeat for 24 h: 1 to 255 printable ASCII characters"));
+    }
+    if has_version(path) {
+        match method {
+            "get" => add(operation, header("If-None-Match", "Versions that the client has: 304 where the resource is at one of them")),
+            _ => add(operation, header("If-Match", "Versions that the command may meet: 412 where the resource is at none of them")),
+        }
+    }
+}
+
+fn add(operation: &mut Operation, parameter: Parameter) {
+    operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
+}
+
+fn header(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}
+
+fn problems(path: &str, method: &str, operation: &mut Operation) {
+    let mut also = vec![(500, "The server failed"), (503, "Too much to do, or a part is down")];
+    let takes_input = operation.request_body.is_some() || operation.parameters.is_some();
+    if takes_input {
+        also.push((400, "The request can't be understood, or some of it is invalid"));
+    }
+    if operation.request_body.is_some() {
+        also.push((413, "The body is too large"));
+        also.push((415, "The body is of another kind"));
+    }
+    if path.contains("{id}") {
+        also.push((404, "There is none that the caller may know of"));
+    }
+    if has_version(path) && method != "get" {
+        also.push((409, "The state does not allow it"));
+        also.push((412, "It is at another version than If-Match names"));
+    }
+    if is_act(path, method, operation) {
+        also.push((409, "The state does not allow it, or the same request is still running"));
+        also.push((422, "The Idempotency-Key came before, with another request"));
+    }
+    for (status, description) in also {
+        operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert_with(|| RefOr::T(problem(description)));
+    }
+}
+
+/// What answers with a version and takes one.
+fn has_version(path: &str) -> bool {
+    const UNVERSIONED: [&str; 4] = ["/video/", "/poster/", "/history/", "/moderation/"];
+    let named = path.contains("{id}") || path == "/me/";
+    named && !UNVERSIONED.iter().any(|end| path.ends_with(end))
+}
+
+/// POSTs that create or act; answers with tokens are never stored.
+fn is_act(path: &str, method: &str, _: &Operation) -> bool {
+    method == "post" && !matches!(path, "/login/" | "/logout/" | "/token/refresh/")
+}
+
+fn problem(description: &str) -> Response {
+    let schema = Ref::from_schema_name(ProblemBody::name());
+    ResponseBuilder::new()
+        .description(description)
+        .content(PROBLEM_JSON, Content::new(Some(schema)))
+        .build()
+}
+
+/// For parameters that are read from text.
+pub(crate) fn uuid_schema() -> RefOr<utoipa::openapi::Schema> {
+    domain::UserId::schema()
+}
+
+const _: [Role; 4] = Role::ALL;

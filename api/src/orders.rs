@@ -1,0 +1,216 @@
+//! `/orders/`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use domain::order::{EditOrder, OrderStatus, PlaceOrder};
+use domain::{FieldErrors, OrderId, ProductId, StreamId, StreamType, UserId};
+use projections::{Order, OrderFilter, Orders, Timeline, TimelineEntry, Visibility};
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
+
+use crate::App;
+use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::edit::{Edit, same};
+use crate::input::{Input, Object, no_content};
+use crate::list::{Here, List};
+use crate::openapi::Needs;
+use crate::path::Id;
+use crate::permission::{Allowed, DeleteOrders, EditOrders, PlaceOrders, ReadOrders};
+use crate::problem::Problem;
+use crate::query::{PageQuery, Params};
+use crate::resource::{created, expected, expected_of, get, show};
+
+const WRITABLE: [&str; 3] = ["products", "items", "status"];
+
+/// Which orders.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct OrderQuery {
+    /// Where they are.
+    #[param(required = false)]
+    status: OrderStatus,
+    /// Who ordered: an id, or `me`.
+    #[param(required = false, value_type = String)]
+    user: UserId,
+    /// What is among their items.
+    #[param(required = false)]
+    product: ProductId,
+}
+
+/// Lists the orders that the caller may see, newest first.
+#[utoipa::path(get, path = "/orders/", tag = "orders", operation_id = "listOrders",
+    params(OrderQuery, PageQuery), responses((status = 200, body = List<Order>), Needs<ReadOrders>))]
+pub(crate) async fn list(
+    Allowed(caller): Allowed<ReadOrders>,
+    State(app): State<App>,
+    here: Here,
+    mut params: Params,
+) -> Result<List<Order>, Problem> {
+    let filter = OrderFilter {
+        status: params.take("status"),
+        user: params.user("user", &caller),
+        product: params.id("product"),
+    };
+    let page = params.page();
+    params.finish()?;
+    let visibility = Visibility::of(caller.actor);
+    Ok(here.list(Orders(app.pool).list(visibility, &filter, &page).await?))
+}
+
+/// Orders products, at the name and price of this moment.
+#[utoipa::path(post, path = "/orders/", tag = "orders", operation_id = "placeOrder",
+    request_body = PlaceOrder, responses((status = 201, body = Order), Needs<PlaceOrders>))]
+pub(crate) async fn place(
+    Allowed(caller): Allowed<PlaceOrders>,
+    State(app): State<App>,
+    Input(body): Input<PlaceOrder>,
+) -> Result<Versioned<Order>, Problem> {
+    let id = app.commands.place_order(&caller.context(), &body).await?;
+    created(&app, &caller, id).await
+}
+
+/// One order.
+#[utoipa::path(get, path = "/orders/{id}/", tag = "orders", operation_id = "getOrder",
+    params(("id" = OrderId, Path)), responses((status = 200, body = Order), (status = 304), Needs<ReadOrders>))]
+pub(crate) async fn find(
+    Allowed(caller): Allowed<ReadOrders>,
+    State(app): State<App>,
+    Id(id): Id<OrderId>,
+    had: IfNoneMatch,
+) -> Result<Response, Problem> {
+    Ok(show::<Order>(&app, &caller, id).await?.unless(&had))
+}
+
+/// Says anew what is ordered, or settles the order.
+#[utoipa::path(put, path = "/orders/{id}/", tag = "orders", operation_id = "replaceOrder",
+    params(("id" = OrderId, Path)), request_body = EditOrder,
+    responses((status = 200, body = Order), Needs<EditOrders>))]
+pub(crate) async fn replace(
+    Allowed(caller): Allowed<EditOrders>,
+    State(app): State<App>,
+    Id(id): Id<OrderId>,
+    version: IfMatch,
+    body: Object,
+) -> Result<Versioned<Order>, Problem> {
+    let named = WRITABLE.iter().any(|name| body.0.contains_key(*name));
+    let current: Order = get(&app, &caller, id).await?;
+    let context = caller.context_at(expected_of(&current, &version)?);
+    let edit: EditOrder = read(body, &current)?;
+    if !named {
+        return Err(FieldErrors::one("products", "This field is required.").into());
+    }
+    app.commands.edit_order(&context, id, &edit).await?;
+    show(&app, &caller, id).await
+}
+
+/// Changes what is ordered, or settles the order.
+#[utoipa::path(patch, path = "/orders/{id}/", tag = "orders", operation_id = "editOrder",
+    params(("id" = OrderId, Path)), request_body = EditOrder,
+    responses((status = 200, body = Order), Needs<EditOrders>))]
+pub(crate) async fn edit(
+    Allowed(caller): Allowed<EditOrders>,
+    State(app): State<App>,
+    Id(id): Id<OrderId>,
+    version: IfMatch,
+    body: Object,
+) -> Result<Versioned<Order>, Problem> {
+    let current: Order = get(&app, &caller, id).await?;
+    let context = caller.context_at(expected_of(&current, &version)?);
+    let edit: EditOrder = read(body, &current)?;
+    app.commands.edit_order(&context, id, &edit).await?;
+    show(&app, &caller, id).await
+}
+
+/// Takes an order out of every list; its history stays.
+#[utoipa::path(delete, path = "/orders/{id}/", tag = "orders", operation_id = "deleteOrder",
+    params(("id" = OrderId, Path)), responses((status = 204), Needs<DeleteOrders>))]
+pub(crate) async fn delete(
+    Allowed(caller): Allowed<DeleteOrders>,
+    State(app): State<App>,
+    Id(id): Id<OrderId>,
+    version: IfMatch,
+) -> Result<Response, Problem> {
+    let context = caller.context_at(expected::<Order>(&app, &caller, id, &version).await?);
+    app.commands.delete_order(&context, id).await?;
+    Ok(no_content())
+}
+
+/// All that happened to an order, oldest first; of a deleted one too.
+#[utoipa::path(get, path = "/orders/{id}/history/", tag = "orders", operation_id = "getOrderHistory",
+    params(("id" = OrderId, Path)), responses((status = 200, body = Vec<TimelineEntry>), Needs<ReadOrders>))]
+pub(crate) async fn history(
+    Allowed(caller): Allowed<ReadOrders>,
+    State(app): State<App>,
+    Id(id): Id<OrderId>,
+) -> Result<Json<Vec<TimelineEntry>>, Problem> {
+    let stream = StreamId { kind: StreamType::Order, id: id.uuid() };
+    let timeline = Timeline(app.pool).of(Visibility::of(caller.actor), stream).await?;
+    if timeline.is_empty() { Err(Problem::not_found()) } else { Ok(Json(timeline)) }
+}
+
+fn read(body: Object, current: &Order) -> Result<EditOrder, Problem> {
+    let mut edit = Edit::new(body, current);
+    edit.keep_writable(&WRITABLE);
+    drop_copies(&mut edit);
+    drop_unchanged(&mut edit);
+    edit.read()
+}
+
+/// Items may come as GET gave them, with the name and price that were copied; those can't change.
+fn drop_copies(edit: &mut Edit) {
+    let current = edit.current.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let Some(Value::Array(items)) = edit.body.get_mut("items") else { return };
+    let mut changed = vec![];
+    for (index, item) in items.iter_mut().enumerate() {
+        let Value::Object(item) = item else { continue };
+        let had = current.iter().find(|had| had.get("product") == item.get("product"));
+        for name in ["name", "price"] {
+            let copied = had.and_then(|had| had.get(name));
+            if let (Some(copied), Some(sent)) = (copied, item.get(name)) {
+                if !same(sent, copied) {
+                    changed.push(format!("items.{index}.{name}"));
+                }
+                item.remove(name);
+            }
+        }
+    }
+    for field in changed {
+        edit.changed(field);
+    }
+}
+
+/// What is ordered stands in both `products` and `items`: the one that was not changed is left
+/// out, and both are where nothing was, since staff may settle an order but not change it.
+fn drop_unchanged(edit: &mut Edit) {
+    let unchanged = |body: &Map<String, Value>, name: &str| {
+        let wanted = |item: &Value| (item.get("product").cloned(), item.get("quantity").cloned());
+        match (body.get(name), edit.current.get(name)) {
+            (Some(Value::Array(sent)), Some(Value::Array(had))) if name == "items" => {
+                sent.len() == had.len()
+                    && sent.iter().zip(had).all(|(sent, had)| wanted(sent) == wanted(had))
+                    && sent.iter().all(|item| item.as_object().is_some_and(|item| item.len() == 2))
+            }
+            (Some(sent), Some(had)) => same(sent, had),
+            _ => false,
+        }
+    };
+    let both = edit.body.contains_key("products") && edit.body.contains_key("items");
+    let (products, items) = (unchanged(&edit.body, "products"), unchanged(&edit.body, "items"));
+    if products && (both || items || quantities_are_one(&edit.current)) {
+        edit.body.remove("products");
+    }
+    if items {
+        edit.body.remove("items");
+    }
+}
+
+/// Whether `products` says all that there is to say.
+fn quantities_are_one(current: &Map<String, Value>) -> bool {
+    let items = current.get("items").and_then(Value::as_array);
+    items.is_some_and(|items| items.iter().all(|item| item.get("quantity") == Some(&1.into())))
+}
+
+#[cfg(test)]
+mod tests;

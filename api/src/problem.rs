@@ -1,0 +1,231 @@
+//! Errors as the outside sees them: RFC 9457, `application/problem+json`.
+
+mod catalogue;
+mod from;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use domain::FieldErrors;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(crate) use catalogue::page;
+
+/// An error on its way to the client; [`render`] gives it its form.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: FieldErrors,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The body of every error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// Where the code is explained; relative to the API.
+    #[serde(rename = "type")]
+    #[schema(example = "/docs/problems#not_found")]
+    kind: String,
+    /// The code in words.
+    #[schema(example = "Not found")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// One sentence that a person can act on.
+    detail: &'a str,
+    /// The path that was asked for.
+    instance: &'a str,
+    /// Stable, for programs.
+    #[schema(example = "not_found")]
+    code: &'a str,
+    /// What is wrong, by field; only for invalid input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = std::collections::BTreeMap<String, Vec<String>>)]
+    errors: Option<&'a FieldErrors>,
+}
+
+impl Problem {
+    /// Any problem.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let (errors, headers) = (FieldErrors::default(), vec![]);
+        Self { status, code, detail: detail.into(), errors, headers }
+    }
+
+    /// 400: fields that can't be taken.
+    pub(crate) fn invalid(errors: FieldErrors) -> Self {
+        Self::bad("invalid_input", "Some fields are invalid: see errors.").with_errors(errors)
+    }
+
+    /// 400 for another reason.
+    pub(crate) fn bad(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401: nobody is signed in.
+    pub(crate) fn not_signed_in() -> Self {
+        Self::unauthorized(
+            "not_authenticated",
+            "Sign in first: send the access token as Authorization: Bearer.",
+        )
+    }
+
+    /// 401 for another reason.
+    pub(crate) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
+        let challenge = match code {
+            "invalid_token" => r#"Bearer error="invalid_token""#,
+            _ => "Bearer",
+        };
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// 403: the role does not do this.
+    pub(crate) fn permission_denied() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "permission_denied", "Your role may not do this.")
+    }
+
+    /// 404: there is none that the caller may know of.
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here, or not for you.")
+    }
+
+    /// 412: others changed it.
+    pub(crate) fn version_mismatch(current: i64) -> Self {
+        let detail = format!(
+            "It has changed and is at version {current} now: get it again, then repeat what still applies."
+        );
+        Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
+    }
+
+    /// 413: more than the route takes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let detail = format!("The body may have at most {limit} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    /// 415: a body of a kind that the route does not read.
+    pub(crate) fn unsupported_media_type(expected: &str) -> Self {
+        let detail = format!("Send the body as {expected}.");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    /// 503: too much to do.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "The server has too much to do: try again in a moment.",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// 500: the program failed; what happened is in the log only.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "Something went wrong on our side: try again, and report the X-Request-Id if it stays.",
+        )
+    }
+
+    /// Logs an error that is nobody's business outside.
+    pub(crate) fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
+        let chain = std::iter::successors(error.source(), |error| error.source());
+        let causes: String = chain.map(|cause| format!(": {cause}")).collect();
+        tracing::error!("{error}{causes}");
+        Self::internal()
+    }
+
+    /// What an answer of a library's becomes, by its status.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        let (code, detail) = catalogue::generic(status);
+        Self::new(status, code, detail)
+    }
+
+    /// The same with a header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same with what is wrong by field.
+    pub(crate) fn with_errors(mut self, errors: FieldErrors) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Stable, for programs.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong by field.
+    pub(crate) const fn errors(&self) -> &FieldErrors {
+        &self.errors
+    }
+
+    /// Its form, for the path that was asked for.
+    fn body(&self, instance: &str) -> Vec<u8> {
+        let body = ProblemBody {
+            kind: format!("/docs/problems#{}", self.code),
+            title: title(self.code),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            instance,
+            code: self.code,
+            errors: Some(&self.errors).filter(|errors| !errors.is_empty()),
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// `not_found` → `Not found`.
+fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers.iter().cloned());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives every error its form: our own problems, and what libraries answer without one.
+pub(crate) fn render(mut response: Response, instance: &str) -> Response {
+    let status = response.status();
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if is_error(status) && !is_problem(&response) => Problem::of_status(status),
+        None => return response,
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    Response::from_parts(parts, problem.body(instance).into())
+}
+
+/// The media type of every error.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+fn is_problem(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON)
+}
+
+#[cfg(test)]
+mod tests;

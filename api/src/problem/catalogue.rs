@@ -1,0 +1,111 @@
+//! The codes that a client may meet, and the page that explains them.
+
+use std::fmt::Write;
+
+use http::StatusCode;
+
+/// A code, its status, and what it means.
+type Code = (&'static str, u16, &'static str);
+
+/// Every code, by status. `docs/problems.md` says the same.
+const CODES: &[Code] = &[
+    ("bad_request", 400, "The request is not one that HTTP knows."),
+    ("invalid_activation_link", 400, "The link is wrong, of another account, or older than 3 days."),
+    ("invalid_header", 400, "If-Match or If-None-Match is not a list of entity tags."),
+    ("invalid_idempotency_key", 400, "Idempotency-Key is not 1 to 255 printable ASCII characters."),
+    ("invalid_input", 400, "Fields or query parameters can't be taken; `errors` names each."),
+    ("invalid_reset_link", 400, "The link is wrong, was used, or has expired."),
+    ("malformed_json", 400, "The body is not JSON (RFC 8259)."),
+    ("malformed_multipart", 400, "The body is not multipart/form-data (RFC 7578), or was cut."),
+    ("mixed_currencies", 400, "The priced products of one order must share one currency."),
+    ("read_only", 400, "Members that can't be written were changed; `errors` names each."),
+    ("invalid_credentials", 401, "The e-mail address or the password is wrong."),
+    ("invalid_token", 401, "The token is not ours, has expired, or was revoked."),
+    ("not_authenticated", 401, "The route needs somebody who is signed in."),
+    ("token_reused", 401, "The refresh token was used before; its session has ended."),
+    ("account_deactivated", 403, "An ADMIN has shut the account."),
+    ("account_not_activated", 403, "The link in the activation mail has not been opened yet."),
+    ("own_account", 403, "Nobody changes their own role or access."),
+    ("own_product", 403, "Nobody reviews their own product."),
+    ("permission_denied", 403, "The caller's role does not do this."),
+    ("role_not_self_assignable", 403, "Registration makes an END_USER and nothing else."),
+    ("not_found", 404, "There is none, or the caller may not know of it."),
+    ("method_not_allowed", 405, "The path exists, the method does not; `Allow` names those that do."),
+    ("request_timeout", 408, "The body did not arrive in time."),
+    ("already_decided", 409, "The same decision stands already."),
+    ("category_name_taken", 409, "Another category has that name, be it in other case."),
+    ("category_not_empty", 409, "Products are in the category."),
+    ("conflict", 409, "Others kept changing the same thing; trying again is safe."),
+    ("email_taken", 409, "The address belongs to another account by now."),
+    ("idempotency_in_progress", 409, "The first request with this Idempotency-Key is still running."),
+    ("not_resubmittable", 409, "The product is approved: editing it has it reviewed again."),
+    ("not_reviewable", 409, "The product was withdrawn."),
+    ("order_closed", 409, "The order was fulfilled or called off."),
+    ("video_not_ready", 409, "The product's video can't be shown yet, or at all."),
+    ("version_mismatch", 412, "The resource is not at a version that If-Match names."),
+    ("body_too_large", 413, "The body is larger than the route takes."),
+    ("video_too_large", 413, "The video is larger than MAX_VIDEO_BYTES."),
+    ("uri_too_long", 414, "The address is longer than the server reads."),
+    ("unsupported_media_type", 415, "The body is of a kind that the route does not read."),
+    ("range_not_satisfiable", 416, "The range lies outside of the file."),
+    ("idempotency_key_reused", 422, "The Idempotency-Key came before, with another body."),
+    ("too_many_attempts", 429, "Too many failures; `Retry-After` says when the next try counts."),
+    ("headers_too_large", 431, "The header fields are larger than the server reads."),
+    ("internal_error", 500, "The server failed; its log has the X-Request-Id."),
+    ("not_ready", 503, "A part that the program needs is down; `errors` names it."),
+    ("overloaded", 503, "Too much to do; `Retry-After` says when to try again."),
+];
+
+/// What an answer without a problem of its own becomes.
+pub(super) fn generic(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        401 => ("not_authenticated", "Sign in first."),
+        403 => ("permission_denied", "You may not do this."),
+        404 => ("not_found", "There is nothing here, or not for you."),
+        405 => ("method_not_allowed", "This path does not take that method: see Allow."),
+        408 => ("request_timeout", "The request took too long to arrive: send it again."),
+        413 => ("body_too_large", "The body is larger than this route takes."),
+        414 => ("uri_too_long", "The address is too long: shorten the query."),
+        415 => ("unsupported_media_type", "This route does not read bodies of that kind."),
+        416 => ("range_not_satisfiable", "The range lies outside of the file."),
+        431 => ("headers_too_large", "The header fields are too large: send fewer or shorter ones."),
+        503 => ("overloaded", "The server has too much to do: try again in a moment."),
+        400..=499 => ("bad_request", "The request cannot be understood."),
+        _ => ("internal_error", "Something went wrong on our side: try again."),
+    }
+}
+
+/// The page behind every problem's `type`.
+pub(crate) fn page() -> String {
+    let mut rows = String::new();
+    for (code, status, meaning) in CODES {
+        let meaning = meaning.replace('`', "");
+        let _infallible = write!(
+            rows,
+            "<tr id=\"{code}\"><td><code>{code}</code></td><td>{status}</td><td>{meaning}</td></tr>"
+        );
+    }
+    format!("<table><tr><th>code</th><th>status</th><th>meaning</th></tr>{rows}</table>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_explains_every_code_with_its_status() {
+        let document = include_str!("../../../docs/problems.md");
+        for (code, status, meaning) in CODES {
+            let line = format!("| `{code}` | {status} | {meaning} |");
+            assert!(document.contains(&line), "docs/problems.md lacks: {line}");
+        }
+    }
+
+    #[test]
+    fn what_libraries_answer_becomes_a_documented_code() {
+        for status in (400..600).filter_map(|status| StatusCode::from_u16(status).ok()) {
+            let (code, _) = generic(status);
+            assert!(CODES.iter().any(|(known, ..)| *known == code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the other crates' errors answer.
+
+use commands::{CommandError, Reservation};
+use domain::{FieldErrors, Refusal, RefusalKind};
+use http::header::RETRY_AFTER;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::Problem;
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        use CommandError as E;
+        match error {
+            E::Refused(refusal) => refusal.into(),
+            E::VersionMismatch { current } => Self::version_mismatch(current),
+            E::Taken(reservation) => taken(reservation),
+            E::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "Others kept changing this at the same time: try again.",
+            ),
+            E::Busy => Self::overloaded(),
+            E::TooManyAttempts { retry_after } => throttled(retry_after.as_secs().max(1)),
+            E::Unauthorized { code, detail } => Self::unauthorized(code, detail),
+            E::Forbidden { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
+            E::Fault(error) => Self::fault(&*error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(Refusal { kind, code, detail }: Refusal) -> Self {
+        match kind {
+            RefusalKind::NotFound => Self::new(StatusCode::NOT_FOUND, code, detail),
+            RefusalKind::Forbidden => Self::new(StatusCode::FORBIDDEN, code, detail),
+            RefusalKind::Conflict => Self::new(StatusCode::CONFLICT, code, detail),
+            RefusalKind::Invalid(errors) => Self::bad(code, detail).with_errors(errors),
+        }
+    }
+}
+
+impl From<FieldErrors> for Problem {
+    fn from(errors: FieldErrors) -> Self {
+        Self::invalid(errors)
+    }
+}
+
+fn taken(reservation: Reservation) -> Problem {
+    let (code, detail) = match reservation {
+        Reservation::Email => ("email_taken", "This address belongs to another account by now."),
+        Reservation::CategoryName => {
+            ("category_name_taken", "There is a category of this name already: choose another.")
+        }
+    };
+    Problem::new(StatusCode::CONFLICT, code, detail)
+}
+
+/// 429, with when the next try counts (`RateLimit` as of draft-ietf-httpapi-ratelimit-headers).
+fn throttled(seconds: u64) -> Problem {
+    let detail = format!("Too many failed attempts: try again in {seconds} seconds.");
+    let limit = HeaderValue::try_from(format!(r#""attempts";r=0;t={seconds}"#));
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail)
+        .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+        .with_header(
+            HeaderName::from_static("ratelimit"),
+            limit.unwrap_or(HeaderValue::from_static(r#""attempts";r=0"#)),
+        )
+}
+
+impl From<projections::ReadError> for Problem {
+    fn from(error: projections::ReadError) -> Self {
+        use projections::ReadError as E;
+        match error {
+            E::Cursor(error) => FieldErrors::one("cursor", error.to_string()).into(),
+            E::Database(sqlx::Error::PoolTimedOut) => Self::overloaded(),
+            error @ (E::Log(_) | E::Database(_)) => Self::fault(&error),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What is sent to make or change a product: JSON, or a form with a video.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use deserr::Deserr;
+use domain::FieldErrors;
+use http::request::Parts;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::upload::Staged;
+use crate::App;
+use crate::caller::Caller;
+use crate::fingerprint::Digest;
+use crate::input::{Object, media_type};
+use crate::multipart::{Part, Reader};
+use crate::problem::Problem;
+
+/// The parts that are text. Others than these and `video` are refused.
+const TEXTS: [&str; 5] = ["name", "description", "category_id", "price_amount", "price_currency"];
+/// More than the longest description takes.
+const LARGEST_TEXT: usize = 100_000;
+
+/// A body, not yet read, and the video that came with it.
+pub(super) struct Received {
+    pub body: Map<String, Value>,
+    pub video: Option<Staged>,
+    is_form: bool,
+}
+
+impl Received {
+    /// Takes a body in; the video of a form goes to storage while it arrives.
+    pub(super) async fn from(
+        request: Request,
+        app: &App,
+        caller: &Caller,
+    ) -> Result<Self, Problem> {
+        let kind = media_type(request.headers());
+        let is_form = kind.is_some_and(|kind| kind.essence_str() == mime::MULTIPART_FORM_DATA);
+        if !is_form {
+            let Object(body) = Object::from_request(request, app).await.map_err(expected)?;
+            return Ok(Self { body, video: None, is_form });
+        }
+        let (parts, body) = request.into_parts();
+        let reader = Reader::try_new(&parts.headers, body, app.settings.max_video_bytes)?;
+        let mut form = Form::new(app, &parts);
+        form.read(reader).await?;
+        let Form { digest, texts, video, errors, .. } = form;
+        caller.fingerprinted(digest.finish());
+        errors.into_result()?;
+        Ok(Self { body: members(texts), video, is_form })
+    }
+
+    /// Reads the body; errors name the fields as they were sent.
+    pub(super) fn read<T: Deserr<FieldErrors>>(
+        &mut self,
+        read: impl FnOnce(Map<String, Value>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let result = read(std::mem::take(&mut self.body));
+        if self.is_form { result.map_err(as_parts) } else { result }
+    }
+}
+
+/// 415 names both kinds that are read.
+fn expected(problem: Problem) -> Problem {
+    match problem.code() {
+        "unsupported_media_type" => {
+            Problem::unsupported_media_type("application/json or multipart/form-data")
+        }
+        _ => problem,
+    }
+}
+
+struct Form<'a> {
+    app: &'a App,
+    digest: Digest,
+    texts: Map<String, Value>,
+    video: Option<Staged>,
+    seen: Vec<String>,
+    errors: FieldErrors,
+}
+
+impl<'a> Form<'a> {
+    fn new(app: &'a App, parts: &Parts) -> Self {
+        Self {
+            app,
+            digest: Digest::of_upload(parts),
+            texts: Map::new(),
+            video: None,
+            seen: vec![],
+            errors: FieldErrors::default(),
+        }
+    }
+
+    /// To the end, whatever is wrong, so that everything wrong is told at once.
+    async fn read(&mut self, mut reader: Reader) -> Result<(), Problem> {
+        while let Some(mut part) = reader.next().await? {
+            let content = self.take(&mut part).await?;
+            self.digest.part(&part.name, part.file.as_deref(), &content);
+        }
+        Ok(())
+    }
+
+    /// Takes a part in; gives the SHA-256 of its content.
+    async fn take(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
+        let name = part.name.clone();
+        let is_text = TEXTS.contains(&name.as_str());
+        if self.seen.contains(&name) {
+            self.errors.add(&name, "Send this part once.");
+        } else if is_text {
+            self.seen.push(name);
+            return self.text(part).await;
+        } else if name == "video" {
+            self.seen.push(name);
+            return self.file(part).await;
+        } else {
+            let name = if name.is_empty() { "body".to_owned() } else { name };
+            self.errors.add(name, "Unknown field: leave it out.");
+        }
+        skip(part).await
+    }
+
+    async fn text(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
+        let (mut content, mut bytes, mut size) = (Sha256::new(), vec![], 0_usize);
+        while let Some(chunk) = part.chunk().await? {
+            content.update(&chunk);
+            size += chunk.len();
+            if size <= LARGEST_TEXT {
+                bytes.extend_from_slice(&chunk);
+            }
+        }
+        match String::from_utf8(bytes) {
+            _ if size > LARGEST_TEXT => self.errors.add(&part.name, "This text is too long."),
+            Ok(text) => {
+                self.texts.insert(part.name.clone(), Value::String(text));
+            }
+            Err(_) => self.errors.add(&part.name, "This is not UTF-8 text."),
+        }
+        Ok(content.finalize().into())
+    }
+
+    /// A form with a file field that was left empty sends a part without name and content.
+    async fn file(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
+        let Some(file) = part.file.clone() else {
+            self.errors.add("video", "A file is expected.");
+            return skip(part).await;
+        };
+        if !self.errors.is_empty() {
+            return skip(part).await;
+        }
+        let media = Arc::clone(&self.app.media);
+        let staged = Staged::receive(&media, part, self.app.settings.max_video_bytes).await?;
+        let content = staged.content;
+        match (staged.video.size, file.is_empty()) {
+            (0, true) => {}
+            (0, false) => self.errors.add("video", "The file is empty."),
+            _ => self.video = Some(staged),
+        }
+        Ok(content)
+    }
+}
+
+async fn skip(part: &mut Part) -> Result<[u8; 32], Problem> {
+    let mut content = Sha256::new();
+    while let Some(chunk) = part.chunk().await? {
+        content.update(&chunk);
+    }
+    Ok(content.finalize().into())
+}
+
+/// The members as JSON has them: the price is one object, or none where its parts are empty.
+fn members(mut texts: Map<String, Value>) -> Map<String, Value> {
+    let (amount, currency) = (texts.remove("price_amount"), texts.remove("price_currency"));
+    if amount.is_none() && currency.is_none() {
+        return texts;
+    }
+    let given = |value: Option<Value>| value.filter(|value| value != "");
+    let mut price = Map::new();
+    price.extend(given(amount).map(|amount| ("amount".to_owned(), amount)));
+    price.extend(given(currency).map(|currency| ("currency".to_owned(), currency)));
+    texts.insert("price".to_owned(), if price.is_empty() { Value::Null } else { json!(price) });
+    texts
+}
+
+/// The fields of a price by the names that its parts have in a form.
+fn as_parts(problem: Problem) -> Problem {
+    let mut errors = FieldErrors::default();
+    for (field, messages) in &problem.errors().0 {
+        let field = match field.as_str() {
+            "price.amount" => "price_amount",
+            "price.currency" => "price_currency",
+            other => other,
+        };
+        for message in messages {
+            errors.add(field, message);
+        }
+    }
+    problem.with_errors(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(value: Value) -> Value {
+        let Value::Object(texts) = value else { panic!("an object") };
+        Value::Object(members(texts))
+    }
+
+    #[test]
+    fn the_parts_of_a_price_become_one_member() {
+        assert_eq!(
+            texts(json!({"name": "Lamp", "price_amount": "12.50", "price_currency": "EUR"})),
+            json!({"name": "Lamp", "price": {"amount": "12.50", "currency": "EUR"}})
+        );
+    }
+
+    #[test]
+    fn empty_parts_of_a_price_take_it_away_and_none_leave_it_out() {
+        assert_eq!(
+            texts(json!({"price_amount": "", "price_currency": ""})),
+            json!({"price": null})
+        );
+        assert_eq!(texts(json!({"name": "Lamp"})), json!({"name": "Lamp"}));
+    }
+
+    #[test]
+    fn errors_name_the_parts_that_were_sent() {
+        let problem = as_parts(FieldErrors::one("price.currency", "Required.").into());
+        assert!(problem.errors().0.contains_key("price_currency"));
+    }
+}

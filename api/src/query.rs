@@ -1,0 +1,142 @@
+//! Query strings: every wrong parameter is told at once, unknown ones too, since a misspelt
+//! filter must not silently list everything.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use domain::{FieldErrors, UserId};
+use http::request::Parts;
+use projections::Page;
+use url::form_urlencoded;
+use utoipa::IntoParams;
+
+use crate::caller::Caller;
+
+/// What every list takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct PageQuery {
+    /// Rows on a page.
+    #[param(minimum = 1, maximum = 100, default = 20, required = false)]
+    limit: i64,
+    /// From `next` or `previous`, as it is.
+    #[param(required = false)]
+    cursor: String,
+}
+
+/// The parameters of a request, to be taken one by one.
+pub(crate) struct Params {
+    left: BTreeMap<String, Vec<String>>,
+    errors: FieldErrors,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+impl Params {
+    fn parse(query: &str) -> Self {
+        let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            left.entry(name.into_owned()).or_default().push(value.into_owned());
+        }
+        Self { left, errors: FieldErrors::default() }
+    }
+
+    /// A parameter as text; an empty one counts as not given.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        let mut values = self.left.remove(name)?;
+        if values.len() > 1 {
+            self.errors.add(name, "Give this parameter once.");
+            return None;
+        }
+        let value = values.pop().filter(|value| !value.is_empty())?;
+        if value.contains('\0') {
+            self.errors.add(name, "Null characters are not allowed.");
+            return None;
+        }
+        Some(value)
+    }
+
+    /// A parameter that has to be read.
+    pub(crate) fn take<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        self.read(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    }
+
+    /// An id.
+    pub(crate) fn id<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        self.read(name, |text| {
+            text.parse().map_err(|_| "Not a valid id: a UUID is expected.".to_owned())
+        })
+    }
+
+    /// An account's id, or `me`.
+    pub(crate) fn user(&mut self, name: &str, caller: &Caller) -> Option<UserId> {
+        self.read(name, |text| match text {
+            "me" => Ok(caller.user),
+            id => id
+                .parse()
+                .map_err(|_| "Not a valid id: a UUID or me is expected.".to_owned()),
+        })
+    }
+
+    /// A parameter that `parse` reads.
+    pub(crate) fn read<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        parse(&text).map_err(|message| self.errors.add(name, message)).ok()
+    }
+
+    /// `limit` and `cursor`.
+    pub(crate) fn page(&mut self) -> Page {
+        let limit = self.read("limit", |text| match text.parse() {
+            Ok(limit @ 1..=100) => Ok(limit),
+            _ => Err("A whole number from 1 to 100 is expected.".to_owned()),
+        });
+        let cursor = self.take("cursor");
+        Page { limit: limit.unwrap_or(Page::default().limit), cursor }
+    }
+
+    /// Refuses what was wrong, and what nobody took.
+    pub(crate) fn finish(mut self) -> Result<(), FieldErrors> {
+        for name in self.left.into_keys() {
+            self.errors.add(name, "Unknown parameter: leave it out.");
+        }
+        self.errors.into_result()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_parameter_is_told_at_once() {
+        let mut params = Params::parse("limit=0&cursor=%25&stauts=PENDING&q=a%00&id=1&id=2");
+        params.page();
+        params.text("q");
+        params.id::<UserId>("id");
+
+        let FieldErrors(errors) = params.finish().unwrap_err();
+
+        assert_eq!(errors.into_keys().collect::<Vec<_>>(), ["cursor", "id", "limit", "q", "stauts"]);
+    }
+
+    #[test]
+    fn an_empty_parameter_counts_as_not_given() {
+        let mut params = Params::parse("limit=&cursor=");
+        assert_eq!(params.page(), Page::default());
+        assert!(params.finish().is_ok());
+    }
+}

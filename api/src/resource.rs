@@ -1,0 +1,189 @@
+//! What can be got by id, with a version: every command answers with one.
+
+use domain::{CategoryId, OrderId, ProductId, StreamType, UserId};
+use projections::{
+    Categories, Category, Order, Orders, Product, ReadError, User, Users, Visibility,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::App;
+use crate::caller::Caller;
+use crate::conditional::{IfMatch, Tags, Versioned};
+use crate::problem::Problem;
+
+/// A representation that a client may get, with its version.
+pub(crate) trait Resource: Serialize + Send + Sized {
+    /// What names one.
+    type Id: Copy + Send + From<Uuid>;
+
+    /// The one of that id, if the caller may know of it.
+    fn find(
+        app: &App,
+        caller: &Caller,
+        id: Self::Id,
+    ) -> impl Future<Output = Result<Option<Self>, ReadError>> + Send;
+
+    /// Counts what happened to it.
+    fn version(&self) -> i64;
+
+    /// Its path.
+    fn location(&self) -> String;
+
+    /// Whether it stays the same as long as its version does.
+    fn is_settled(&self) -> bool {
+        true
+    }
+}
+
+/// The one of that id; 404 where there is none that the caller may know of.
+pub(crate) async fn get<R: Resource>(app: &App, caller: &Caller, id: R::Id) -> Result<R, Problem> {
+    R::find(app, caller, id).await?.ok_or_else(Problem::not_found)
+}
+
+/// The same as an answer.
+pub(crate) async fn show<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    id: R::Id,
+) -> Result<Versioned<R>, Problem> {
+    get(app, caller, id).await.map(Versioned::ok)
+}
+
+/// What a POST made, as an answer.
+pub(crate) async fn created<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    id: R::Id,
+) -> Result<Versioned<R>, Problem> {
+    get(app, caller, id).await.map(Versioned::created)
+}
+
+/// The version that a command may meet. Looked up where the client named any, so that
+/// what it may not know of stays 404 whatever it names.
+pub(crate) async fn expected<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    id: R::Id,
+    named: &IfMatch,
+) -> Result<Option<i64>, Problem> {
+    match &named.0 {
+        None => Ok(None),
+        Some(tags) => covered(tags, &get::<R>(app, caller, id).await?).map(Some),
+    }
+}
+
+/// The same where the resource has been read already.
+pub(crate) fn expected_of<R: Resource>(
+    resource: &R,
+    named: &IfMatch,
+) -> Result<Option<i64>, Problem> {
+    named.0.as_ref().map(|tags| covered(tags, resource)).transpose()
+}
+
+fn covered<R: Resource>(tags: &Tags, resource: &R) -> Result<i64, Problem> {
+    let version = resource.version();
+    if tags.cover(version) { Ok(version) } else { Err(Problem::version_mismatch(version)) }
+}
+
+impl Resource for Product {
+    type Id = ProductId;
+
+    async fn find(app: &App, caller: &Caller, id: ProductId) -> Result<Option<Self>, ReadError> {
+        let products = projections::Products(app.pool.clone());
+        Ok(products.find(Visibility::of(caller.actor), id).await?.map(Self::from))
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/products/{}/", self.id)
+    }
+
+    /// Progress moves without an event.
+    fn is_settled(&self) -> bool {
+        use domain::product::ProcessingStatus as S;
+        match self.processing_status {
+            S::Uploading | S::Processing => false,
+            S::Ready | S::Failed => true,
+        }
+    }
+}
+
+impl Resource for Category {
+    type Id = CategoryId;
+
+    async fn find(app: &App, _: &Caller, id: CategoryId) -> Result<Option<Self>, ReadError> {
+        Ok(Categories(app.pool.clone()).find(id).await?.map(Self::from))
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/categories/{}/", self.id)
+    }
+}
+
+impl Resource for Order {
+    type Id = OrderId;
+
+    async fn find(app: &App, caller: &Caller, id: OrderId) -> Result<Option<Self>, ReadError> {
+        let visibility = Visibility::of(caller.actor);
+        Ok(Orders(app.pool.clone()).find(visibility, id).await?.map(Self::from))
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/orders/{}/", self.id)
+    }
+}
+
+impl Resource for User {
+    type Id = UserId;
+
+    async fn find(app: &App, caller: &Caller, id: UserId) -> Result<Option<Self>, ReadError> {
+        let visibility = Visibility::of_accounts(caller.actor);
+        Ok(Users(app.pool.clone()).find(visibility, id).await?.map(Self::from))
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/users/{}/", self.id)
+    }
+}
+
+/// The resource that a lost answer was about, rendered anew.
+pub(crate) async fn show_any(
+    app: &App,
+    caller: &Caller,
+    (kind, id, created): (StreamType, Uuid, bool),
+) -> Result<axum::response::Response, Problem> {
+    match kind {
+        StreamType::Product => again::<Product>(app, caller, id, created).await,
+        StreamType::Order => again::<Order>(app, caller, id, created).await,
+        StreamType::Category => again::<Category>(app, caller, id, created).await,
+        StreamType::User => again::<User>(app, caller, id, created).await,
+    }
+}
+
+async fn again<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    is_new: bool,
+) -> Result<axum::response::Response, Problem> {
+    use axum::response::IntoResponse;
+    let resource: R = get(app, caller, id.into()).await?;
+    let answer = if is_new { Versioned::created(resource) } else { Versioned::ok(resource) };
+    Ok(answer.into_response())
+}

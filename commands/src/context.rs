@@ -1,0 +1,47 @@
+use domain::{Actor, Metadata, RequestId, SystemActor};
+use uuid::Uuid;
+
+/// What comes with a command besides its content.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Recorded with every event that comes of it.
+    pub metadata: Metadata,
+    /// The version that the client saw (`If-Match`).
+    pub expected: Option<i64>,
+    /// The key under which the act is done once.
+    pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// An `Idempotency-Key` that this request has claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyClaim {
+    /// Whose key: a user id, or nil for somebody who is not signed in.
+    pub scope: Uuid,
+    /// The key.
+    pub key: String,
+}
+
+/// A command was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The stream's version after it.
+    pub version: i64,
+}
+
+impl Context {
+    /// A command of the program itself.
+    pub fn system(actor: SystemActor, request: RequestId) -> Self {
+        let metadata = Metadata::of(Actor::System(actor), request);
+        Self { metadata, expected: None, idempotency: None }
+    }
+
+    /// Who commands.
+    pub const fn actor(&self) -> Actor {
+        self.metadata.actor
+    }
+
+    /// The same command, on a stream that the client did not name.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self { expected: None, idempotency: None, ..self.clone() }
+    }
+}

@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use domain::{FieldErrors, Refusal, RefusalKind};
+
+use crate::store::StoreError;
+
+/// A name that somebody else holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reservation {
+    /// An e-mail address.
+    Email,
+    /// A category's name.
+    CategoryName,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A rule said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The stream is not at the version that the client saw.
+    #[error("the version is {current} by now")]
+    VersionMismatch {
+        /// Where it is.
+        current: i64,
+    },
+    /// A name is held by somebody else.
+    #[error("{0:?} is taken")]
+    Taken(Reservation),
+    /// The race for the stream was lost too often.
+    #[error("others kept changing the same thing")]
+    Conflict,
+    /// Too much to do: try again later.
+    #[error("too busy")]
+    Busy,
+    /// Too many failed tries.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// When the next try counts.
+        retry_after: Duration,
+    },
+    /// Whoever asks is not who they must be.
+    #[error("{detail}")]
+    Unauthorized {
+        /// Stable, snake_case.
+        code: &'static str,
+        /// One sentence that a person can act on.
+        detail: &'static str,
+    },
+    /// Whoever asks is known, but may not.
+    #[error("{detail}")]
+    Forbidden {
+        /// Stable, snake_case.
+        code: &'static str,
+        /// One sentence that a person can act on.
+        detail: &'static str,
+    },
+    /// The database or the program failed; for the log, not for the client.
+    #[error("{0}")]
+    Fault(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl CommandError {
+    /// Wrong input, found outside the aggregates.
+    pub(crate) fn invalid(code: &'static str, detail: &str, errors: FieldErrors) -> Self {
+        Self::Refused(Refusal {
+            kind: RefusalKind::Invalid(errors),
+            code,
+            detail: detail.to_owned(),
+        })
+    }
+
+    /// One wrong field.
+    pub(crate) fn field(field: &str, message: &str) -> Self {
+        Self::from(FieldErrors::one(field, message))
+    }
+
+    /// The program failed.
+    pub(crate) fn fault(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Fault(Box::new(error))
+    }
+}
+
+impl From<FieldErrors> for CommandError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::invalid("invalid_input", "Some fields are invalid: see errors.", errors)
+    }
+}
+
+impl From<sqlx::Error> for CommandError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) { Self::Busy } else { Self::fault(error) }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Conflict,
+            StoreError::Taken(reservation) => Self::Taken(reservation),
+            StoreError::Refused(refusal) => Self::Refused(refusal),
+            StoreError::Busy => Self::Busy,
+            error @ (StoreError::Database(_)
+            | StoreError::Decode(_)
+            | StoreError::Projection(_)
+            | StoreError::Stopped) => Self::fault(error),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Load, decide, append; again where the race was lost.
+
+use cqrs_es::event_sink::EventSink;
+use domain::{Aggregate, RefusalKind, Refuse, StreamId};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::store::{Loaded, Side, StoreError};
+use crate::{CommandError, Commands, Context, Done};
+
+/// Tries before a lost race is given up.
+const TRIES: usize = 5;
+
+impl Commands {
+    /// An aggregate as it is now.
+    pub async fn load<A: Aggregate>(&self, id: A::Id) -> Result<A, CommandError> {
+        Ok(self.store.load_afresh::<A>(id).await?.aggregate)
+    }
+
+    /// Carries out a command with nothing beside its events.
+    pub(crate) async fn execute<A>(
+        &self,
+        context: &Context,
+        id: A::Id,
+        command: A::Command,
+    ) -> Result<Done, CommandError>
+    where
+        A: Aggregate<Command: Clone + Sync>,
+    {
+        self.execute_with::<A, _>(context, id, move |_| Ok((command.clone(), Side::default())))
+            .await
+    }
+
+    /// Carries out a command that depends on the state it meets, with what goes into the same
+    /// transaction. Runs to its end even when the caller goes away.
+    pub(crate) async fn execute_with<A, F>(
+        &self,
+        context: &Context,
+        id: A::Id,
+        prepare: F,
+    ) -> Result<Done, CommandError>
+    where
+        A: Aggregate,
+        F: Fn(&A) -> Result<(A::Command, Side), CommandError> + Send + Sync + 'static,
+    {
+        let (commands, context) = (self.clone(), context.clone());
+        let task = async move { commands.retried(&context, id, prepare).await };
+        tokio::spawn(task).await.map_err(CommandError::fault)?
+    }
+
+    async fn retried<A, F>(
+        &self,
+        context: &Context,
+        id: A::Id,
+        prepare: F,
+    ) -> Result<Done, CommandError>
+    where
+        A: Aggregate,
+        F: Fn(&A) -> Result<(A::Command, Side), CommandError> + Send + Sync,
+    {
+        let stream = StreamId { kind: A::STREAM, id: id.into() };
+        let turn = self.store.turn(stream);
+        let _turn = turn.lock().await;
+        for _ in 0..TRIES {
+            let loaded = self.store.load::<A>(id).await?;
+            let cached = loaded.cached;
+            let mut attempt = self.once(context, loaded, &prepare).await;
+            if cached && matches!(attempt, Attempt::Decided(_)) {
+                // A cached state may be behind: only a fresh one may say no, or "already so".
+                let fresh = self.store.load_afresh::<A>(id).await?;
+                attempt = self.once(context, fresh, &prepare).await;
+            }
+            match attempt {
+                Attempt::Decided(done) | Attempt::Appended(done) => return done,
+                Attempt::Lost => metrics::counter!("append_conflicts_total").increment(1),
+            }
+        }
+        Err(CommandError::Conflict)
+    }
+
+    async fn once<A: Aggregate>(
+        &self,
+        context: &Context,
+        mut loaded: Loaded<A>,
+        prepare: &(impl Fn(&A) -> Result<(A::Command, Side), CommandError> + Sync),
+    ) -> Attempt {
+        let version = loaded.version;
+        let events = match decide(context, &mut loaded, prepare).await {
+            Ok(events) if events.is_empty() => return Attempt::Decided(Ok(Done { version })),
+            Ok(events) => events,
+            Err(error) => return Attempt::Decided(Err(error)),
+        };
+        loaded.metadata = Some(context.metadata.clone());
+        loaded.side.idempotency = context.idempotency.clone().map(|claim| {
+            let id: Uuid = loaded.id.into();
+            (claim, json!({ "kind": A::STREAM, "id": id, "created": version == 0 }))
+        });
+        match self.store.commit_loaded(events, loaded).await {
+            Ok(version) => Attempt::Appended(Ok(Done { version })),
+            Err(StoreError::Conflict) => Attempt::Lost,
+            Err(error) => Attempt::Appended(Err(error.into())),
+        }
+    }
+}
+
+/// The events that the command leads to; the loaded aggregate is in its new state then. What the
+/// actor may not know of stays unknown: a version is compared only after that.
+async fn decide<A: Aggregate>(
+    context: &Context,
+    loaded: &mut Loaded<A>,
+    prepare: &(impl Fn(&A) -> Result<(A::Command, Side), CommandError> + Sync),
+) -> Result<Vec<A::Event>, CommandError> {
+    let current = loaded.version;
+    let (command, side) = prepare(&loaded.aggregate)?;
+    loaded.side = side;
+    let sink = EventSink::default();
+    let handled = loaded.aggregate.handle(command, &(), &sink).await;
+    let refusal = handled.err().map(|error| error.refusal());
+    let hidden = refusal.as_ref().is_some_and(|refusal| match refusal.kind {
+        RefusalKind::NotFound | RefusalKind::Forbidden => true,
+        RefusalKind::Conflict | RefusalKind::Invalid(_) => false,
+    });
+    if !hidden && context.expected.is_some_and(|expected| expected != current) {
+        return Err(CommandError::VersionMismatch { current });
+    }
+    match refusal {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(sink.collect().await),
+    }
+}
+
+/// How a try ended.
+enum Attempt {
+    /// Somebody else was quicker.
+    Lost,
+    /// Decided without writing: true only if the state was fresh.
+    Decided(Result<Done, CommandError>),
+    /// The log has it, or would not take it.
+    Appended(Result<Done, CommandError>),
+}

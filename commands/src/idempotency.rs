@@ -1,0 +1,146 @@
+//! `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): an act is done once, and
+//! its first answer is given again.
+
+use domain::StreamType;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+use crate::CommandError;
+
+/// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
+#[derive(Clone)]
+pub struct Idempotency {
+    pool: PgPool,
+}
+
+/// The first answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers worth giving again.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// What the act led to, stored in the transaction of its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Of what.
+    pub kind: StreamType,
+    /// Which.
+    pub id: Uuid,
+    /// Whether it was made by this act.
+    pub created: bool,
+}
+
+/// Where a key stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Never seen: the request is to be carried out.
+    First,
+    /// Answered before; the fingerprint tells whether by the same body.
+    Replay(StoredAnswer, Option<Vec<u8>>),
+    /// The act is done, but its answer was lost: render it again.
+    Outcome(Outcome),
+    /// The first request is still running.
+    Running,
+}
+
+impl Idempotency {
+    pub(crate) const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Claims a key, or tells where it stands. A claim is good for two minutes.
+    pub async fn begin(&self, scope: Uuid, key: &str) -> Result<Begun, CommandError> {
+        let claimed = sqlx::query(
+            "INSERT INTO idempotency_keys AS had (scope, key, locked_until)
+             VALUES ($1, $2, now() + interval '2 minutes')
+             ON CONFLICT (scope, key) DO UPDATE
+                SET locked_until = excluded.locked_until, created_at = now(), fingerprint = NULL,
+                    outcome = NULL, status = NULL, headers = NULL, body = NULL
+                WHERE had.created_at < now() - interval '24 hours'
+                   OR had.status IS NULL AND had.outcome IS NULL AND had.locked_until < now()",
+        )
+        .bind(scope)
+        .bind(key)
+        .execute(&self.pool)
+        .await?;
+        if claimed.rows_affected() == 1 {
+            return Ok(Begun::First);
+        }
+        self.state(scope, key).await
+    }
+
+    async fn state(&self, scope: Uuid, key: &str) -> Result<Begun, CommandError> {
+        let row = sqlx::query(
+            "SELECT fingerprint, outcome, status, headers, body, locked_until < now() AS lapsed
+             FROM idempotency_keys WHERE scope = $1 AND key = $2",
+        )
+        .bind(scope)
+        .bind(key)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(Begun::Running) };
+        if let Some(status) = row.try_get::<Option<i16>, _>("status")? {
+            let headers: sqlx::types::Json<Vec<(String, String)>> = row.try_get("headers")?;
+            let status = u16::try_from(status).map_err(CommandError::fault)?;
+            let answer = StoredAnswer { status, headers: headers.0, body: row.try_get("body")? };
+            return Ok(Begun::Replay(answer, row.try_get("fingerprint")?));
+        }
+        let outcome: Option<sqlx::types::Json<Outcome>> = row.try_get("outcome")?;
+        Ok(match outcome {
+            Some(outcome) if row.try_get("lapsed")? => Begun::Outcome(outcome.0),
+            Some(_) | None => Begun::Running,
+        })
+    }
+
+    /// Keeps the first answer.
+    pub async fn finish(
+        &self,
+        scope: Uuid,
+        key: &str,
+        fingerprint: Option<&[u8]>,
+        answer: &StoredAnswer,
+    ) -> Result<(), CommandError> {
+        sqlx::query(
+            "UPDATE idempotency_keys SET fingerprint = $3, status = $4, headers = $5, body = $6
+             WHERE scope = $1 AND key = $2",
+        )
+        .bind(scope)
+        .bind(key)
+        .bind(fingerprint)
+        .bind(i16::try_from(answer.status).map_err(CommandError::fault)?)
+        .bind(sqlx::types::Json(&answer.headers))
+        .bind(&answer.body)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Frees a key whose request did nothing; one whose act is done stays.
+    pub async fn abandon(&self, scope: Uuid, key: &str) -> Result<(), CommandError> {
+        sqlx::query(
+            "DELETE FROM idempotency_keys
+             WHERE scope = $1 AND key = $2 AND outcome IS NULL AND status IS NULL",
+        )
+        .bind(scope)
+        .bind(key)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets keys older than 24 h; called now and then by a worker.
+    pub async fn sweep(&self) -> Result<u64, CommandError> {
+        let swept = sqlx::query(
+            "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(swept.rows_affected())
+    }
+}

@@ -1,0 +1,160 @@
+//! Access tokens: JWT (RFC 9068 profile), EdDSA, five minutes.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::{Role, SessionId, UserId};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use url::Url;
+
+use super::secrets::{Secrets, SecretsError};
+use crate::CommandError;
+
+/// Seconds that an access token lives.
+pub(super) const LIFETIME: u64 = 300;
+const TYPE: &str = "at+jwt";
+const AUDIENCE: &str = "vetted-api";
+
+/// Who a bearer token speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    /// The account.
+    pub user: UserId,
+    /// Its role when the token was issued; a change ends the token.
+    pub role: Role,
+    /// The session.
+    pub session: SessionId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: UserId,
+    sid: SessionId,
+    role: Role,
+    iat: i64,
+    exp: i64,
+    /// The log's head when it was issued: what came later may end it, whatever clocks say.
+    pos: i64,
+}
+
+pub(crate) struct AccessTokens {
+    header: Header,
+    signing: EncodingKey,
+    accepted: HashMap<String, DecodingKey>,
+    validation: Validation,
+    issuer: String,
+    jwks: Value,
+    read: moka::sync::Cache<[u8; 32], (Authenticated, i64, i64)>,
+}
+
+impl AccessTokens {
+    pub(super) fn try_new(secrets: &Secrets, public_url: &Url) -> Result<Self, SecretsError> {
+        let first = secrets.signing.first().ok_or(SecretsError::Key("there is none".to_owned()))?;
+        let der = first.to_pkcs8_der().map_err(|error| SecretsError::Key(error.to_string()))?;
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(kid(first));
+        let accepted = secrets
+            .signing
+            .iter()
+            .map(|key| Ok((kid(key), DecodingKey::from_ed_components(&x(key))?)))
+            .collect::<Result<_, jsonwebtoken::errors::Error>>()
+            .map_err(|error| SecretsError::Key(error.to_string()))?;
+        let issuer = public_url.as_str().trim_end_matches('/').to_owned();
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&issuer]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.leeway = 0;
+        Ok(Self {
+            header,
+            signing: EncodingKey::from_ed_der(der.as_bytes()),
+            accepted,
+            validation,
+            issuer,
+            jwks: json!({ "keys": secrets.signing.iter().map(jwk).collect::<Vec<_>>() }),
+            read: moka::sync::Cache::builder().max_capacity(20_000).build(),
+        })
+    }
+
+    pub(super) fn issue(&self, of: Authenticated, pos: i64) -> Result<String, CommandError> {
+        let iat = OffsetDateTime::now_utc().unix_timestamp();
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
+            sub: of.user,
+            sid: of.session,
+            role: of.role,
+            iat,
+            exp: iat + i64::try_from(LIFETIME).map_err(CommandError::fault)?,
+            pos,
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(CommandError::fault)
+    }
+
+    /// Whom a token speaks for, and the position at which it was issued. A signature is checked
+    /// once: after that, only the expiry.
+    pub(super) fn read(&self, token: &str) -> Result<(Authenticated, i64), CommandError> {
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let known = self.read.get(&digest);
+        let (who, pos, expiry) = match known {
+            Some(known) => known,
+            None => self.verify(token).ok_or_else(invalid_token)?,
+        };
+        if expiry <= OffsetDateTime::now_utc().unix_timestamp() {
+            return Err(invalid_token());
+        }
+        self.read.insert(digest, (who, pos, expiry));
+        Ok((who, pos))
+    }
+
+    fn verify(&self, token: &str) -> Option<(Authenticated, i64, i64)> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        let key = self.accepted.get(header.kid.as_ref()?)?;
+        let foreign = header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some();
+        if header.typ.as_deref() != Some(TYPE) || foreign {
+            return None;
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        if claims.iat > OffsetDateTime::now_utc().unix_timestamp() + 60 {
+            return None;
+        }
+        let who = Authenticated { user: claims.sub, role: claims.role, session: claims.sid };
+        Some((who, claims.pos, claims.exp))
+    }
+
+    pub(crate) fn jwks(&self) -> Value {
+        self.jwks.clone()
+    }
+}
+
+pub(super) const fn invalid_token() -> CommandError {
+    CommandError::Unauthorized {
+        code: "invalid_token",
+        detail: "The token is invalid or has expired: sign in again, or refresh it.",
+    }
+}
+
+/// The public key's coordinate (RFC 8037).
+fn x(key: &SigningKey) -> String {
+    BASE64.encode(key.verifying_key().as_bytes())
+}
+
+/// The key's thumbprint (RFC 7638).
+fn kid(key: &SigningKey) -> String {
+    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, x(key));
+    BASE64.encode(Sha256::digest(canonical.as_bytes()))
+}
+
+fn jwk(key: &SigningKey) -> Value {
+    json!({ "kty": "OKP", "crv": "Ed25519", "x": x(key), "kid": kid(key), "use": "sig", "alg": "EdDSA" })
+}

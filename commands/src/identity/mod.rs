@@ -1,0 +1,98 @@
+//! Who somebody is: secrets, passwords, links in mails, access tokens and sessions.
+
+mod access;
+pub(crate) mod links;
+pub(crate) mod passwords;
+mod revocations;
+mod secrets;
+mod sessions;
+mod throttle;
+
+use std::sync::Arc;
+
+use domain::EmailAddress;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use url::Url;
+
+pub use access::Authenticated;
+pub use links::Links;
+pub use secrets::{Secrets, SecretsError};
+pub use sessions::Tokens;
+
+pub(crate) use access::AccessTokens;
+pub(crate) use passwords::Passwords;
+pub(crate) use revocations::Revocations;
+
+use crate::CommandError;
+
+/// Everything that knows a secret. One per process.
+pub struct Identity {
+    access: AccessTokens,
+    links: Links,
+    passwords: Passwords,
+    revocations: Arc<Revocations>,
+    lookup: [u8; 32],
+}
+
+impl Identity {
+    /// From the program's secrets; `public_url` is what links start with.
+    pub fn try_new(secrets: &Secrets, public_url: &Url) -> Result<Self, SecretsError> {
+        Ok(Self {
+            access: AccessTokens::try_new(secrets, public_url)?,
+            links: Links::new(secrets.derived("links"), public_url.clone()),
+            passwords: Passwords::default(),
+            revocations: Arc::default(),
+            lookup: secrets.derived("lookup"),
+        })
+    }
+
+    pub(crate) const fn access(&self) -> &AccessTokens {
+        &self.access
+    }
+
+    pub(crate) const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(crate) const fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    pub(crate) const fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
+    }
+
+    pub(crate) fn authenticate(&self, bearer: &str) -> Result<Authenticated, CommandError> {
+        let (authenticated, issued) = self.access.read(bearer)?;
+        if self.revocations.covers(&authenticated, issued) {
+            return Err(access::invalid_token());
+        }
+        Ok(authenticated)
+    }
+
+    /// The name under which an address is looked up: it tells nothing without the key.
+    pub(crate) fn lookup(&self, email: &EmailAddress) -> String {
+        hex(&keyed(&self.lookup, &[email.folded().as_bytes()]))
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104) over parts, each led by its length.
+fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        unreachable!("HMAC takes keys of any length");
+    };
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,106 @@
+//! The program's secrets: made once, kept in one file that only its account can read.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ed25519_dalek::SigningKey;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::keyed;
+
+/// What the program must keep to itself.
+pub struct Secrets {
+    /// Sign access tokens; the first signs, all are accepted.
+    pub(super) signing: Vec<SigningKey>,
+    master: [u8; 32],
+}
+
+/// Why there are no secrets to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The file can't be read or made.
+    #[error("SECRETS_FILE {path} cannot be used: {source}.")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what this program writes.
+    #[error(
+        "SECRETS_FILE {0} does not hold valid secrets: restore it, or move it away to have new ones made."
+    )]
+    Invalid(PathBuf),
+    /// A key can't be put to use.
+    #[error("a signing key cannot be used: {0}")]
+    Key(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    /// Ed25519 seeds (RFC 8032), base64url; the first signs.
+    signing: Vec<String>,
+    /// 32 bytes, base64url.
+    master: String,
+}
+
+impl Secrets {
+    /// Reads the file, or makes it. Of several programs that make it at once, one wins.
+    pub fn load_or_create(path: &Path) -> Result<Self, SecretsError> {
+        let failed = |source| SecretsError::Io { path: path.to_owned(), source };
+        match fs::read(path) {
+            Ok(bytes) => Self::parse(&bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                create(path).map_err(failed)?;
+                let bytes = fs::read(path).map_err(failed)?;
+                Self::parse(&bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned()))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let stored: Stored = serde_json::from_slice(bytes).ok()?;
+        let key = |text: &String| <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok();
+        let signing: Option<Vec<_>> = stored
+            .signing
+            .iter()
+            .map(|text| key(text).map(|seed| SigningKey::from_bytes(&seed)))
+            .collect();
+        let master = key(&stored.master).filter(|key| key.iter().any(|byte| *byte != key[0]))?;
+        Some(Self { signing: signing.filter(|keys| !keys.is_empty())?, master })
+    }
+
+    /// A key of its own for each purpose.
+    pub(super) fn derived(&self, purpose: &str) -> [u8; 32] {
+        keyed(&self.master, &[b"vetted/v1", purpose.as_bytes()])
+    }
+}
+
+/// Writes a whole file beside, then links it into place: whoever reads finds all or nothing.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let random = || {
+        let mut key = [0; 32];
+        rand::rng().fill_bytes(&mut key);
+        BASE64.encode(key)
+    };
+    let stored = Stored { signing: vec![random()], master: random() };
+    let beside = path.with_extension(format!("new.{}", uuid::Uuid::now_v7()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(&serde_json::to_vec_pretty(&stored)?)?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}

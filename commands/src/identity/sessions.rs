@@ -1,0 +1,239 @@
+//! Sessions: login, refresh with rotation, logout.
+
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::user::{Account, User, UserCommand};
+use domain::{EmailAddress, SessionId, UserId};
+use rand::Rng;
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use super::{Authenticated, access, throttle};
+use crate::store::{Effect, Side};
+use crate::{CommandError, Commands, Context, Reservation};
+
+/// Failures of one account from one address, and of one address, within the window.
+const PER_ACCOUNT: i32 = 10;
+const PER_ADDRESS: i32 = 100;
+
+/// What signing in gives.
+pub struct Tokens {
+    /// A JWT.
+    pub access: SecretString,
+    /// Good for one refresh, within 14 days.
+    pub refresh: SecretString,
+    /// Seconds that `access` lives.
+    pub expires_in: u64,
+    /// Whose.
+    pub user: UserId,
+}
+
+const INVALID_CREDENTIALS: CommandError = CommandError::Unauthorized {
+    code: "invalid_credentials",
+    detail: "The e-mail address or the password is wrong.",
+};
+
+const TOKEN_REUSED: CommandError = CommandError::Unauthorized {
+    code: "token_reused",
+    detail: "This refresh token has been used before, so its session was ended: sign in again.",
+};
+
+impl Commands {
+    /// Opens a session for whoever knows the password.
+    pub async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        client: IpAddr,
+    ) -> Result<Tokens, CommandError> {
+        let lookup = email.parse::<EmailAddress>().ok().map(|email| self.identity.lookup(&email));
+        let account = format!("{}|{client}", lookup.as_deref().unwrap_or("-"));
+        let address = format!("address|{client}");
+        throttle::check(&self.pool, &account, PER_ACCOUNT).await?;
+        throttle::check(&self.pool, &address, PER_ADDRESS).await?;
+        let user = match lookup {
+            Some(lookup) => self.store.holder(Reservation::Email.kind(), &lookup).await?,
+            None => None,
+        };
+        let hash = self.credential(user).await?;
+        if !self.identity.passwords().verify(password, hash).await? {
+            throttle::failed(&self.pool, &account).await?;
+            throttle::failed(&self.pool, &address).await?;
+            return Err(INVALID_CREDENTIALS);
+        }
+        let user = UserId::from_uuid(user.unwrap_or_default());
+        let session = SessionId::from_uuid(Uuid::now_v7());
+        self.open(user, session).await
+    }
+
+    /// Whether a person's password is this one.
+    pub(crate) async fn knows_password(
+        &self,
+        user: UserId,
+        password: &str,
+    ) -> Result<bool, CommandError> {
+        let hash = self.credential(Some(user.uuid())).await?;
+        self.identity.passwords().verify(password, hash).await
+    }
+
+    async fn credential(&self, user: Option<Uuid>) -> Result<Option<String>, CommandError> {
+        let hash = sqlx::query_scalar("SELECT hash FROM credentials WHERE user_id = $1")
+            .bind(user.unwrap_or_default())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(hash)
+    }
+
+    async fn open(&self, user: UserId, session: SessionId) -> Result<Tokens, CommandError> {
+        let account = self.active_account(user).await?;
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO sessions (id, user_id, expires_at)
+             VALUES ($1, $2, now() + interval '14 days')",
+        )
+        .bind(session.uuid())
+        .bind(user.uuid())
+        .execute(&mut *tx)
+        .await?;
+        let who = Authenticated { user, role: account.role, session };
+        let tokens = self.issue(&mut tx, who).await?;
+        tx.commit().await?;
+        Ok(tokens)
+    }
+
+    async fn active_account(&self, user: UserId) -> Result<Account, CommandError> {
+        let account =
+            self.load::<User>(user).await?.account().cloned().ok_or(INVALID_CREDENTIALS)?;
+        if account.deactivated {
+            return Err(CommandError::Forbidden {
+                code: "account_deactivated",
+                detail: "This account has been deactivated: ask an administrator.",
+            });
+        }
+        if !account.activated {
+            return Err(CommandError::Forbidden {
+                code: "account_not_activated",
+                detail: "Open the link in the activation mail first, or ask for another one.",
+            });
+        }
+        Ok(account)
+    }
+
+    async fn issue(
+        &self,
+        conn: &mut PgConnection,
+        who: Authenticated,
+    ) -> Result<Tokens, CommandError> {
+        let mut refresh = [0; 32];
+        rand::rng().fill_bytes(&mut refresh);
+        let refresh = BASE64.encode(refresh);
+        sqlx::query("INSERT INTO refresh_tokens (hash, session_id) VALUES ($1, $2)")
+            .bind(digest(&refresh))
+            .bind(who.session.uuid())
+            .execute(&mut *conn)
+            .await?;
+        let head = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?;
+        Ok(Tokens {
+            access: self.identity.access().issue(who, head)?.into(),
+            refresh: refresh.into(),
+            expires_in: access::LIFETIME,
+            user: who.user,
+        })
+    }
+
+    /// Trades a refresh token for new tokens. One that comes twice ends its session.
+    pub async fn refresh(&self, context: &Context, refresh: &str) -> Result<Tokens, CommandError> {
+        let mut conn = self.pool.acquire().await?;
+        let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
+        drop(conn);
+        let account = self.active_account(row.user).await?;
+        let mut tx = self.pool.begin().await?;
+        let row = find(&mut tx, refresh).await?.ok_or(access::invalid_token())?;
+        if row.used {
+            tx.commit().await?;
+            self.end_session(context, row.user, row.session).await?;
+            return Err(TOKEN_REUSED);
+        }
+        if row.over {
+            return Err(access::invalid_token());
+        }
+        sqlx::query("UPDATE refresh_tokens SET used_at = now() WHERE hash = $1")
+            .bind(digest(refresh))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("UPDATE sessions SET last_used_at = now() WHERE id = $1")
+            .bind(row.session.uuid())
+            .execute(&mut *tx)
+            .await?;
+        let who = Authenticated { user: row.user, role: account.role, session: row.session };
+        let tokens = self.issue(&mut tx, who).await?;
+        tx.commit().await?;
+        Ok(tokens)
+    }
+
+    /// Ends the caller's session; the refresh token must be of the caller.
+    pub async fn logout(&self, context: &Context, refresh: &str) -> Result<(), CommandError> {
+        let mut conn = self.pool.acquire().await?;
+        let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
+        drop(conn);
+        if !context.actor().is(row.user) {
+            return Err(access::invalid_token());
+        }
+        self.end_session(context, row.user, row.session).await?;
+        match context.metadata.session_id {
+            Some(own) if own != row.session => self.end_session(context, row.user, own).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn end_session(
+        &self,
+        context: &Context,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<(), CommandError> {
+        self.execute_with::<User, _>(&context.elsewhere(), user, move |_| {
+            let side = Side { effects: vec![Effect::EndSession(session)], ..Side::default() };
+            Ok((UserCommand::EndSession { session }, side))
+        })
+        .await
+        .map(drop)
+    }
+}
+
+struct Found {
+    user: UserId,
+    session: SessionId,
+    used: bool,
+    over: bool,
+}
+
+/// Locked, so that of two refreshes with one token the second sees that it was used.
+async fn find(conn: &mut PgConnection, refresh: &str) -> Result<Option<Found>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT user_id, session_id, used_at IS NOT NULL AS used,
+                ended_at IS NOT NULL OR expires_at < now() AS over
+         FROM refresh_tokens JOIN sessions ON sessions.id = session_id
+         WHERE hash = $1 FOR UPDATE OF refresh_tokens",
+    )
+    .bind(digest(refresh))
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(Found {
+            user: UserId::from_uuid(row.try_get("user_id")?),
+            session: SessionId::from_uuid(row.try_get("session_id")?),
+            used: row.try_get("used")?,
+            over: row.try_get("over")?,
+        })
+    })
+    .transpose()
+}
+
+fn digest(refresh: &str) -> Vec<u8> {
+    Sha256::digest(refresh.as_bytes()).to_vec()
+}

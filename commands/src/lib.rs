@@ -1,0 +1,72 @@
+//! The write side: authorise, load, decide, append.
+//!
+//! [`Commands`] is the one way in; a file per feature says what each command needs besides its
+//! aggregate. `store` is the event store, `identity` holds passwords, tokens and sessions.
+
+mod category;
+mod context;
+mod error;
+mod execute;
+mod idempotency;
+pub mod identity;
+pub mod media;
+mod order;
+mod product;
+mod store;
+mod user;
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+pub use context::{Context, Done, IdempotencyClaim};
+pub use error::{CommandError, Reservation};
+pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
+pub use identity::{Authenticated, Tokens};
+pub use store::{ReadModels, StoreError};
+
+use identity::Identity;
+use store::Store;
+
+/// Everything that can be commanded. Cheap to clone.
+#[derive(Clone)]
+pub struct Commands {
+    pool: PgPool,
+    store: Store,
+    identity: Arc<Identity>,
+}
+
+impl Commands {
+    /// Starts the appender; it ends when the last clone is dropped.
+    pub fn new(pool: PgPool, read_models: Arc<dyn ReadModels>, identity: Identity) -> Self {
+        let identity = Arc::new(identity);
+        let store = Store::new(pool.clone(), read_models, Arc::clone(identity.revocations()));
+        Self { pool, store, identity }
+    }
+
+    /// The newest position that this process committed: a hint to wake up, never a promise.
+    pub fn committed(&self) -> watch::Receiver<i64> {
+        self.store.committed()
+    }
+
+    /// What POSTs with an `Idempotency-Key` led to.
+    pub fn idempotency(&self) -> Idempotency {
+        Idempotency::new(self.pool.clone())
+    }
+
+    /// Links in mails.
+    pub fn links(&self) -> &identity::Links {
+        self.identity.links()
+    }
+
+    /// The public signing keys, as a JWK Set (RFC 7517).
+    pub fn jwks(&self) -> serde_json::Value {
+        self.identity.access().jwks()
+    }
+
+    /// Who a bearer token speaks for, if it still does.
+    pub fn authenticate(&self, bearer: &str) -> Result<Authenticated, CommandError> {
+        self.identity.authenticate(bearer)
+    }
+}

@@ -1,0 +1,161 @@
+//! Commands on products: they belong to a category that exists when they are written.
+
+use domain::category::Category;
+use domain::product::{
+    EditProduct, FinishedVideo, Product, ProductCommand, ProductDetails, Reason, UploadedVideo,
+};
+use domain::{CategoryId, ProductId, StreamId, StreamType, UploadId};
+use uuid::Uuid;
+
+use crate::store::{Guard, Side};
+use crate::{CommandError, Commands, Context, Done};
+
+impl Commands {
+    /// Hands a product in for review.
+    pub async fn submit_product(
+        &self,
+        context: &Context,
+        details: ProductDetails,
+        video: Option<UploadedVideo>,
+    ) -> Result<ProductId, CommandError> {
+        let (id, by) = (ProductId::from_uuid(Uuid::now_v7()), context.actor());
+        let category = details.category;
+        let submit = ProductCommand::Submit { by, details, video };
+        self.in_category(context, id, category, submit).await?;
+        Ok(id)
+    }
+
+    /// Changes a product, its video included.
+    pub async fn edit_product(
+        &self,
+        context: &Context,
+        id: ProductId,
+        edit: EditProduct,
+        video: Option<UploadedVideo>,
+    ) -> Result<Done, CommandError> {
+        let (category, by) = (edit.category_id.0, context.actor());
+        let edit = ProductCommand::Edit { by, edit, video };
+        match category {
+            Some(category) => self.in_category(context, id, category, edit).await,
+            None => self.execute::<Product>(context, id, edit).await,
+        }
+    }
+
+    /// Lets a product be ordered.
+    pub async fn approve_product(
+        &self,
+        context: &Context,
+        id: ProductId,
+        reason: Option<Reason>,
+    ) -> Result<Done, CommandError> {
+        let approve = ProductCommand::Approve { by: context.actor(), reason };
+        self.execute::<Product>(context, id, approve).await
+    }
+
+    /// Refuses a product.
+    pub async fn reject_product(
+        &self,
+        context: &Context,
+        id: ProductId,
+        reason: Reason,
+    ) -> Result<Done, CommandError> {
+        let reject = ProductCommand::Reject { by: context.actor(), reason };
+        self.execute::<Product>(context, id, reject).await
+    }
+
+    /// Withdraws a product.
+    pub async fn cancel_product(
+        &self,
+        context: &Context,
+        id: ProductId,
+    ) -> Result<Done, CommandError> {
+        let cancel = ProductCommand::Cancel { by: context.actor() };
+        self.execute::<Product>(context, id, cancel).await
+    }
+
+    /// Puts a rejected or withdrawn product back to review.
+    pub async fn resubmit_product(
+        &self,
+        context: &Context,
+        id: ProductId,
+    ) -> Result<Done, CommandError> {
+        let resubmit = ProductCommand::Resubmit { by: context.actor() };
+        self.execute::<Product>(context, id, resubmit).await
+    }
+
+    /// Takes a product out of every list.
+    pub async fn delete_product(
+        &self,
+        context: &Context,
+        id: ProductId,
+    ) -> Result<Done, CommandError> {
+        let delete = ProductCommand::Delete { by: context.actor() };
+        self.execute::<Product>(context, id, delete).await
+    }
+
+    /// The worker finished a product's video.
+    pub async fn finish_video(
+        &self,
+        context: &Context,
+        id: ProductId,
+        video: FinishedVideo,
+    ) -> Result<Done, CommandError> {
+        self.execute::<Product>(context, id, ProductCommand::FinishVideo { video }).await
+    }
+
+    /// The worker can't finish a product's video.
+    pub async fn fail_video(
+        &self,
+        context: &Context,
+        id: ProductId,
+        upload: UploadId,
+        reason: String,
+    ) -> Result<Done, CommandError> {
+        self.execute::<Product>(context, id, ProductCommand::FailVideo { upload, reason }).await
+    }
+
+    /// A command that puts a product into a category: it counts only if the category still is as
+    /// it was when it was looked up. Where it changed in between, it is looked up again.
+    async fn in_category(
+        &self,
+        context: &Context,
+        id: ProductId,
+        category: CategoryId,
+        command: ProductCommand,
+    ) -> Result<Done, CommandError> {
+        let mut found = self.store.load::<Category>(category).await?;
+        loop {
+            if !found.aggregate.exists() && found.cached {
+                found = self.store.load_afresh::<Category>(category).await?;
+            }
+            let (exists, version, fresh) = (found.aggregate.exists(), found.version, !found.cached);
+            let stream = StreamId { kind: StreamType::Category, id: category.uuid() };
+            let command = command.clone();
+            let done = self
+                .execute_with::<Product, _>(context, id, move |product| {
+                    may_at_all(product, &command)?;
+                    if !exists {
+                        return Err(CommandError::field(
+                            "category_id",
+                            "There is no such category.",
+                        ));
+                    }
+                    let guards = vec![Guard::StreamAt(stream, version)];
+                    Ok((command.clone(), Side { guards, ..Side::default() }))
+                })
+                .await;
+            match done {
+                Err(CommandError::Conflict) if !fresh => {
+                    found = self.store.load_afresh::<Category>(category).await?;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// A wrong category is told only to whoever may write the product.
+fn may_at_all(product: &Product, command: &ProductCommand) -> Result<(), CommandError> {
+    use domain::Refuse;
+    product.decide(command.clone()).map(drop).map_err(|error| error.refusal().into())
+}

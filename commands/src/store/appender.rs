@@ -1,0 +1,127 @@
+//! Group commit: one transaction for all the commands that wait.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use domain::{Recorded, StreamId};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::append::Append;
+use super::transaction::{self, Verdict};
+use super::{ReadModels, StoreError};
+use crate::identity::Revocations;
+
+/// Commands in one transaction at most: enough to share one flush, few enough to answer soon.
+const BATCH: usize = 256;
+
+pub(super) struct Waiting {
+    pub append: Append,
+    pub reply: oneshot::Sender<Result<i64, StoreError>>,
+}
+
+pub(super) struct Appender {
+    pool: PgPool,
+    read_models: Arc<dyn ReadModels>,
+    revocations: Arc<Revocations>,
+    newest: watch::Sender<i64>,
+}
+
+impl Appender {
+    pub(super) const fn new(
+        pool: PgPool,
+        read_models: Arc<dyn ReadModels>,
+        revocations: Arc<Revocations>,
+        newest: watch::Sender<i64>,
+    ) -> Self {
+        Self { pool, read_models, revocations, newest }
+    }
+
+    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut backlog = VecDeque::new();
+        let mut received = Vec::with_capacity(BATCH);
+        loop {
+            if backlog.is_empty() && queue.recv_many(&mut received, BATCH).await == 0 {
+                return;
+            }
+            backlog.extend(received.drain(..));
+            while backlog.len() < BATCH
+                && let Ok(waiting) = queue.try_recv()
+            {
+                backlog.push_back(waiting);
+            }
+            let batch = compatible(&mut backlog);
+            metrics::histogram!("append_batch_commands").record(f64_of(batch.len()));
+            self.commit(batch).await;
+        }
+    }
+
+    /// Commits a batch. Where the database refuses it, each half is tried on its own, so that one
+    /// bad command does not fail its neighbours.
+    async fn commit(&self, batch: Vec<Waiting>) {
+        let mut halves = VecDeque::from([batch]);
+        while let Some(mut batch) = halves.pop_front() {
+            let appends: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
+            match transaction::commit(&self.pool, &*self.read_models, &appends).await {
+                Ok(verdicts) => self.answer(batch, verdicts),
+                Err(error) if batch.len() > 1 && error.is_of_the_batch() => {
+                    let second = batch.split_off(batch.len() / 2);
+                    halves.push_front(second);
+                    halves.push_front(batch);
+                }
+                Err(error) => fail(batch, &error),
+            }
+        }
+    }
+
+    fn answer(&self, batch: Vec<Waiting>, (verdicts, recorded): (Vec<Verdict>, Vec<Recorded>)) {
+        self.revocations.note(&recorded);
+        if let Some(last) = recorded.last() {
+            self.newest.send_replace(last.position);
+        }
+        for (waiting, verdict) in batch.into_iter().zip(verdicts) {
+            // A caller that is gone needs no answer; its command is carried out all the same.
+            let _gone = waiting.reply.send(verdict);
+        }
+    }
+}
+
+/// Takes from the backlog what can share a transaction: each stream is written once, and no
+/// stream is written that another command's decision stands on.
+fn compatible(backlog: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+    let mut written: HashSet<StreamId> = HashSet::new();
+    let mut watched: HashSet<StreamId> = HashSet::new();
+    let mut batch = Vec::with_capacity(backlog.len().min(BATCH));
+    let mut later = VecDeque::new();
+    while let Some(waiting) = backlog.pop_front() {
+        let append = &waiting.append;
+        let clashes = batch.len() >= BATCH
+            || written.contains(&append.stream)
+            || watched.contains(&append.stream)
+            || append.watched().any(|stream| written.contains(&stream));
+        if clashes {
+            later.push_back(waiting);
+        } else {
+            written.insert(append.stream);
+            watched.extend(append.watched());
+            batch.push(waiting);
+        }
+    }
+    *backlog = later;
+    batch
+}
+
+fn fail(batch: Vec<Waiting>, error: &transaction::Failure) {
+    tracing::error!(%error, commands = batch.len(), "an append failed");
+    for waiting in batch {
+        let _gone = waiting.reply.send(Err(error.for_one()));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch has hundreds of commands")]
+const fn f64_of(length: usize) -> f64 {
+    length as f64
+}
+
+/// Positions by stream, while a batch is put together.
+pub(super) type Versions = HashMap<StreamId, i64>;

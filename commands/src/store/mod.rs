@@ -1,0 +1,127 @@
+//! The event store: contiguous positions in commit order, group commit, and everything that has
+//! to be true together with the events in one transaction.
+
+mod append;
+mod appender;
+mod load;
+mod transaction;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId};
+use moka::sync::Cache;
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+pub(crate) use append::{Append, Claim, Effect, Guard, Side};
+pub(crate) use load::Loaded;
+
+use crate::Reservation;
+use crate::identity::Revocations;
+
+/// The read models as the appender needs them; handed in by the composition root.
+#[async_trait]
+pub trait ReadModels: Send + Sync + 'static {
+    /// Folds events into the rows, within the append's transaction.
+    async fn apply(&self, conn: &mut PgConnection, recorded: &[Recorded])
+    -> Result<(), BoxedError>;
+
+    /// Whether a category has no products; asked under the log's lock, so it stays so.
+    async fn category_is_empty(
+        &self,
+        conn: &mut PgConnection,
+        category: CategoryId,
+    ) -> Result<bool, BoxedError>;
+}
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an append did not happen. A lost race, a taken name and a fault are different things.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A stream is no longer at the expected version: load again.
+    #[error("a stream is no longer at the expected version")]
+    Conflict,
+    /// A name is held by another stream.
+    #[error("{0:?} is taken")]
+    Taken(Reservation),
+    /// A guard said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More is waiting than can be carried out in time.
+    #[error("the appender is overloaded")]
+    Busy,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// A stored event can't be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A fold or its rows failed.
+    #[error("the read models failed: {0}")]
+    Projection(String),
+    /// The program is stopping.
+    #[error("the appender has stopped")]
+    Stopped,
+}
+
+/// Appends waiting beyond this are refused at once rather than late.
+const QUEUE: usize = 4_096;
+
+/// The event store of one process. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pool: PgPool,
+    queue: mpsc::Sender<appender::Waiting>,
+    committed: watch::Receiver<i64>,
+    states: Cache<StreamId, Arc<dyn Any + Send + Sync>>,
+    turns: Cache<StreamId, Arc<Mutex<()>>>,
+}
+
+impl Store {
+    pub(crate) fn new(
+        pool: PgPool,
+        read_models: Arc<dyn ReadModels>,
+        revocations: Arc<Revocations>,
+    ) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (newest, committed) = watch::channel(0);
+        let appender = appender::Appender::new(pool.clone(), read_models, revocations, newest);
+        tokio::spawn(appender.run(waiting));
+        let states = Cache::builder().max_capacity(100_000).build();
+        let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();
+        Self { pool, queue, committed, states, turns }
+    }
+
+    pub(crate) fn committed(&self) -> watch::Receiver<i64> {
+        self.committed.clone()
+    }
+
+    /// One at a time per stream: a race that can be seen coming is queued for, not lost. Only the
+    /// expected version makes it safe; this makes it quick.
+    pub(crate) fn turn(&self, stream: StreamId) -> Arc<Mutex<()>> {
+        self.turns.get_with(stream, Arc::default)
+    }
+
+    pub(crate) async fn append(&self, append: Append) -> Result<i64, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(appender::Waiting { append, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
+        })?;
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Who holds a name.
+    pub(crate) async fn holder(&self, kind: &str, name: &str) -> Result<Option<Uuid>, sqlx::Error> {
+        sqlx::query_scalar("SELECT owner FROM reservations WHERE kind = $1 AND name = $2")
+            .bind(kind)
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+    }
+}

@@ -1,0 +1,165 @@
+//! What every aggregate has in common, on top of cqrs-es.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::input::FieldErrors;
+
+/// The kinds of streams in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamType {
+    /// Accounts.
+    User,
+    /// Shelves.
+    Category,
+    /// Listings.
+    Product,
+    /// Purchases.
+    Order,
+}
+
+impl StreamType {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::User, Self::Category, Self::Product, Self::Order];
+
+    /// The name in the log and in NATS subjects.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Category => "category",
+            Self::Product => "product",
+            Self::Order => "order",
+        }
+    }
+}
+
+impl fmt::Display for StreamType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for StreamType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("unknown stream type {text:?}"))
+    }
+}
+
+/// How a refusal answers over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The actor may not know of it, or it is gone: 404.
+    NotFound,
+    /// The actor may not do that: 403.
+    Forbidden,
+    /// The state does not allow it: 409.
+    Conflict,
+    /// The input is wrong, by field: 400.
+    Invalid(FieldErrors),
+}
+
+/// A rule said no.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// Which kind of no.
+    pub kind: RefusalKind,
+    /// Stable, snake_case.
+    pub code: &'static str,
+    /// One sentence that a person can act on.
+    pub detail: String,
+}
+
+/// Errors of aggregates are refusals.
+pub trait Refuse: std::error::Error + PartialEq + Send + Sync + 'static {
+    /// Which kind of no, and its stable code.
+    fn kind(&self) -> (RefusalKind, &'static str);
+
+    /// As the outside is told.
+    fn refusal(&self) -> Refusal {
+        let (kind, code) = self.kind();
+        Refusal { kind, code, detail: self.to_string() }
+    }
+}
+
+/// An aggregate that decides purely.
+pub trait Aggregate:
+    cqrs_es::Aggregate<Services = (), Command: Send, Event: Into<crate::Event>, Error: Refuse>
+    + Clone
+    + 'static
+{
+    /// Its streams.
+    const STREAM: StreamType;
+
+    /// Its ids.
+    type Id: Copy + Into<Uuid> + From<Uuid> + Send + Sync + fmt::Display;
+
+    /// What a command leads to. An empty vec means "already so", which is success.
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
+
+    /// Events applied so far: the sequence of the last one; 0 where there is no stream.
+    fn version(&self) -> i64;
+}
+
+/// Gives an aggregate with inherent `decide` and `evolve` its place in cqrs-es.
+macro_rules! aggregate {
+    ($aggregate:ident, $id:ident, $command:ident, $event:ident, $error:ident) => {
+        impl cqrs_es::Aggregate for $aggregate {
+            const TYPE: &'static str = <Self as crate::Aggregate>::STREAM.as_str();
+            type Command = $command;
+            type Event = $event;
+            type Error = $error;
+            type Services = ();
+
+            async fn handle(
+                &mut self,
+                command: $command,
+                (): &(),
+                sink: &cqrs_es::event_sink::EventSink<Self>,
+            ) -> Result<(), $error> {
+                for event in self.decide(command)? {
+                    sink.write(event, self).await;
+                }
+                Ok(())
+            }
+
+            fn apply(&mut self, event: $event) {
+                self.version += 1;
+                self.evolve(event);
+            }
+        }
+
+        impl crate::Aggregate for $aggregate {
+            const STREAM: crate::StreamType = crate::StreamType::$aggregate;
+            type Id = crate::$id;
+
+            fn decide(&self, command: $command) -> Result<Vec<$event>, $error> {
+                Self::decide(self, command)
+            }
+
+            fn version(&self) -> i64 {
+                self.version
+            }
+        }
+
+        impl cqrs_es::DomainEvent for $event {
+            fn event_type(&self) -> String {
+                self.name().to_owned()
+            }
+
+            fn event_version(&self) -> String {
+                crate::upcast::current_version(self.name()).to_owned()
+            }
+        }
+    };
+}
+pub(crate) use aggregate;

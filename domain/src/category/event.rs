@@ -1,0 +1,45 @@
+use serde::{Deserialize, Serialize};
+
+use super::{CategoryDescription, CategoryName};
+use crate::Change;
+
+/// What happened to a category.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CategoryEvent {
+    /// It was made.
+    CategoryCreated {
+        /// Its name.
+        name: CategoryName,
+        /// Its description.
+        description: CategoryDescription,
+    },
+    /// It was changed.
+    CategoryEdited {
+        /// From what to what.
+        changes: CategoryChanges,
+    },
+    /// It was taken away.
+    CategoryDeleted,
+}
+
+/// What an edit changed; at least one member.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryChanges {
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Change<CategoryName>>,
+    /// The description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Change<CategoryDescription>>,
+}
+
+impl CategoryEvent {
+    /// Its type in the log.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CategoryCreated { .. } => "CategoryCreated",
+            Self::CategoryEdited { .. } => "CategoryEdited",
+            Self::CategoryDeleted => "CategoryDeleted",
+        }
+    }
+}

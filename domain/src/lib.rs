@@ -1,0 +1,36 @@
+//! What may happen: aggregates, events and rules. No I/O, no clock, no randomness.
+//!
+//! Each aggregate is a folder: `command.rs` (also the request bodies), `event.rs`, `error.rs`,
+//! and `mod.rs` with its state, `decide` and `apply`. [`Recorded`] is an event as the log holds it.
+
+mod actor;
+mod aggregate;
+mod change;
+mod event;
+mod id;
+mod input;
+mod metadata;
+mod money;
+mod personal;
+mod recorded;
+#[cfg(test)]
+mod testing;
+mod text;
+pub mod upcast;
+
+pub mod category;
+pub mod order;
+pub mod product;
+pub mod user;
+
+pub use actor::{Actor, Role, SystemActor};
+pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, StreamType};
+pub use change::Change;
+pub use event::{DecodeError, Event};
+pub use id::{CategoryId, OrderId, ProductId, RequestId, SessionId, UploadId, UserId};
+pub use input::{FieldErrors, Given, Patch, read};
+pub use metadata::Metadata;
+pub use money::{Currency, Money, MoneyError};
+pub use personal::Personal;
+pub use recorded::{Recorded, Stored, StreamId};
+pub use text::{EmailAddress, Text, TextError};

@@ -1,0 +1,144 @@
+use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
+use utoipa::ToSchema;
+
+use super::OrderStatus;
+use crate::product::Offer;
+use crate::{Actor, FieldErrors, Given, ProductId};
+
+/// What can be asked of an order.
+#[derive(Clone, Debug)]
+pub enum OrderCommand {
+    /// Makes it.
+    Place {
+        /// Who.
+        by: Actor,
+        /// What.
+        lines: Vec<Line>,
+    },
+    /// Changes what is ordered, or settles it.
+    Edit {
+        /// Who.
+        by: Actor,
+        /// What is ordered from now on.
+        lines: Option<Vec<Line>>,
+        /// Where it is to go.
+        status: Option<OrderStatus>,
+    },
+    /// Takes it out of every list.
+    Delete {
+        /// Who.
+        by: Actor,
+    },
+}
+
+/// One product that is asked for, and what it is offered as at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where the body names it, for errors.
+    pub field: String,
+    /// Which.
+    pub product: ProductId,
+    /// How many.
+    pub quantity: i64,
+    /// What it is offered as; `None` where it can't be ordered.
+    pub offer: Option<Offer>,
+}
+
+/// One line of a body.
+#[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct Requested {
+    /// Which product.
+    pub product: ProductId,
+    /// How many.
+    #[schema(value_type = i64, minimum = 1, maximum = 1000)]
+    pub quantity: Quantity,
+}
+
+/// 1 to 1,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantity(pub i64);
+
+impl<E: DeserializeError> Deserr<E> for Quantity {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        match i64::deserialize_from_value(value, location)? {
+            quantity @ 1..=1000 => Ok(Self(quantity)),
+            _ => Err(crate::input::refuse("1 to 1000 is expected.".to_owned(), location)),
+        }
+    }
+}
+
+/// Body of `POST /orders/` and `PUT /orders/{id}/`: `products` or `items`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct PlaceOrder {
+    /// One of each; 1 to 100.
+    #[deserr(default)]
+    #[schema(value_type = Vec<ProductId>, required = false, min_items = 1, max_items = 100)]
+    pub products: Given<Vec<ProductId>>,
+    /// So many of each; 1 to 100.
+    #[deserr(default)]
+    #[schema(value_type = Vec<Requested>, required = false, min_items = 1, max_items = 100)]
+    pub items: Given<Vec<Requested>>,
+}
+
+/// Body of `PATCH /orders/{id}/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct EditOrder {
+    /// What is ordered from now on, one of each; by its buyer.
+    #[deserr(default)]
+    #[schema(value_type = Vec<ProductId>, required = false, min_items = 1, max_items = 100)]
+    pub products: Given<Vec<ProductId>>,
+    /// What is ordered from now on; by its buyer.
+    #[deserr(default)]
+    #[schema(value_type = Vec<Requested>, required = false, min_items = 1, max_items = 100)]
+    pub items: Given<Vec<Requested>>,
+    /// SUCCESS (by staff) or CANCELLED.
+    #[deserr(default)]
+    #[schema(value_type = OrderStatus, required = false)]
+    pub status: Given<OrderStatus>,
+}
+
+/// A line without its offer: field, product, quantity.
+type Asked = (String, ProductId, i64);
+
+impl PlaceOrder {
+    /// The lines that it asks for.
+    pub fn lines(&self) -> Result<Vec<Asked>, FieldErrors> {
+        lines(&self.products, &self.items)?.ok_or_else(|| {
+            FieldErrors::one("products", "This field is required, or items instead.")
+        })
+    }
+}
+
+impl EditOrder {
+    /// The lines that it asks for, if it names any.
+    pub fn lines(&self) -> Result<Option<Vec<Asked>>, FieldErrors> {
+        lines(&self.products, &self.items)
+    }
+}
+
+fn lines(
+    products: &Given<Vec<ProductId>>,
+    items: &Given<Vec<Requested>>,
+) -> Result<Option<Vec<Asked>>, FieldErrors> {
+    let (field, asked): (_, Vec<_>) = match (&products.0, &items.0) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(FieldErrors::one("items", "Send products or items, not both."));
+        }
+        (Some(products), None) => ("products", products.iter().map(|id| (*id, 1)).collect()),
+        (None, Some(items)) => {
+            ("items", items.iter().map(|item| (item.product, item.quantity.0)).collect())
+        }
+    };
+    if !(1..=100).contains(&asked.len()) {
+        return Err(FieldErrors::one(field, "1 to 100 products are expected."));
+    }
+    let at = |(index, (product, quantity))| (format!("{field}.{index}"), product, quantity);
+    Ok(Some(asked.into_iter().enumerate().map(at).collect()))
+}

@@ -1,0 +1,57 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::product::ProductName;
+use crate::{Money, ProductId, UserId};
+
+/// What happened to an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OrderEvent {
+    /// It was placed.
+    OrderPlaced {
+        /// By whom.
+        user: UserId,
+        /// What.
+        items: Vec<OrderItem>,
+    },
+    /// Its buyer changed what is ordered.
+    OrderItemsChanged {
+        /// Before.
+        from: Vec<OrderItem>,
+        /// After.
+        to: Vec<OrderItem>,
+    },
+    /// Staff fulfilled it.
+    OrderFulfilled,
+    /// Its buyer or staff called it off.
+    OrderCancelled,
+    /// It left every list.
+    OrderDeleted,
+}
+
+/// One product of an order, as it was when it was ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderItem {
+    /// Which product.
+    pub product: ProductId,
+    /// Its name then.
+    #[schema(value_type = String)]
+    pub name: ProductName,
+    /// Its price then.
+    pub price: Option<Money>,
+    /// How many.
+    pub quantity: i64,
+}
+
+impl OrderEvent {
+    /// Its type in the log.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::OrderPlaced { .. } => "OrderPlaced",
+            Self::OrderItemsChanged { .. } => "OrderItemsChanged",
+            Self::OrderFulfilled => "OrderFulfilled",
+            Self::OrderCancelled => "OrderCancelled",
+            Self::OrderDeleted => "OrderDeleted",
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use deserr::Deserr;
+use utoipa::ToSchema;
+
+use super::{FinishedVideo, ProductDetails, UploadedVideo};
+use crate::{Actor, CategoryId, Given, Money, Patch, Text, UploadId};
+
+/// What a product is called.
+pub type ProductName = Text<1, 200>;
+/// What a product is.
+pub type ProductDescription = Text<0, 20000>;
+/// Why a moderator decided as they did.
+pub type Reason = Text<1, 2000>;
+
+/// What can be asked of a product.
+#[derive(Clone, Debug)]
+pub enum ProductCommand {
+    /// Hands it in for review.
+    Submit {
+        /// Who; becomes its owner.
+        by: Actor,
+        /// The product.
+        details: ProductDetails,
+        /// A video that came with it.
+        video: Option<UploadedVideo>,
+    },
+    /// Changes it; one that was judged goes back to review.
+    Edit {
+        /// Who.
+        by: Actor,
+        /// The changes.
+        edit: EditProduct,
+        /// A video that replaces the present one.
+        video: Option<UploadedVideo>,
+    },
+    /// Lets it be ordered.
+    Approve {
+        /// Who.
+        by: Actor,
+        /// Why; needed where it reverses a rejection.
+        reason: Option<Reason>,
+    },
+    /// Refuses it.
+    Reject {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: Reason,
+    },
+    /// Withdraws it.
+    Cancel {
+        /// Who.
+        by: Actor,
+    },
+    /// Puts a rejected or withdrawn one back to review.
+    Resubmit {
+        /// Who.
+        by: Actor,
+    },
+    /// Takes it out of every list.
+    Delete {
+        /// Who.
+        by: Actor,
+    },
+    /// The worker finished its video.
+    FinishVideo {
+        /// The result.
+        video: FinishedVideo,
+    },
+    /// The worker can't finish its video.
+    FailVideo {
+        /// Which upload.
+        upload: UploadId,
+        /// Why, for its owner.
+        reason: String,
+    },
+}
+
+/// Body of `POST /products/` and `PUT /products/{id}/`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct SubmitProduct {
+    /// What it is called.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    pub name: ProductName,
+    /// What it is.
+    #[deserr(default)]
+    #[schema(value_type = String, max_length = 20000, required = false, default = "")]
+    pub description: ProductDescription,
+    /// Its category; `category` as GET gives it does too.
+    pub category_id: CategoryId,
+    /// Its price, if it has one.
+    #[deserr(default)]
+    #[schema(required = false)]
+    pub price: Option<Money>,
+}
+
+/// Body of `PATCH /products/{id}/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct EditProduct {
+    /// A new name.
+    #[deserr(default)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, required = false)]
+    pub name: Given<ProductName>,
+    /// A new description.
+    #[deserr(default)]
+    #[schema(value_type = String, max_length = 20000, required = false)]
+    pub description: Given<ProductDescription>,
+    /// Another category; `category` as GET gives it does too.
+    #[deserr(default)]
+    #[schema(value_type = CategoryId, required = false)]
+    pub category_id: Given<CategoryId>,
+    /// A new price, or `null` for none.
+    #[deserr(default)]
+    #[schema(value_type = Option<Money>, required = false)]
+    pub price: Patch<Money>,
+}
+
+/// Body of `POST /products/{id}/approve/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ApproveProduct {
+    /// Why; needed where it reverses a rejection.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000, required = false)]
+    pub reason: Option<Reason>,
+}
+
+/// Body of `POST /products/{id}/reject/`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct RejectProduct {
+    /// Why; its owner will read it.
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    pub reason: Reason,
+}
+
+impl From<SubmitProduct> for ProductDetails {
+    fn from(body: SubmitProduct) -> Self {
+        let SubmitProduct { name, description, category_id: category, price } = body;
+        Self { name, description, category, price }
+    }
+}
+
+impl From<SubmitProduct> for EditProduct {
+    fn from(whole: SubmitProduct) -> Self {
+        Self {
+            name: Given(Some(whole.name)),
+            description: Given(Some(whole.description)),
+            category_id: Given(Some(whole.category_id)),
+            price: whole.price.map_or(Patch::Clear, Patch::Set),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use std::fmt;
+
+use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
+use utoipa::ToSchema;
+
+use crate::input::read_string;
+use crate::{Actor, EmailAddress, Given, Personal, Role, SessionId, UserId};
+
+/// What can be asked of an account. Who may ask is decided before: by a password, a link from a
+/// mail, or a session; `Manage` is the exception.
+#[derive(Clone, Debug)]
+pub enum UserCommand {
+    /// Makes it.
+    Register {
+        /// Where mails go.
+        email: Personal,
+        /// What it may do.
+        role: Role,
+    },
+    /// Somebody tried to register its address again.
+    NoteRepeatedRegistration,
+    /// Asks for another activation mail.
+    RequestActivation,
+    /// The address is confirmed.
+    Activate,
+    /// Asks for another address.
+    RequestEmailChange {
+        /// The new one.
+        email: Personal,
+    },
+    /// The new address is confirmed.
+    ConfirmEmailChange,
+    /// Asks for a link that sets a new password.
+    RequestPasswordReset,
+    /// Such a link was used.
+    ResetPassword {
+        /// Which password the link replaces.
+        generation: u32,
+    },
+    /// A new password was set by whoever knows the old one.
+    ChangePassword,
+    /// Ends one session.
+    EndSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// An ADMIN changes role or access.
+    Manage {
+        /// The ADMIN.
+        by: Actor,
+        /// This account's id.
+        user: UserId,
+        /// The changes.
+        manage: ManageUser,
+    },
+}
+
+/// A password as typed: any Unicode, 8 to 128 characters, not trimmed (ASVS 5.0, 6.2).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// As typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn try_new(text: String) -> Result<Self, String> {
+        match text.chars().count() {
+            0..8 => Err("At least 8 characters are needed.".to_owned()),
+            8..=128 => Ok(Self(text)),
+            _ => Err("At most 128 characters are allowed.".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl<E: DeserializeError> Deserr<E> for Password {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        read_string(value, location, Self::try_new)
+    }
+}
+
+/// Body of `POST /register/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct Register {
+    /// Where the activation mail goes.
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: EmailAddress,
+    /// 8 to 128 characters, not a common one.
+    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128)]
+    pub password: Password,
+    /// Only `END_USER` is accepted.
+    #[deserr(default)]
+    #[schema(value_type = Role, required = false)]
+    pub role: Given<Role>,
+}
+
+/// Body of `POST /activate/resend/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ActivationResend {
+    /// The registered address.
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: EmailAddress,
+}
+
+/// Body of `POST /password/reset/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct RequestPasswordReset {
+    /// The registered address.
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: EmailAddress,
+}
+
+/// Body of `POST /password/reset/confirm/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ConfirmPasswordReset {
+    /// From the link: base64url of the user id.
+    pub uid: String,
+    /// From the link.
+    pub token: String,
+    /// The new password.
+    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128)]
+    pub password: Password,
+}
+
+/// Body of `POST /password/change/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ChangePassword {
+    /// The present password.
+    #[schema(format = "password")]
+    pub current_password: String,
+    /// The new password.
+    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128)]
+    pub new_password: Password,
+}
+
+/// Body of `PATCH /me/`.
+#[derive(Clone, Debug, Default, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ChangeEmail {
+    /// A new address; it counts once the link in the mail to it has been opened.
+    #[deserr(default)]
+    #[schema(value_type = String, format = "email", max_length = 254, required = false)]
+    pub email: Given<EmailAddress>,
+}
+
+/// Body of `PATCH /users/{id}/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ManageUser {
+    /// A new role.
+    #[deserr(default)]
+    #[schema(value_type = Role, required = false)]
+    pub role: Given<Role>,
+    /// Whether the person may sign in.
+    #[deserr(default)]
+    #[schema(value_type = bool, required = false)]
+    pub is_active: Given<bool>,
+}

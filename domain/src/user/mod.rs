@@ -1,0 +1,167 @@
+//! Accounts.
+
+mod command;
+mod error;
+mod event;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use command::{
+    ActivationResend, ChangeEmail, ChangePassword, ConfirmPasswordReset, ManageUser, Password,
+    Register, RequestPasswordReset, UserCommand,
+};
+pub use error::UserError;
+pub use event::UserEvent;
+
+use crate::{Actor, Personal, Role, UserId};
+
+/// An account as its events leave it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    version: i64,
+    account: Option<Account>,
+}
+
+/// What an account is, from registration on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Where mails go.
+    pub email: Personal,
+    /// A new address that waits for its confirmation.
+    pub new_email: Option<Personal>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether its address has been confirmed.
+    pub activated: bool,
+    /// Whether an ADMIN has shut it.
+    pub deactivated: bool,
+    /// How many passwords came before the present one; a reset link is good for one of them.
+    pub password_generation: u32,
+}
+
+crate::aggregate::aggregate!(User, UserId, UserCommand, UserEvent, UserError);
+
+impl User {
+    /// The account; `None` before registration.
+    pub const fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Pure. An empty vec means "already so", which is success.
+    pub fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, UserError> {
+        use {UserCommand as C, UserError as Error, UserEvent as E};
+        if self.version == 0
+            && let C::Register { email, role } = command
+        {
+            return Ok(vec![E::UserRegistered { email, role }]);
+        }
+        let account = self.account.as_ref().ok_or(Error::NotFound)?;
+        Ok(match command {
+            C::Register { .. } => vec![],
+            C::NoteRepeatedRegistration => vec![E::RegistrationRepeated],
+            C::RequestActivation if account.activated => vec![],
+            C::RequestActivation => vec![E::ActivationRequested],
+            C::Activate if account.activated => vec![],
+            C::Activate => vec![E::UserActivated],
+            C::RequestEmailChange { email } => vec![E::EmailChangeRequested { email }],
+            C::ConfirmEmailChange => account.confirm_email(),
+            C::RequestPasswordReset if account.deactivated => vec![],
+            C::RequestPasswordReset => {
+                vec![E::PasswordResetRequested { generation: account.password_generation }]
+            }
+            C::ResetPassword { generation } if generation != account.password_generation => {
+                return Err(Error::StaleReset);
+            }
+            C::ResetPassword { .. } => account.reset_password(),
+            C::ChangePassword => vec![E::PasswordChanged],
+            C::EndSession { session } => vec![E::SessionEnded { session }],
+            C::Manage { by, user, manage } => account.manage(by, user, &manage)?,
+        })
+    }
+
+    fn evolve(&mut self, event: UserEvent) {
+        use UserEvent as E;
+        if let E::UserRegistered { email, role } = event {
+            self.account = Some(Account::new(email, role));
+            return;
+        }
+        let Some(account) = &mut self.account else { return };
+        match event {
+            E::UserActivated => account.activated = true,
+            E::EmailChangeRequested { email } => account.new_email = Some(email),
+            E::EmailChanged { email } => {
+                account.email = email;
+                account.new_email = None;
+            }
+            E::PasswordChanged | E::PasswordReset => account.password_generation += 1,
+            E::RoleChanged { to, .. } => account.role = to,
+            E::UserDeactivated => account.deactivated = true,
+            E::UserReactivated => account.deactivated = false,
+            E::UserRegistered { .. }
+            | E::RegistrationRepeated
+            | E::ActivationRequested
+            | E::PasswordResetRequested { .. }
+            | E::SessionEnded { .. } => {}
+        }
+    }
+}
+
+impl Account {
+    const fn new(email: Personal, role: Role) -> Self {
+        Self {
+            email,
+            new_email: None,
+            role,
+            activated: false,
+            deactivated: false,
+            password_generation: 0,
+        }
+    }
+
+    /// Whether its person may sign in.
+    pub const fn is_active(&self) -> bool {
+        self.activated && !self.deactivated
+    }
+
+    fn confirm_email(&self) -> Vec<UserEvent> {
+        self.new_email
+            .iter()
+            .map(|email| UserEvent::EmailChanged { email: email.clone() })
+            .collect()
+    }
+
+    /// Whoever opens a mail to the address has confirmed it.
+    fn reset_password(&self) -> Vec<UserEvent> {
+        let activated = (!self.activated).then_some(UserEvent::UserActivated);
+        std::iter::once(UserEvent::PasswordReset).chain(activated).collect()
+    }
+
+    fn manage(
+        &self,
+        by: Actor,
+        user: UserId,
+        manage: &ManageUser,
+    ) -> Result<Vec<UserEvent>, UserError> {
+        if !by.has(Role::Admin) {
+            return Err(UserError::Forbidden);
+        }
+        let role = manage.role.0.filter(|role| *role != self.role);
+        let active = manage.is_active.0.filter(|active| *active != self.is_active());
+        if by.is(user) && (role.is_some() || active.is_some()) {
+            return Err(UserError::OwnAccount);
+        }
+        let role = role.map(|to| UserEvent::RoleChanged { from: self.role, to });
+        Ok(role.into_iter().chain(active.into_iter().flat_map(|to| self.set_active(to))).collect())
+    }
+
+    fn set_active(&self, active: bool) -> Vec<UserEvent> {
+        if !active {
+            return if self.deactivated { vec![] } else { vec![UserEvent::UserDeactivated] };
+        }
+        let activated = (!self.activated).then_some(UserEvent::UserActivated);
+        let reactivated = self.deactivated.then_some(UserEvent::UserReactivated);
+        activated.into_iter().chain(reactivated).collect()
+    }
+}

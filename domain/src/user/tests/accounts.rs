@@ -1,0 +1,212 @@
+use super::*;
+
+#[test]
+fn an_account_is_made_with_the_role_that_it_is_given() {
+    for role in Role::ALL {
+        let email = address("alice@example.org");
+        given(vec![])
+            .when(UserCommand::Register { email: email.clone(), role })
+            .then_expect_events(vec![UserEvent::UserRegistered { email, role }]);
+    }
+}
+
+#[test]
+fn an_account_is_made_once() {
+    for events in [inactive(), active(), deactivated()] {
+        given(events).when(register()).then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn an_account_that_does_not_exist_does_nothing() {
+    for command in [
+        UserCommand::NoteRepeatedRegistration,
+        UserCommand::RequestActivation,
+        UserCommand::Activate,
+        UserCommand::RequestEmailChange { email: address("alice@example.com") },
+        UserCommand::ConfirmEmailChange,
+        UserCommand::RequestPasswordReset,
+        UserCommand::ResetPassword { generation: 0 },
+        UserCommand::ChangePassword,
+        UserCommand::EndSession { session: session(1) },
+        manage(admin(BOB), Some(Role::Staff), None),
+    ] {
+        given(vec![]).when(command).then_expect_error(UserError::NotFound);
+    }
+}
+
+#[test]
+fn a_repeated_registration_is_noted_each_time() {
+    let noted = UserEvent::RegistrationRepeated;
+    for events in [inactive(), active(), deactivated(), after(active(), noted.clone())] {
+        given(events)
+            .when(UserCommand::NoteRepeatedRegistration)
+            .then_expect_events(vec![noted.clone()]);
+    }
+}
+
+#[test]
+fn another_activation_mail_is_due_until_the_address_is_confirmed() {
+    let requested = UserEvent::ActivationRequested;
+    for (events, expected) in [
+        (inactive(), vec![requested.clone()]),
+        (after(inactive(), requested.clone()), vec![requested]),
+        (active(), vec![]),
+        (deactivated(), vec![]),
+    ] {
+        given(events).when(UserCommand::RequestActivation).then_expect_events(expected);
+    }
+}
+
+#[test]
+fn a_second_click_on_the_activation_link_is_no_event() {
+    given(inactive())
+        .when(UserCommand::Activate)
+        .then_expect_events(vec![UserEvent::UserActivated]);
+    given(active()).when(UserCommand::Activate).then_expect_events(vec![]);
+}
+
+#[test]
+fn an_activation_link_does_not_open_what_an_admin_shut() {
+    given(deactivated()).when(UserCommand::Activate).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_new_address_waits_for_its_confirmation() {
+    given(active())
+        .when(UserCommand::RequestEmailChange { email: address("alice@example.com") })
+        .then_expect_events(vec![change_requested("alice@example.com")]);
+
+    let user: User = refolded(&after(active(), change_requested("alice@example.com")));
+    let account = user.account().unwrap();
+    assert_eq!(account.email.text(), Some("alice@example.org"));
+    assert_eq!(account.new_email.as_ref().unwrap().text(), Some("alice@example.com"));
+}
+
+#[test]
+fn the_latest_new_address_is_the_one_that_is_confirmed() {
+    let first = change_requested("alice@example.com");
+    let second = change_requested("alice@example.net");
+    for (events, expected) in [
+        (after(active(), first.clone()), vec![email_changed("alice@example.com")]),
+        (after(after(active(), first.clone()), second), vec![email_changed("alice@example.net")]),
+        (after(after(active(), first), email_changed("alice@example.com")), vec![]),
+        (active(), vec![]),
+    ] {
+        given(events).when(UserCommand::ConfirmEmailChange).then_expect_events(expected);
+    }
+}
+
+#[test]
+fn a_confirmed_address_is_the_accounts() {
+    let events = after(active(), change_requested("alice@example.com"));
+
+    let user: User = refolded(&after(events, email_changed("alice@example.com")));
+
+    let account = user.account().unwrap();
+    assert_eq!(account.email.text(), Some("alice@example.com"));
+    assert_eq!(account.new_email, None);
+}
+
+#[test]
+fn a_reset_link_names_the_password_that_it_replaces() {
+    for (events, generation) in [
+        (active(), 0),
+        (inactive(), 0),
+        (after(active(), UserEvent::PasswordChanged), 1),
+        (after(after(active(), UserEvent::PasswordChanged), UserEvent::PasswordReset), 2),
+    ] {
+        given(events)
+            .when(UserCommand::RequestPasswordReset)
+            .then_expect_events(vec![UserEvent::PasswordResetRequested { generation }]);
+    }
+}
+
+#[test]
+fn no_reset_link_is_sent_to_an_account_that_an_admin_shut() {
+    given(deactivated()).when(UserCommand::RequestPasswordReset).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_reset_link_works_once_and_not_after_the_password_was_changed() {
+    given(active())
+        .when(UserCommand::ResetPassword { generation: 0 })
+        .then_expect_events(vec![UserEvent::PasswordReset]);
+    for used in [UserEvent::PasswordReset, UserEvent::PasswordChanged] {
+        given(after(active(), used))
+            .when(UserCommand::ResetPassword { generation: 0 })
+            .then_expect_error(UserError::StaleReset);
+    }
+    given(active())
+        .when(UserCommand::ResetPassword { generation: 1 })
+        .then_expect_error(UserError::StaleReset);
+}
+
+#[test]
+fn a_reset_link_confirms_the_address_that_it_was_sent_to() {
+    given(inactive())
+        .when(UserCommand::ResetPassword { generation: 0 })
+        .then_expect_events(vec![UserEvent::PasswordReset, UserEvent::UserActivated]);
+}
+
+#[test]
+fn a_reset_link_does_not_open_what_an_admin_shut() {
+    given(deactivated())
+        .when(UserCommand::ResetPassword { generation: 0 })
+        .then_expect_events(vec![UserEvent::PasswordReset]);
+}
+
+#[test]
+fn a_password_is_changed_as_often_as_asked() {
+    for events in [active(), after(active(), UserEvent::PasswordChanged)] {
+        given(events)
+            .when(UserCommand::ChangePassword)
+            .then_expect_events(vec![UserEvent::PasswordChanged]);
+    }
+}
+
+#[test]
+fn a_session_is_ended_by_its_id() {
+    given(active())
+        .when(UserCommand::EndSession { session: session(7) })
+        .then_expect_events(vec![UserEvent::SessionEnded { session: session(7) }]);
+}
+
+#[test]
+fn an_account_is_active_once_activated_and_while_not_shut() {
+    let reactivated = after(deactivated(), UserEvent::UserReactivated);
+    for (events, expected) in
+        [(inactive(), false), (active(), true), (deactivated(), false), (reactivated, true)]
+    {
+        let user: User = refolded(&events);
+
+        assert_eq!(user.account().unwrap().is_active(), expected, "{events:?}");
+    }
+}
+
+#[test]
+fn refusals_have_the_kinds_and_codes_of_the_contract() {
+    use crate::{FieldErrors, RefusalKind as Kind, Refuse as _};
+    for (error, kind, code) in [
+        (UserError::NotFound, Kind::NotFound, "not_found"),
+        (UserError::Forbidden, Kind::Forbidden, "permission_denied"),
+        (UserError::OwnAccount, Kind::Forbidden, "own_account"),
+        (UserError::StaleReset, Kind::Invalid(FieldErrors::default()), "invalid_reset_link"),
+    ] {
+        assert_eq!(error.kind(), (kind, code));
+    }
+}
+
+#[test]
+fn neither_passwords_nor_addresses_are_written_to_logs() {
+    let password: ChangePassword = crate::read(serde_json::json!({
+        "current_password": "hunter2",
+        "new_password": "correct horse",
+    }))
+    .unwrap();
+    let email: crate::EmailAddress = "alice@example.org".parse().unwrap();
+
+    let logged = format!("{:?} {email:?} {:?}", password.new_password, registered());
+
+    assert!(!logged.contains("horse") && !logged.contains("alice"), "{logged}");
+}

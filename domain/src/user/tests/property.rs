@@ -1,0 +1,129 @@
+//! Whatever anybody asks, in whatever order.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::Aggregate as _;
+
+fn addresses() -> impl Strategy<Value = Personal> {
+    select(vec!["alice@example.org", "alice@example.com", "alice@example.net"]).prop_map(address)
+}
+
+fn commands() -> impl Strategy<Value = UserCommand> {
+    let role = || select(Role::ALL.to_vec());
+    prop_oneof![
+        1 => (addresses(), role()).prop_map(|(email, role)| UserCommand::Register { email, role }),
+        1 => Just(UserCommand::NoteRepeatedRegistration),
+        1 => Just(UserCommand::RequestActivation),
+        2 => Just(UserCommand::Activate),
+        2 => addresses().prop_map(|email| UserCommand::RequestEmailChange { email }),
+        2 => Just(UserCommand::ConfirmEmailChange),
+        2 => Just(UserCommand::RequestPasswordReset),
+        2 => (0..4u32).prop_map(|generation| UserCommand::ResetPassword { generation }),
+        1 => Just(UserCommand::ChangePassword),
+        1 => (0..3u128).prop_map(|number| UserCommand::EndSession { session: session(number) }),
+        5 => (anybody(), option::of(role()), option::of(any::<bool>()))
+            .prop_map(|(by, role, is_active)| manage(by, role, is_active)),
+    ]
+}
+
+/// What the log says without the aggregate's help.
+fn role(log: &[UserEvent]) -> Option<Role> {
+    use UserEvent as E;
+    log.iter().rev().find_map(|event| match event {
+        E::UserRegistered { role, .. } => Some(*role),
+        E::RoleChanged { to, .. } => Some(*to),
+        _ => None,
+    })
+}
+
+fn shut(log: &[UserEvent]) -> bool {
+    use UserEvent as E;
+    let last = log.iter().rev().find(|e| matches!(e, E::UserDeactivated | E::UserReactivated));
+    last == Some(&E::UserDeactivated)
+}
+
+fn passwords(log: &[UserEvent]) -> u32 {
+    use UserEvent as E;
+    let set = log.iter().filter(|e| matches!(e, E::PasswordChanged | E::PasswordReset));
+    u32::try_from(set.count()).unwrap()
+}
+
+fn email(log: &[UserEvent]) -> Option<&Personal> {
+    use UserEvent as E;
+    log.iter().rev().find_map(|event| match event {
+        E::UserRegistered { email, .. } | E::EmailChanged { email } => Some(email),
+        _ => None,
+    })
+}
+
+fn email_last_asked_for(log: &[UserEvent]) -> Option<&Personal> {
+    use UserEvent as E;
+    log.iter().rev().find_map(|event| match event {
+        E::EmailChangeRequested { email } => Some(email),
+        _ => None,
+    })
+}
+
+/// What may follow on what, asked by whom.
+fn check(log: &[UserEvent], command: &UserCommand, event: &UserEvent) -> Result<(), TestCaseError> {
+    use {UserCommand as C, UserEvent as E};
+    let managed = matches!(command, C::Manage { by, .. } if by.has(Role::Admin) && !by.is(ALICE));
+    match event {
+        E::UserRegistered { .. } => prop_assert!(log.is_empty()),
+        E::RoleChanged { from, to } => {
+            prop_assert!(managed && from != to);
+            prop_assert_eq!(Some(*from), role(log));
+        }
+        E::UserDeactivated => prop_assert!(managed && !shut(log)),
+        E::UserReactivated => prop_assert!(managed && shut(log)),
+        E::UserActivated => prop_assert!(!log.contains(&E::UserActivated)),
+        E::ActivationRequested => prop_assert!(!log.contains(&E::UserActivated)),
+        E::EmailChanged { email } => {
+            prop_assert!(matches!(command, C::ConfirmEmailChange));
+            prop_assert_eq!(Some(email), email_last_asked_for(log));
+        }
+        E::PasswordResetRequested { generation } => {
+            prop_assert!(!shut(log) && *generation == passwords(log));
+        }
+        E::PasswordReset => {
+            let current = passwords(log);
+            let link = matches!(command, C::ResetPassword { generation } if *generation == current);
+            prop_assert!(link);
+        }
+        E::PasswordChanged => prop_assert!(matches!(command, C::ChangePassword)),
+        E::RegistrationRepeated | E::EmailChangeRequested { .. } | E::SessionEnded { .. } => {}
+    }
+    prop_assert_eq!(log.is_empty(), matches!(event, E::UserRegistered { .. }));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_sequence_of_commands_reaches_a_forbidden_state(
+        first in option::weighted(0.9, Just(register())),
+        commands in vec(commands(), 0..40),
+    ) {
+        let mut user = User::default();
+        let mut log = vec![];
+        for command in first.into_iter().chain(commands) {
+            let events = user.decide(command.clone()).unwrap_or_default();
+
+            for event in events {
+                check(&log, &command, &event)?;
+                cqrs_es::Aggregate::apply(&mut user, event.clone());
+                log.push(event);
+            }
+            prop_assert_eq!(&refolded::<User>(&log), &user);
+            prop_assert_eq!(user.version(), i64::try_from(log.len()).unwrap());
+            let account = user.account();
+            prop_assert_eq!(account.map(|account| account.role), role(&log));
+            prop_assert_eq!(account.map(|account| &account.email), email(&log));
+            let active = log.contains(&UserEvent::UserActivated) && !shut(&log);
+            prop_assert_eq!(account.is_some_and(Account::is_active), active);
+        }
+    }
+}

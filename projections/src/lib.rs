@@ -1,0 +1,37 @@
+//! The read side: pure folds from events to rows, and the queries on them.
+//!
+//! One file per read model: its row, its fold, its queries. `machine.rs` runs the folds, inline
+//! in an append's transaction ([`ReadModels::apply`]) as well as in [`rebuild`] and [`verify`],
+//! so these cannot disagree.
+
+mod category;
+mod error;
+pub mod log;
+mod machine;
+mod models;
+mod order;
+mod page;
+mod product;
+mod rebuild;
+mod timeline;
+mod timestamp;
+mod user;
+mod verify;
+mod visibility;
+
+pub use category::{Categories, Category, CategoryRow};
+pub use error::{ProjectionError, ReadError, RebuildError};
+pub use log::LogError;
+pub use machine::{Entry, Fold, Table};
+pub use models::{ReadModels, outdated};
+pub use order::{Order, OrderFilter, OrderRow, Orders};
+pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
+pub use product::{
+    CategorySummary, Product, ProductFilter, ProductRow, ProductView, Products, RowVideo,
+    VideoFacts,
+};
+pub use rebuild::rebuild;
+pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineRow};
+pub use user::{User, UserRow, Users};
+pub use verify::{Difference, Drift, verify};
+pub use visibility::Visibility;

@@ -1,0 +1,122 @@
+//! Reading the log.
+
+use domain::{DecodeError, Recorded, Stored, StreamId};
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The log can't be read on; nothing is ever skipped.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// An event that this program can't read.
+    #[error("the event at position {position} cannot be read: {source}")]
+    Undecodable {
+        /// Where it is.
+        position: i64,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// A stream id that is no UUID.
+    #[error("the event at position {position} has the stream id {id:?}, which is no UUID")]
+    StreamId {
+        /// Where it is.
+        position: i64,
+        /// As it stands there.
+        id: String,
+    },
+    /// An event is missing.
+    #[error("the log has a gap: {expected} should follow, {found} does")]
+    Gap {
+        /// The position, or the stream and sequence, that should follow.
+        expected: String,
+        /// What does.
+        found: String,
+    },
+    /// The database refused.
+    #[error("the log cannot be read: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+const COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_type, event_version, \
+    payload::text AS payload, metadata::text AS metadata, position, event_id, recorded_at";
+
+/// The events after one position and up to another, inclusive, but no more than `limit`.
+pub async fn read(
+    conn: &mut PgConnection,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, LogError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events WHERE position > $1 AND position <= $2 \
+         ORDER BY position LIMIT $3"
+    );
+    let rows = sqlx::query(&sql).bind(after).bind(up_to).bind(limit).fetch(conn);
+    decode(rows, after, |recorded| recorded.position, |position| format!("position {position}"))
+        .await
+}
+
+/// The position of the last event; 0 where there is none.
+pub async fn head(conn: &mut PgConnection) -> Result<i64, LogError> {
+    Ok(sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?)
+}
+
+/// One stream from its beginning, up to a time (inclusive) if one is given.
+pub async fn stream(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    up_to_time: Option<OffsetDateTime>,
+) -> Result<Vec<Recorded>, LogError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
+         AND recorded_at <= coalesce($3, 'infinity') ORDER BY sequence"
+    );
+    let rows = sqlx::query(&sql)
+        .bind(stream.kind.as_str())
+        .bind(stream.id.to_string())
+        .bind(up_to_time)
+        .fetch(conn);
+    decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
+}
+
+async fn decode(
+    mut rows: BoxStream<'_, Result<PgRow, sqlx::Error>>,
+    mut after: i64,
+    place: impl Fn(&Recorded) -> i64 + Send,
+    name: impl Fn(i64) -> String + Send,
+) -> Result<Vec<Recorded>, LogError> {
+    let mut all = vec![];
+    while let Some(row) = rows.try_next().await? {
+        let recorded = decode_row(&row)?;
+        let found = place(&recorded);
+        if found != after + 1 {
+            return Err(LogError::Gap { expected: name(after + 1), found: name(found) });
+        }
+        after = found;
+        all.push(recorded);
+    }
+    Ok(all)
+}
+
+fn decode_row(row: &PgRow) -> Result<Recorded, LogError> {
+    let position = row.try_get("position")?;
+    let id: &str = row.try_get("aggregate_id")?;
+    let stream_id =
+        Uuid::try_parse(id).map_err(|_| LogError::StreamId { position, id: id.to_owned() })?;
+    Recorded::decode(&Stored {
+        stream_type: row.try_get("aggregate_type")?,
+        stream_id,
+        sequence: row.try_get("sequence")?,
+        event_type: row.try_get("event_type")?,
+        event_version: row.try_get("event_version")?,
+        payload: row.try_get("payload")?,
+        metadata: row.try_get("metadata")?,
+        position,
+        event_id: row.try_get("event_id")?,
+        at: row.try_get("recorded_at")?,
+    })
+    .map_err(|source| LogError::Undecodable { position, source })
+}

@@ -1,0 +1,226 @@
+//! Purchases.
+
+use domain::order::{OrderEvent, OrderItem, OrderStatus, total};
+use domain::{Event, Money, OrderId, ProductId, Recorded, UserId};
+use serde::Serialize;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgPool, QueryBuilder};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::page::{Keyed, Scan};
+use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
+
+/// A row of `orders`.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+pub struct OrderRow {
+    /// Which order.
+    #[sqlx(try_from = "Uuid")]
+    pub id: OrderId,
+    /// Who ordered.
+    #[sqlx(try_from = "Uuid")]
+    pub user_id: UserId,
+    /// What.
+    pub items: Json<Vec<OrderItem>>,
+    /// The products among the items, for the index.
+    pub products: Vec<Uuid>,
+    /// Where it is.
+    #[sqlx(try_from = "String")]
+    pub status: OrderStatus,
+    /// The stream's sequence.
+    pub version: i64,
+    /// When it was placed.
+    #[serde(with = "crate::timestamp")]
+    pub created_at: OffsetDateTime,
+    /// When it last was changed.
+    #[serde(with = "crate::timestamp")]
+    pub updated_at: OffsetDateTime,
+    /// Whether it has left every list.
+    pub deleted: bool,
+    /// The position of its first event.
+    pub created_position: i64,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Order {
+    /// Which order.
+    pub id: OrderId,
+    /// Who ordered.
+    pub user: UserId,
+    /// The products among the items.
+    pub products: Vec<ProductId>,
+    /// What was ordered, at the name and price of that moment.
+    pub items: Vec<OrderItem>,
+    /// Where it is.
+    pub status: OrderStatus,
+    /// What the priced items cost together.
+    pub total: Option<Money>,
+    /// Counts what happened to it.
+    pub version: i64,
+    /// When it was placed.
+    #[serde(with = "crate::timestamp")]
+    pub created_at: OffsetDateTime,
+    /// When it last was changed.
+    #[serde(with = "crate::timestamp")]
+    pub updated_at: OffsetDateTime,
+}
+
+impl Fold for OrderRow {
+    const TABLE: Table = Table::new(
+        "orders",
+        1,
+        &[
+            "id",
+            "user_id",
+            "items",
+            "products",
+            "status",
+            "version",
+            "created_at",
+            "updated_at",
+            "deleted",
+            "created_position",
+        ],
+    );
+
+    fn keys(recorded: &Recorded) -> Vec<Uuid> {
+        match &recorded.event {
+            Event::Order(_) => vec![recorded.stream.id],
+            Event::User(_) | Event::Category(_) | Event::Product(_) => vec![],
+        }
+    }
+
+    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+        let event = match &recorded.event {
+            Event::Order(event) => event,
+            Event::User(_) | Event::Category(_) | Event::Product(_) => return row,
+        };
+        if let OrderEvent::OrderPlaced { user, items } = event {
+            return Some(Self::placed(recorded, *user, items));
+        }
+        let mut row = row?;
+        match event {
+            OrderEvent::OrderPlaced { .. } => {}
+            OrderEvent::OrderItemsChanged { to, .. } => row.set_items(to),
+            OrderEvent::OrderFulfilled => row.status = OrderStatus::Success,
+            OrderEvent::OrderCancelled => row.status = OrderStatus::Cancelled,
+            OrderEvent::OrderDeleted => row.deleted = true,
+        }
+        row.version = recorded.sequence;
+        row.updated_at = recorded.at;
+        Some(row)
+    }
+
+    fn key(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl OrderRow {
+    fn placed(recorded: &Recorded, user: UserId, items: &[OrderItem]) -> Self {
+        let mut row = Self {
+            id: OrderId::from_uuid(recorded.stream.id),
+            user_id: user,
+            items: Json(vec![]),
+            products: vec![],
+            status: OrderStatus::Pending,
+            version: recorded.sequence,
+            created_at: recorded.at,
+            updated_at: recorded.at,
+            deleted: false,
+            created_position: recorded.position,
+        };
+        row.set_items(items);
+        row
+    }
+
+    fn set_items(&mut self, items: &[OrderItem]) {
+        self.items = Json(items.to_vec());
+        self.products = items.iter().map(|item| item.product.uuid()).collect();
+    }
+}
+
+impl From<OrderRow> for Order {
+    fn from(row: OrderRow) -> Self {
+        let items = row.items.0;
+        Self {
+            id: row.id,
+            user: row.user_id,
+            products: items.iter().map(|item| item.product).collect(),
+            total: total(&items),
+            items,
+            status: row.status,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl Keyed for OrderRow {
+    fn key(&self, _: SortBy) -> Key {
+        Key::Position(self.created_position)
+    }
+}
+
+/// Which orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Where they are.
+    pub status: Option<OrderStatus>,
+    /// Who ordered.
+    pub user: Option<UserId>,
+    /// What is among their items.
+    pub product: Option<ProductId>,
+}
+
+/// Orders, to be found and listed.
+#[derive(Clone, Debug)]
+pub struct Orders(pub PgPool);
+
+impl Orders {
+    /// One order, unless it is deleted or out of sight.
+    pub async fn find(
+        &self,
+        visibility: Visibility,
+        id: OrderId,
+    ) -> Result<Option<OrderRow>, ReadError> {
+        let mut sql = Self::select();
+        sql.push(" AND id = ").push_bind(id.uuid());
+        visibility.push(&mut sql, "user_id");
+        Ok(sql.build_query_as().fetch_optional(&self.0).await?)
+    }
+
+    /// A page of the orders that match, newest first.
+    pub async fn list(
+        &self,
+        visibility: Visibility,
+        filter: &OrderFilter,
+        page: &Page,
+    ) -> Result<Slice<OrderRow>, ReadError> {
+        let scan = Scan::try_new(page, Ordering::NEWEST)?;
+        let mut sql = Self::select();
+        visibility.push(&mut sql, "user_id");
+        if let Some(user) = filter.user {
+            sql.push(" AND user_id = ").push_bind(user.uuid());
+        }
+        if let Some(status) = filter.status {
+            sql.push(" AND status = ").push_bind(status.as_str());
+        }
+        if let Some(product) = filter.product {
+            sql.push(" AND products @> ").push_bind(vec![product.uuid()]);
+        }
+        scan.push_after(&mut sql);
+        scan.push_order(&mut sql);
+        // How popular the product is decides which plan is good, so none is kept.
+        let query = sql.build_query_as().persistent(filter.product.is_none());
+        Ok(scan.slice(query.fetch_all(&self.0).await?))
+    }
+
+    fn select() -> QueryBuilder<'static, sqlx::Postgres> {
+        let columns = OrderRow::TABLE.column_list();
+        QueryBuilder::new(format!("SELECT {columns} FROM orders WHERE NOT deleted"))
+    }
+}

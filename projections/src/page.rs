@@ -1,0 +1,333 @@
+//! Pages by key, in the shape of DRF's CursorPagination: each starts where a cursor says, found
+//! in an index, so that none costs more than the first.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// Rows, 1 to 100.
+    pub limit: i64,
+    /// Where it starts; at the list's beginning without one.
+    pub cursor: Option<Cursor>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { limit: 20, cursor: None }
+    }
+}
+
+/// What a page has, and where its neighbours start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// The page after; `None` on the last.
+    pub next: Option<Cursor>,
+    /// The page before; `None` on the first.
+    pub previous: Option<Cursor>,
+}
+
+impl<T> Slice<T> {
+    /// Nothing at all.
+    pub const fn empty() -> Self {
+        Self { items: vec![], next: None, previous: None }
+    }
+
+    /// The same page of something else.
+    pub fn map<U>(self, into: impl FnMut(T) -> U) -> Slice<U> {
+        let items = self.items.into_iter().map(into).collect();
+        Slice { items, next: self.next, previous: self.previous }
+    }
+}
+
+/// A cursor is refused: 400 `invalid_cursor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// Not one that this program made.
+    #[error("The cursor cannot be read: take it from next or previous as it is.")]
+    Malformed,
+    /// Made for a list in another order.
+    #[error("The cursor belongs to another ordering: start again without it.")]
+    OtherOrdering,
+}
+
+/// Where a page starts. Opaque outside: base64url of JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    #[serde(rename = "d")]
+    direction: Direction,
+    #[serde(rename = "o")]
+    ordering: Ordering,
+    #[serde(rename = "k")]
+    key: Key,
+    /// Whether the row with that key is on the page.
+    #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
+    including: bool,
+}
+
+/// Which way a page goes from its cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// On.
+    #[serde(rename = "n")]
+    Next,
+    /// Back.
+    #[serde(rename = "p")]
+    Previous,
+}
+
+/// A row's place in a list: unique, whatever else is equal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Key {
+    /// `created_position`.
+    Position(i64),
+    /// `sort_price, created_position`.
+    Price(i64, i64),
+    /// `sort_name, created_position`.
+    Name(String, i64),
+}
+
+/// What a list is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SortBy {
+    /// When the row was made.
+    Created,
+    /// Its name.
+    Name,
+    /// Its price; what has none counts as dearest.
+    Price,
+}
+
+/// The order of a list: `created_at`, `-name` and the like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub struct Ordering {
+    /// By what.
+    pub by: SortBy,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+impl Ordering {
+    /// Newest first.
+    pub const NEWEST: Self = Self { by: SortBy::Created, descending: true };
+
+    /// Every order, as a client names it.
+    pub const NAMES: [&'static str; 6] =
+        ["created_at", "-created_at", "name", "-name", "price", "-price"];
+
+    /// As a client names it.
+    pub const fn as_str(self) -> &'static str {
+        match (self.by, self.descending) {
+            (SortBy::Created, false) => "created_at",
+            (SortBy::Created, true) => "-created_at",
+            (SortBy::Name, false) => "name",
+            (SortBy::Name, true) => "-name",
+            (SortBy::Price, false) => "price",
+            (SortBy::Price, true) => "-price",
+        }
+    }
+}
+
+impl Default for Ordering {
+    fn default() -> Self {
+        Self::NEWEST
+    }
+}
+
+impl From<Ordering> for &'static str {
+    fn from(ordering: Ordering) -> Self {
+        ordering.as_str()
+    }
+}
+
+impl FromStr for Ordering {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let by = match name {
+            "created_at" => SortBy::Created,
+            "name" => SortBy::Name,
+            "price" => SortBy::Price,
+            _ => {
+                let choices = Self::NAMES.join(", ");
+                return Err(format!("Not a valid choice: one of {choices} is expected."));
+            }
+        };
+        Ok(Self { by, descending })
+    }
+}
+
+impl TryFrom<String> for Ordering {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = serde_json::to_vec(self).map_err(|_| fmt::Error)?;
+        f.write_str(&URL_SAFE_NO_PAD.encode(json))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
+        let cursor: Self = serde_json::from_slice(&json).map_err(|_| CursorError::Malformed)?;
+        let fits = match (cursor.ordering.by, &cursor.key) {
+            (SortBy::Created, Key::Position(_)) | (SortBy::Price, Key::Price(..)) => true,
+            // PostgreSQL's text holds no NUL, so no row can have given this key.
+            (SortBy::Name, Key::Name(name, _)) => !name.contains('\0'),
+            (SortBy::Created | SortBy::Name | SortBy::Price, _) => false,
+        };
+        if fits { Ok(cursor) } else { Err(CursorError::Malformed) }
+    }
+}
+
+/// A row that lists have in an order.
+pub(crate) trait Keyed {
+    fn key(&self, by: SortBy) -> Key;
+}
+
+/// How a page is read: which way, from where, how far.
+pub(crate) struct Scan<'a> {
+    ordering: Ordering,
+    cursor: Option<&'a Cursor>,
+    limit: usize,
+}
+
+impl<'a> Scan<'a> {
+    pub(crate) fn try_new(page: &'a Page, ordering: Ordering) -> Result<Self, CursorError> {
+        let cursor = page.cursor.as_ref();
+        if cursor.is_some_and(|cursor| cursor.ordering != ordering) {
+            return Err(CursorError::OtherOrdering);
+        }
+        let limit = usize::try_from(page.limit.clamp(1, 100)).unwrap_or(1);
+        Ok(Self { ordering, cursor, limit })
+    }
+
+    fn goes_back(&self) -> bool {
+        self.cursor.is_some_and(|cursor| cursor.direction == Direction::Previous)
+    }
+
+    fn descends(&self) -> bool {
+        self.ordering.descending != self.goes_back()
+    }
+
+    /// Adds the condition that rows are beyond the cursor.
+    pub(crate) fn push_after(&self, sql: &mut QueryBuilder<'_, Postgres>) {
+        let Some(cursor) = self.cursor else { return };
+        let operator = match (self.descends(), cursor.including) {
+            (true, false) => "<",
+            (true, true) => "<=",
+            (false, false) => ">",
+            (false, true) => ">=",
+        };
+        match &cursor.key {
+            Key::Position(position) => {
+                sql.push(format_args!(" AND created_position {operator} ")).push_bind(*position);
+            }
+            Key::Price(price, position) => {
+                sql.push(format_args!(" AND (sort_price, created_position) {operator} ("));
+                sql.push_bind(*price).push(", ").push_bind(*position).push(")");
+            }
+            Key::Name(name, position) => {
+                sql.push(format_args!(" AND (sort_name, created_position) {operator} ("));
+                sql.push_bind(name.clone()).push(", ").push_bind(*position).push(")");
+            }
+        }
+    }
+
+    /// Adds order and limit: one row more than the page has tells whether another follows. The
+    /// limit is no parameter, lest the planner plan for any limit.
+    pub(crate) fn push_order(&self, sql: &mut QueryBuilder<'_, Postgres>) {
+        let direction = if self.descends() { "DESC" } else { "ASC" };
+        match self.ordering.by {
+            SortBy::Created => sql.push(" ORDER BY "),
+            SortBy::Name => sql.push(format_args!(" ORDER BY sort_name {direction}, ")),
+            SortBy::Price => sql.push(format_args!(" ORDER BY sort_price {direction}, ")),
+        };
+        sql.push(format_args!("created_position {direction} LIMIT {}", self.limit + 1));
+    }
+
+    /// Makes the page of the rows that were found.
+    pub(crate) fn slice<T: Keyed>(&self, mut items: Vec<T>) -> Slice<T> {
+        let more = items.len() > self.limit;
+        items.truncate(self.limit);
+        let back = self.goes_back();
+        if back {
+            items.reverse();
+        }
+        let beyond = |row: Option<&T>, direction| {
+            let key = row.map(|row| row.key(self.ordering.by));
+            self.cursor_from(key, direction)
+        };
+        let from_cursor = self.cursor.is_some();
+        let (has_next, has_previous) = if back { (from_cursor, more) } else { (more, from_cursor) };
+        let next = has_next.then(|| beyond(items.last(), Direction::Next)).flatten();
+        let previous = has_previous.then(|| beyond(items.first(), Direction::Previous)).flatten();
+        Slice { items, next, previous }
+    }
+
+    /// From an empty page, whose rows have gone, the way back starts with the cursor's own row.
+    fn cursor_from(&self, key: Option<Key>, direction: Direction) -> Option<Cursor> {
+        let including = key.is_none();
+        let key = key.or_else(|| self.cursor.map(|cursor| cursor.key.clone()))?;
+        Some(Cursor { direction, ordering: self.ordering, key, including })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor(ordering: &str, key: Key) -> Cursor {
+        let ordering = ordering.parse().unwrap();
+        Cursor { direction: Direction::Next, ordering, key, including: false }
+    }
+
+    #[test]
+    fn a_cursor_survives_being_written_and_read() {
+        for cursor in [
+            cursor("-created_at", Key::Position(7)),
+            cursor("name", Key::Name("ö\"".to_owned(), 8)),
+            cursor("-price", Key::Price(i64::MAX, 9)),
+        ] {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        let forged = cursor("name", Key::Position(7)).to_string();
+        let nul = cursor("name", Key::Name("\0".to_owned(), 7)).to_string();
+        for text in ["", "%", "e30", &forged, &nul] {
+            assert_eq!(text.parse::<Cursor>(), Err(CursorError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_only_good_for_its_own_ordering() {
+        let cursor = Some(cursor("name", Key::Name("a".to_owned(), 1)));
+        let page = Page { cursor, ..Page::default() };
+        assert!(Scan::try_new(&page, "name".parse().unwrap()).is_ok());
+        let other = Scan::try_new(&page, "-name".parse().unwrap());
+        assert_eq!(other.err(), Some(CursorError::OtherOrdering));
+    }
+}

@@ -1,0 +1,222 @@
+//! A product's row, and how events change it.
+
+use domain::product::{
+    FinishedVideo, ProcessingStatus, ProductChanges, ProductDetails, ProductEvent, ProductStatus,
+    UploadedVideo,
+};
+use domain::{CategoryId, Event, Money, ProductId, Recorded, UserId};
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{Fold, Table};
+
+/// A row of `products`.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+pub struct ProductRow {
+    /// Which product.
+    #[sqlx(try_from = "Uuid")]
+    pub id: ProductId,
+    /// Who submitted it.
+    #[sqlx(try_from = "Uuid")]
+    pub owner_id: UserId,
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// Where it belongs.
+    #[sqlx(try_from = "Uuid")]
+    pub category_id: CategoryId,
+    /// Minor units.
+    pub price_minor: Option<i64>,
+    /// ISO 4217.
+    pub price_currency: Option<String>,
+    /// Where its review is.
+    #[sqlx(try_from = "String")]
+    pub status: ProductStatus,
+    /// Where its video is.
+    #[sqlx(try_from = "String")]
+    pub processing_status: ProcessingStatus,
+    /// Its video, as finished or else as uploaded.
+    pub video: Option<Json<RowVideo>>,
+    /// Whether there is a picture of the video.
+    pub has_poster: bool,
+    /// The stream's sequence.
+    pub version: i64,
+    /// When it was submitted.
+    #[serde(with = "crate::timestamp")]
+    pub created_at: OffsetDateTime,
+    /// When anything last happened to it.
+    #[serde(with = "crate::timestamp")]
+    pub updated_at: OffsetDateTime,
+    /// Whether it has left every list.
+    pub deleted: bool,
+    /// Whether everybody may see and order it.
+    pub listed: bool,
+    /// The position of its first event.
+    pub created_position: i64,
+    /// The name as lists sort it.
+    pub sort_name: String,
+    /// The price as lists sort it: four decimals whatever the currency; the greatest without one.
+    pub sort_price: i64,
+}
+
+/// A product's video: one that is finished, or else as it was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RowVideo {
+    /// Can be shown.
+    Finished(FinishedVideo),
+    /// Waits for a worker, or failed.
+    Uploaded(UploadedVideo),
+}
+
+impl Fold for ProductRow {
+    const TABLE: Table = Table::new(
+        "products",
+        1,
+        &[
+            "id",
+            "owner_id",
+            "name",
+            "description",
+            "category_id",
+            "price_minor",
+            "price_currency",
+            "status",
+            "processing_status",
+            "video",
+            "has_poster",
+            "version",
+            "created_at",
+            "updated_at",
+            "deleted",
+            "listed",
+            "created_position",
+            "sort_name",
+            "sort_price",
+        ],
+    );
+
+    fn keys(recorded: &Recorded) -> Vec<Uuid> {
+        match &recorded.event {
+            Event::Product(_) => vec![recorded.stream.id],
+            Event::User(_) | Event::Category(_) | Event::Order(_) => vec![],
+        }
+    }
+
+    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+        let event = match &recorded.event {
+            Event::Product(event) => event,
+            Event::User(_) | Event::Category(_) | Event::Order(_) => return row,
+        };
+        if let ProductEvent::ProductSubmitted { owner, details } = event {
+            return Some(Self::submitted(recorded, *owner, details));
+        }
+        let mut row = row?;
+        row.evolve(event);
+        row.version = recorded.sequence;
+        row.updated_at = recorded.at;
+        row.listed = !row.deleted
+            && row.status == ProductStatus::Approved
+            && row.processing_status == ProcessingStatus::Ready;
+        Some(row)
+    }
+
+    fn key(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl ProductRow {
+    /// What it costs, if it has a price.
+    pub fn price(&self) -> Option<Money> {
+        let currency = self.price_currency.as_deref()?.parse().ok()?;
+        Some(Money::new(self.price_minor?, currency))
+    }
+
+    fn submitted(recorded: &Recorded, owner: UserId, details: &ProductDetails) -> Self {
+        let mut row = Self {
+            id: ProductId::from_uuid(recorded.stream.id),
+            owner_id: owner,
+            name: String::new(),
+            description: details.description.to_string(),
+            category_id: details.category,
+            price_minor: None,
+            price_currency: None,
+            status: ProductStatus::Pending,
+            processing_status: ProcessingStatus::Ready,
+            video: None,
+            has_poster: false,
+            version: recorded.sequence,
+            created_at: recorded.at,
+            updated_at: recorded.at,
+            deleted: false,
+            listed: false,
+            created_position: recorded.position,
+            sort_name: String::new(),
+            sort_price: i64::MAX,
+        };
+        row.set_name(details.name.as_str());
+        row.set_price(details.price);
+        row
+    }
+
+    fn evolve(&mut self, event: &ProductEvent) {
+        use ProductEvent as E;
+        match event {
+            E::ProductSubmitted { .. } => {}
+            E::ProductEdited { changes } => self.change(changes),
+            E::VideoUploaded { video } => {
+                self.video = Some(Json(RowVideo::Uploaded(video.clone())));
+                self.has_poster = false;
+                self.processing_status = ProcessingStatus::Processing;
+            }
+            E::VideoFinalized { video } => {
+                self.video = Some(Json(RowVideo::Finished(video.clone())));
+                self.has_poster = true;
+                self.processing_status = ProcessingStatus::Ready;
+            }
+            E::VideoFailed { .. } => self.processing_status = ProcessingStatus::Failed,
+            E::ProductReturnedToReview { .. } | E::ProductResubmitted { .. } => {
+                self.status = ProductStatus::Pending;
+            }
+            E::ProductApproved { .. } => self.status = ProductStatus::Approved,
+            E::ProductRejected { .. } => self.status = ProductStatus::Rejected,
+            E::ProductCancelled { .. } => self.status = ProductStatus::Cancelled,
+            E::ProductDeleted { .. } => self.deleted = true,
+        }
+    }
+
+    fn change(&mut self, changes: &ProductChanges) {
+        if let Some(name) = &changes.name {
+            self.set_name(name.to.as_str());
+        }
+        if let Some(description) = &changes.description {
+            self.description = description.to.to_string();
+        }
+        if let Some(category) = &changes.category {
+            self.category_id = category.to;
+        }
+        if let Some(price) = &changes.price {
+            self.set_price(price.to);
+        }
+    }
+
+    fn set_name(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        self.sort_name = name.to_lowercase();
+    }
+
+    fn set_price(&mut self, price: Option<Money>) {
+        self.price_minor = price.map(Money::minor);
+        self.price_currency = price.map(|price| price.currency().code().to_owned());
+        self.sort_price = price.map_or(i64::MAX, |price| {
+            let missing =
+                4_u32.saturating_sub(u32::try_from(price.currency().decimals()).unwrap_or(4));
+            price.minor().saturating_mul(10_i64.pow(missing))
+        });
+    }
+}

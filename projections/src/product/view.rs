@@ -1,0 +1,163 @@
+//! A product as the outside sees it.
+
+use domain::product::{FinishedVideo, ProcessingStatus, ProductStatus};
+use domain::{CategoryId, Money, ProductId, UserId};
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::{ProductRow, RowVideo};
+use crate::page::{Key, Keyed, SortBy};
+
+/// A product's row, with what its representation takes from elsewhere.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct ProductView {
+    /// The row.
+    #[sqlx(flatten)]
+    pub row: ProductRow,
+    /// Its category's name; `None` once the category is gone, which only outlived products see.
+    pub category_name: Option<String>,
+    /// Its category's description.
+    pub category_description: Option<String>,
+    /// What the worker that has the video last reported, in per cent.
+    pub progress: Option<i16>,
+}
+
+/// A listing.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Product {
+    /// Which product.
+    pub id: ProductId,
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// Where it belongs.
+    pub category: CategorySummary,
+    /// What it costs, if it has a price.
+    pub price: Option<Money>,
+    /// The video, once it can be shown.
+    pub video: Option<VideoFacts>,
+    /// Where to watch it.
+    #[schema(format = "uri-reference")]
+    pub video_url: Option<String>,
+    /// Where to see a picture of it.
+    #[schema(format = "uri-reference")]
+    pub poster_url: Option<String>,
+    /// Where its review is.
+    pub status: ProductStatus,
+    /// Where its video is.
+    pub processing_status: ProcessingStatus,
+    /// How far the video is, in per cent.
+    #[schema(minimum = 0, maximum = 100)]
+    pub processing_progress: i16,
+    /// Who submitted it.
+    pub uploaded_by: UserId,
+    /// Counts what happened to it.
+    pub version: i64,
+    /// When it was submitted.
+    #[serde(with = "crate::timestamp")]
+    pub created_at: OffsetDateTime,
+    /// When anything last happened to it.
+    #[serde(with = "crate::timestamp")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// A category, within a product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CategorySummary {
+    /// Which category.
+    pub id: CategoryId,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+}
+
+/// What is known of a video.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct VideoFacts {
+    /// Bytes.
+    pub size: i64,
+    /// SHA-256 of the bytes, lower-case hex.
+    pub sha256: String,
+    /// Media type (RFC 6838).
+    pub content_type: String,
+    /// Milliseconds.
+    pub duration_ms: i64,
+    /// Pixels.
+    pub width: i32,
+    /// Pixels.
+    pub height: i32,
+}
+
+impl From<FinishedVideo> for VideoFacts {
+    fn from(video: FinishedVideo) -> Self {
+        Self {
+            size: video.size,
+            sha256: video.sha256,
+            content_type: video.content_type,
+            duration_ms: video.duration_ms,
+            width: video.width,
+            height: video.height,
+        }
+    }
+}
+
+impl ProductView {
+    fn processing_progress(&self) -> i16 {
+        match self.row.processing_status {
+            ProcessingStatus::Ready => 100,
+            ProcessingStatus::Processing => self.progress.unwrap_or(0),
+            ProcessingStatus::Uploading | ProcessingStatus::Failed => 0,
+        }
+    }
+}
+
+impl From<ProductView> for Product {
+    fn from(view: ProductView) -> Self {
+        let processing_progress = view.processing_progress();
+        let ProductView { row, category_name, category_description, .. } = view;
+        let (id, price) = (row.id, row.price());
+        let ready = row.processing_status == ProcessingStatus::Ready;
+        let video = match row.video {
+            Some(Json(RowVideo::Finished(video))) if ready => Some(VideoFacts::from(video)),
+            Some(Json(RowVideo::Finished(_) | RowVideo::Uploaded(_))) | None => None,
+        };
+        let shown = video.is_some();
+        Self {
+            id,
+            name: row.name,
+            description: row.description,
+            category: CategorySummary {
+                id: row.category_id,
+                name: category_name.unwrap_or_default(),
+                description: category_description.unwrap_or_default(),
+            },
+            price,
+            video,
+            video_url: shown.then(|| format!("/products/{id}/video/")),
+            poster_url: (shown && row.has_poster).then(|| format!("/products/{id}/poster/")),
+            status: row.status,
+            processing_status: row.processing_status,
+            processing_progress,
+            uploaded_by: row.owner_id,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl Keyed for ProductView {
+    fn key(&self, by: SortBy) -> Key {
+        let position = self.row.created_position;
+        match by {
+            SortBy::Created => Key::Position(position),
+            SortBy::Name => Key::Name(self.row.sort_name.clone(), position),
+            SortBy::Price => Key::Price(self.row.sort_price, position),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The row that an event leaves in a timeline.
+
+use std::borrow::Cow;
+
+use domain::order::{OrderEvent, OrderStatus};
+use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
+use domain::{Actor, Change, Event, Personal, Recorded};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::FromRow;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Entry, Table};
+
+/// A row of `timeline`.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+pub struct TimelineRow {
+    /// What kind of thing it happened to.
+    #[sqlx(try_from = "String")]
+    pub stream_type: Cow<'static, str>,
+    /// To which.
+    pub stream_id: Uuid,
+    /// The thing's version after it.
+    pub sequence: i64,
+    /// Place in the whole log.
+    pub position: i64,
+    /// What happened: the event's type.
+    #[sqlx(rename = "type", try_from = "String")]
+    #[serde(rename = "type")]
+    pub kind: Cow<'static, str>,
+    /// When.
+    #[serde(with = "crate::timestamp")]
+    pub at: OffsetDateTime,
+    /// Who did it.
+    pub actor: Json<Actor>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The version that a decision judged.
+    pub judged: Option<i64>,
+    /// What changed.
+    pub changes: Json<Vec<FieldChange>>,
+}
+
+/// One member before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldChange {
+    /// Which member; `video` by its SHA-256.
+    #[schema(value_type = String)]
+    pub field: Cow<'static, str>,
+    /// Before; `null` where there was nothing.
+    pub from: Value,
+    /// After; `null` where there is nothing.
+    pub to: Value,
+}
+
+/// What an event says beyond its envelope.
+#[derive(Default)]
+struct Told {
+    reason: Option<String>,
+    judged: Option<i64>,
+    changes: Vec<FieldChange>,
+}
+
+impl Entry for TimelineRow {
+    const TABLE: Table = Table::new(
+        "timeline",
+        1,
+        &[
+            "stream_type",
+            "stream_id",
+            "sequence",
+            "position",
+            "type",
+            "at",
+            "actor",
+            "reason",
+            "judged",
+            "changes",
+        ],
+    )
+    .keyed(&["stream_type", "stream_id", "sequence"]);
+
+    fn entry(recorded: &Recorded) -> Option<Self> {
+        let Told { reason, judged, changes } = match &recorded.event {
+            Event::Product(event) => of_product(event),
+            Event::Order(event) => of_order(event),
+            Event::User(_) | Event::Category(_) => return None,
+        };
+        Some(Self {
+            stream_type: Cow::Borrowed(recorded.stream.kind.as_str()),
+            stream_id: recorded.stream.id,
+            sequence: recorded.sequence,
+            position: recorded.position,
+            kind: Cow::Borrowed(recorded.event.name()),
+            at: recorded.at,
+            actor: Json(recorded.actor()),
+            reason,
+            judged,
+            changes: Json(changes),
+        })
+    }
+}
+
+fn of_product(event: &ProductEvent) -> Told {
+    use ProductEvent as E;
+    use ProductStatus as S;
+    match event {
+        E::ProductSubmitted { .. } => Told::status(None, S::Pending.as_str()),
+        E::ProductEdited { changes } => Told::changes(edited(changes)),
+        E::VideoUploaded { video } => {
+            Told::video(ProcessingStatus::Processing, Some(&video.sha256))
+        }
+        E::VideoFinalized { video } => Told::video(ProcessingStatus::Ready, Some(&video.sha256)),
+        E::VideoFailed { reason, .. } => {
+            let reason = Some(reason.clone());
+            Told { reason, ..Told::video(ProcessingStatus::Failed, None) }
+        }
+        E::ProductReturnedToReview { was } | E::ProductResubmitted { was } => {
+            Told::status(Some(was.as_str()), S::Pending.as_str())
+        }
+        E::ProductApproved { judged, was, reason, .. } => {
+            Told::decision(*was, S::Approved, *judged, reason.as_ref())
+        }
+        E::ProductRejected { judged, was, reason, .. } => {
+            Told::decision(*was, S::Rejected, *judged, Some(reason))
+        }
+        E::ProductCancelled { was } => Told::status(Some(was.as_str()), S::Cancelled.as_str()),
+        E::ProductDeleted { .. } => Told::default(),
+    }
+}
+
+fn edited(changes: &ProductChanges) -> Vec<FieldChange> {
+    let ProductChanges { name, description, category, price } = changes;
+    let members = [
+        name.as_ref().map(|change| FieldChange::of("name", change)),
+        description.as_ref().map(|change| FieldChange::of("description", change)),
+        category.as_ref().map(|change| FieldChange::of("category", change)),
+        price.as_ref().map(|change| FieldChange::of("price", change)),
+    ];
+    members.into_iter().flatten().collect()
+}
+
+fn of_order(event: &OrderEvent) -> Told {
+    use OrderStatus as S;
+    // Only a PENDING order can be settled.
+    let settled = |to: S| Told::status(Some(S::Pending.as_str()), to.as_str());
+    match event {
+        OrderEvent::OrderPlaced { .. } => Told::status(None, S::Pending.as_str()),
+        OrderEvent::OrderItemsChanged { from, to } => {
+            Told::changes(vec![FieldChange::new("items", json!(from), json!(to))])
+        }
+        OrderEvent::OrderFulfilled => settled(S::Success),
+        OrderEvent::OrderCancelled => settled(S::Cancelled),
+        OrderEvent::OrderDeleted => Told::default(),
+    }
+}
+
+impl Told {
+    fn changes(changes: Vec<FieldChange>) -> Self {
+        Self { changes, ..Self::default() }
+    }
+
+    fn status(from: Option<&str>, to: &str) -> Self {
+        Self::changes(vec![FieldChange::new("status", json!(from), json!(to))])
+    }
+
+    fn decision(
+        was: ProductStatus,
+        is: ProductStatus,
+        judged: i64,
+        reason: Option<&Personal>,
+    ) -> Self {
+        let reason = reason.and_then(Personal::text).map(str::to_owned);
+        Self { reason, judged: Some(judged), ..Self::status(Some(was.as_str()), is.as_str()) }
+    }
+
+    /// What was before stands in earlier events; the query fills it in.
+    fn video(to: ProcessingStatus, sha256: Option<&str>) -> Self {
+        let status = FieldChange::new("processing_status", Value::Null, json!(to));
+        let video = sha256.map(|sha256| FieldChange::new("video", Value::Null, json!(sha256)));
+        Self::changes(std::iter::once(status).chain(video).collect())
+    }
+}
+
+impl FieldChange {
+    fn new(field: &'static str, from: Value, to: Value) -> Self {
+        Self { field: Cow::Borrowed(field), from, to }
+    }
+
+    fn of<T: Serialize>(field: &'static str, change: &Change<T>) -> Self {
+        Self::new(field, json!(change.from), json!(change.to))
+    }
+}

@@ -1,0 +1,7 @@
+//! What happened to each product and order: who, when, from what to what, and why.
+
+mod entry;
+mod query;
+
+pub use entry::{FieldChange, TimelineRow};
+pub use query::{Timeline, TimelineActor, TimelineEntry};

@@ -1,0 +1,206 @@
+//! Accounts.
+
+use domain::user::UserEvent;
+use domain::{Event, Recorded, Role, UserId};
+use serde::Serialize;
+use sqlx::{FromRow, PgPool, QueryBuilder};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::page::{Keyed, Scan};
+use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
+
+/// A row of `users`.
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+pub struct UserRow {
+    /// Which account.
+    #[sqlx(try_from = "Uuid")]
+    pub id: UserId,
+    /// Where mails go; `None` once the person has been erased.
+    pub email: Option<String>,
+    /// What it may do.
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    /// Whether its address has been confirmed.
+    pub activated: bool,
+    /// Whether an ADMIN has shut it.
+    pub deactivated: bool,
+    /// Whether its person may sign in.
+    pub is_active: bool,
+    /// When it was made.
+    #[serde(with = "crate::timestamp")]
+    pub date_joined: OffsetDateTime,
+    /// The stream's sequence.
+    pub version: i64,
+    /// When anything last happened to it.
+    #[serde(with = "crate::timestamp")]
+    pub updated_at: OffsetDateTime,
+    /// The position of its first event.
+    pub created_position: i64,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct User {
+    /// Which account.
+    pub id: UserId,
+    /// Where mails go; `null` once the person has been erased.
+    #[schema(format = "email")]
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether its person may sign in.
+    pub is_active: bool,
+    /// When it was made.
+    #[serde(with = "crate::timestamp")]
+    pub date_joined: OffsetDateTime,
+    /// Counts what happened to it.
+    pub version: i64,
+}
+
+impl Fold for UserRow {
+    const TABLE: Table = Table::new(
+        "users",
+        1,
+        &[
+            "id",
+            "email",
+            "role",
+            "activated",
+            "deactivated",
+            "is_active",
+            "date_joined",
+            "version",
+            "updated_at",
+            "created_position",
+        ],
+    );
+
+    fn keys(recorded: &Recorded) -> Vec<Uuid> {
+        match &recorded.event {
+            Event::User(_) => vec![recorded.stream.id],
+            Event::Category(_) | Event::Product(_) | Event::Order(_) => vec![],
+        }
+    }
+
+    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+        let event = match &recorded.event {
+            Event::User(event) => event,
+            Event::Category(_) | Event::Product(_) | Event::Order(_) => return row,
+        };
+        if let UserEvent::UserRegistered { email, role } = event {
+            return Some(Self {
+                id: UserId::from_uuid(recorded.stream.id),
+                email: email.text.clone(),
+                role: *role,
+                activated: false,
+                deactivated: false,
+                is_active: false,
+                date_joined: recorded.at,
+                version: recorded.sequence,
+                updated_at: recorded.at,
+                created_position: recorded.position,
+            });
+        }
+        let mut row = row?;
+        row.evolve(event);
+        row.is_active = row.activated && !row.deactivated;
+        row.version = recorded.sequence;
+        row.updated_at = recorded.at;
+        Some(row)
+    }
+
+    fn key(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl UserRow {
+    fn evolve(&mut self, event: &UserEvent) {
+        use UserEvent as E;
+        match event {
+            E::UserActivated => self.activated = true,
+            E::EmailChanged { email } => self.email.clone_from(&email.text),
+            E::RoleChanged { to, .. } => self.role = *to,
+            E::UserDeactivated => self.deactivated = true,
+            E::UserReactivated => self.deactivated = false,
+            E::UserRegistered { .. }
+            | E::RegistrationRepeated
+            | E::ActivationRequested
+            | E::EmailChangeRequested { .. }
+            | E::PasswordResetRequested { .. }
+            | E::PasswordReset
+            | E::PasswordChanged
+            | E::SessionEnded { .. } => {}
+        }
+    }
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            role: row.role,
+            is_active: row.is_active,
+            date_joined: row.date_joined,
+            version: row.version,
+        }
+    }
+}
+
+impl Keyed for UserRow {
+    fn key(&self, _: SortBy) -> Key {
+        Key::Position(self.created_position)
+    }
+}
+
+/// Accounts, to be found and listed; see [`Visibility::of_accounts`].
+#[derive(Clone, Debug)]
+pub struct Users(pub PgPool);
+
+impl Users {
+    /// One account, unless it is out of sight.
+    pub async fn find(
+        &self,
+        visibility: Visibility,
+        id: UserId,
+    ) -> Result<Option<UserRow>, ReadError> {
+        let mut sql = Self::select(visibility);
+        sql.push(" AND id = ").push_bind(id.uuid());
+        Ok(sql.build_query_as().fetch_optional(&self.0).await?)
+    }
+
+    /// Those of these accounts that are in sight, in no order.
+    pub async fn find_by_ids(
+        &self,
+        visibility: Visibility,
+        ids: &[UserId],
+    ) -> Result<Vec<UserRow>, ReadError> {
+        let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+        let mut sql = Self::select(visibility);
+        sql.push(" AND id = ANY(").push_bind(ids).push(")");
+        Ok(sql.build_query_as().fetch_all(&self.0).await?)
+    }
+
+    /// A page of the accounts in sight, newest first.
+    pub async fn list(
+        &self,
+        visibility: Visibility,
+        page: &Page,
+    ) -> Result<Slice<UserRow>, ReadError> {
+        let scan = Scan::try_new(page, Ordering::NEWEST)?;
+        let mut sql = Self::select(visibility);
+        scan.push_after(&mut sql);
+        scan.push_order(&mut sql);
+        Ok(scan.slice(sql.build_query_as().fetch_all(&self.0).await?))
+    }
+
+    fn select(visibility: Visibility) -> QueryBuilder<'static, sqlx::Postgres> {
+        let columns = UserRow::TABLE.column_list();
+        let mut sql = QueryBuilder::new(format!("SELECT {columns} FROM users WHERE true"));
+        visibility.push(&mut sql, "id");
+        sql
+    }
+}

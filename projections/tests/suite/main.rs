@@ -1,0 +1,10 @@
+//! Folds without a database, and everything else with one of its own per test.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
+mod database;
+mod folds;
+mod making;
+mod plans;
+mod queries;
+mod rebuilding;
+mod walking;

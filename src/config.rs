@@ -1,0 +1,180 @@
+//! What the program is told by its environment and by `.env`.
+//!
+//! Every wrong value stops the program with one sentence that names the variable.
+
+mod nats_address;
+mod parse;
+mod report;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+pub use nats_address::{NatsAddress, NatsLogin};
+pub use report::print;
+pub use variables::Origin;
+
+use variables::{Expected, Reader, Variables};
+
+/// A setting that the program cannot work with; the text is meant for its user.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The value cannot be understood. Secret values are not repeated.
+    #[error("{variable} must be {expected}{}", given.as_ref().map(|value| format!(", but is {value:?}")).unwrap_or_default())]
+    Invalid {
+        /// The variable's name.
+        variable: &'static str,
+        /// What would be right, as the end of "must be …".
+        expected: String,
+        /// The value, unless it may hold a secret.
+        given: Option<String>,
+    },
+    /// `.env` exists and cannot be read.
+    #[error("the file .env must hold lines of the form NAME=value and be readable: {0}")]
+    File(String),
+}
+
+/// Where uploaded and finished files are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A bucket that speaks S3.
+    Bucket {
+        /// The bucket's name.
+        name: String,
+        /// What every key starts with; empty, or without a slash at either end.
+        prefix: String,
+    },
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that can be set from outside. `None` means the embedded variant.
+#[derive(Debug)]
+pub struct Config {
+    /// PostgreSQL; `None`: a private cluster under `data_dir`.
+    pub database_url: Option<SecretString>,
+    /// Accept a database that may lose acknowledged commits.
+    pub allow_unsafe_database: bool,
+    /// NATS; `None`: a private server under `data_dir`.
+    pub nats: Option<NatsAddress>,
+    /// What names of streams and subjects start with, so that tests keep apart.
+    pub nats_prefix: String,
+    /// Where files go.
+    pub storage: Storage,
+    /// What the S3 client is told: every `AWS_…` variable.
+    pub aws: BTreeMap<String, SecretString>,
+    /// The mail server; `None`: each mail becomes a file in `mail_dir()`.
+    pub smtp_url: Option<SecretString>,
+    /// The sender of every mail.
+    pub mail_from: String,
+    /// The folder of everything that is kept on this machine.
+    pub data_dir: PathBuf,
+    /// Where the API listens.
+    pub bind: SocketAddr,
+    /// What links in mails start with, without a slash at the end.
+    pub public_url: Url,
+    /// Signing, wrapping and HMAC keys.
+    pub secrets_file: PathBuf,
+    /// The largest video that is taken, in bytes.
+    pub max_video_bytes: u64,
+    /// Web origins that may call the API from a browser.
+    pub cors_allowed_origins: Vec<String>,
+    /// Refuse requests whose payload is not encrypted.
+    pub require_payload_encryption: bool,
+    /// Text or JSON.
+    pub log_format: LogFormat,
+    /// Which log lines are written, in the syntax of `tracing`.
+    pub log_filter: String,
+    settings: Vec<report::Setting>,
+}
+
+impl Config {
+    /// Reads the environment, then `.env` in the working directory for what it leaves unset.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::from_variables(Variables::read()?)
+    }
+
+    /// The folder that mails are written to when no mail server is set.
+    pub fn mail_dir(&self) -> PathBuf {
+        self.data_dir.join("mail")
+    }
+
+    /// Each setting in force with its origin, secrets hidden.
+    pub fn settings(&self) -> &[report::Setting] {
+        &self.settings
+    }
+
+    fn from_variables(variables: Variables) -> Result<Self, ConfigError> {
+        let aws = variables.aws();
+        let mut reader = Reader::new(variables);
+        let data_dir = reader.value("DATA_DIR", ".data", parse::path)?;
+        let (database_url, nats) = services(&mut reader, &data_dir)?;
+        let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
+        let media = data_dir.join("media");
+        let storage = reader.storage(&media, parse::storage)?;
+        let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
+        let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
+        let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
+        let secrets = data_dir.join("secrets.json");
+        Ok(Self {
+            database_url,
+            nats,
+            nats_prefix,
+            storage,
+            aws,
+            smtp_url,
+            bind,
+            mail_from: reader.value("MAIL_FROM", "Vetted <no-reply@localhost>", parse::mailbox)?,
+            public_url: reader.value("PUBLIC_URL", &format!("http://{bind}"), parse::web_url)?,
+            secrets_file: reader.value("SECRETS_FILE", &secrets.to_string_lossy(), parse::path)?,
+            max_video_bytes: reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?,
+            cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", "", parse::origins)?,
+            require_payload_encryption: reader.value(
+                "REQUIRE_PAYLOAD_ENCRYPTION",
+                "false",
+                parse::switch,
+            )?,
+            allow_unsafe_database: reader.value("ALLOW_UNSAFE_DATABASE", "false", parse::switch)?,
+            log_format: reader.value("LOG_FORMAT", "text", parse::log_format)?,
+            log_filter: reader.value("RUST_LOG", DEFAULT_LOG_FILTER, log_filter)?,
+            data_dir,
+            settings: reader.into_settings(),
+        })
+    }
+}
+
+const DEFAULT_LOG_FILTER: &str = "info,sqlx=warn,async_nats=warn";
+
+type Services = (Option<SecretString>, Option<NatsAddress>);
+
+fn services(reader: &mut Reader, data_dir: &std::path::Path) -> Result<Services, ConfigError> {
+    let cluster = format!("a private PostgreSQL in {}", data_dir.join("pg").display());
+    let database_url = reader.secret_url("DATABASE_URL", &cluster, parse::database_url)?;
+    let server = format!("a private NATS server in {}", data_dir.join("nats").display());
+    let nats_url = reader.secret_url("NATS_URL", &server, parse::nats_url)?;
+    let nats = nats_url.map(|url| NatsAddress::from_checked(url.expose_secret()));
+    Ok((database_url, nats))
+}
+
+fn log_filter(text: &str) -> Result<String, Expected> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "a log filter such as info or info,sqlx=debug".into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! One function per kind of value: text in, value or "must be …" out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::variables::Expected;
+use super::{LogFormat, Storage};
+
+pub fn path(text: &str) -> Result<PathBuf, Expected> {
+    if text.contains(['\0', '\u{fffd}']) {
+        return Err("a path in UTF-8".into());
+    }
+    Ok(PathBuf::from(text))
+}
+
+pub fn address(text: &str) -> Result<SocketAddr, Expected> {
+    text.parse().map_err(|_| "an IP address and a port such as 127.0.0.1:8000".into())
+}
+
+pub fn bytes(text: &str) -> Result<u64, Expected> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number of bytes such as 1073741824".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+pub fn switch(text: &str) -> Result<bool, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("true or false".into()),
+    }
+}
+
+pub fn log_format(text: &str) -> Result<LogFormat, Expected> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json".into()),
+    }
+}
+
+/// It becomes part of names of streams and subjects, which take no other characters.
+pub fn subject_prefix(text: &str) -> Result<String, Expected> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if text.chars().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("made of letters, digits, _ and - only".into())
+    }
+}
+
+pub fn mailbox(text: &str) -> Result<String, Expected> {
+    let address = match text.split_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
+        None => text,
+    };
+    let (local, domain) = address.split_once('@').unwrap_or_default();
+    let bad = |part: &str| {
+        part.is_empty() || part.contains(|c: char| c.is_whitespace() || "<>@".contains(c))
+    };
+    if bad(local) || bad(domain) || text.contains(char::is_control) {
+        return Err("a sender such as Vetted <no-reply@example.com>".into());
+    }
+    Ok(text.to_owned())
+}
+
+pub fn web_url(text: &str) -> Result<Url, Expected> {
+    let expected = || "an address such as https://vetted.example.com".to_owned();
+    let url = Url::parse(text.trim_end_matches('/')).map_err(|_| expected())?;
+    let web = matches!(url.scheme(), "http" | "https");
+    if !web || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(expected());
+    }
+    Ok(url)
+}
+
+pub fn origins(text: &str) -> Result<Vec<String>, Expected> {
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins.map(origin).collect()
+}
+
+fn origin(text: &str) -> Result<String, Expected> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let origin = url.map(|url| url.origin().ascii_serialization());
+    origin.filter(|origin| origin == text.trim_end_matches('/')).ok_or_else(|| {
+        "a list of origins with commas between such as https://app.example.com".into()
+    })
+}
+
+pub fn database_url(text: &str) -> Result<(), Expected> {
+    scheme(
+        text,
+        &["postgres", "postgresql"],
+        "an address such as postgres://user:password@host:5432/vetted",
+    )
+}
+
+/// Several servers of one cluster may stand with commas between.
+pub fn nats_url(text: &str) -> Result<(), Expected> {
+    let example = "an address such as nats://user:password@host:4222";
+    text.split(',')
+        .try_for_each(|one| scheme(one.trim(), &["nats", "tls", "ws", "wss"], example))?;
+    text.split(',').try_for_each(|one| match Url::parse(one.trim()) {
+        Ok(url) if url.has_host() => Ok(()),
+        _ => Err(example.to_owned()),
+    })
+}
+
+pub fn smtp_url(text: &str) -> Result<(), Expected> {
+    let example = "an address such as smtp://user:password@host:587";
+    scheme(text, &["smtp", "smtps"], example)?;
+    match Url::parse(text) {
+        Ok(url) if url.has_host() => Ok(()),
+        _ => Err(example.to_owned()),
+    }
+}
+
+pub fn storage(text: &str) -> Result<Storage, Expected> {
+    let expected = || "file:///a/folder or s3://bucket/prefix".to_owned();
+    let url = Url::parse(text).map_err(|_| expected())?;
+    match url.scheme() {
+        "file" => url.to_file_path().map(Storage::Folder).map_err(|()| expected()),
+        "s3" => {
+            let name = url.host_str().filter(|name| !name.is_empty()).ok_or_else(expected)?;
+            let prefix = url.path().trim_matches('/').to_owned();
+            Ok(Storage::Bucket { name: name.to_owned(), prefix })
+        }
+        _ => Err(expected()),
+    }
+}
+
+fn scheme(text: &str, allowed: &[&str], example: &str) -> Result<(), Expected> {
+    match Url::parse(text) {
+        Ok(url) if allowed.contains(&url.scheme()) => Ok(()),
+        _ => Err(example.to_owned()),
+    }
+}

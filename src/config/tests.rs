@@ -1,0 +1,147 @@
+use super::*;
+
+fn load(environment: &[(&str, &str)], file: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    Config::from_variables(Variables { environment: map(environment), file: map(file) })
+}
+
+fn sentence(variable: &str, value: &str) -> String {
+    load(&[(variable, value)], &[]).unwrap_err().to_string()
+}
+
+fn listing(config: &Config) -> String {
+    let mut out = Vec::new();
+    print(config, false, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn with_nothing_set_everything_is_embedded() {
+    let config = load(&[], &[]).unwrap();
+
+    assert!(config.database_url.is_none() && config.nats.is_none() && config.smtp_url.is_none());
+    assert_eq!(config.storage, Storage::Folder(".data/media".into()));
+    assert_eq!(config.secrets_file, PathBuf::from(".data/secrets.json"));
+    assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8000/");
+    assert_eq!(config.max_video_bytes, 1024 * 1024 * 1024);
+}
+
+#[test]
+fn public_url_follows_bind() {
+    let config = load(&[("BIND", "127.0.0.1:9001")], &[]).unwrap();
+
+    assert_eq!(config.public_url.as_str(), "http://127.0.0.1:9001/");
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_an_empty_value_is_unset() {
+    let config = load(
+        &[("BIND", "127.0.0.1:1"), ("DATA_DIR", "")],
+        &[("BIND", "127.0.0.1:2"), ("DATA_DIR", "/srv/vetted")],
+    )
+    .unwrap();
+
+    assert_eq!(config.bind.port(), 1);
+    assert_eq!(config.data_dir, PathBuf::from("/srv/vetted"));
+}
+
+#[test]
+fn a_wrong_value_is_one_sentence_that_names_the_variable() {
+    assert_eq!(
+        sentence("BIND", "8000"),
+        "BIND must be an IP address and a port such as 127.0.0.1:8000, but is \"8000\""
+    );
+    for (variable, value) in [
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("NATS_URL", "localhost:4222"),
+        ("NATS_PREFIX", "a.b"),
+        ("STORAGE_URL", "s3:///prefix"),
+        ("STORAGE_URL", "/srv/media"),
+        ("SMTP_URL", "http://mail"),
+        ("MAIL_FROM", "Vetted"),
+        ("PUBLIC_URL", "vetted.example.com"),
+        ("MAX_VIDEO_BYTES", "1 GiB"),
+        ("MAX_VIDEO_BYTES", "0"),
+        ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("REQUIRE_PAYLOAD_ENCRYPTION", "maybe"),
+        ("ALLOW_UNSAFE_DATABASE", "2"),
+        ("LOG_FORMAT", "xml"),
+        ("RUST_LOG", "info,=,="),
+    ] {
+        let sentence = sentence(variable, value);
+        assert!(sentence.starts_with(&format!("{variable} must be ")), "{value}: {sentence}");
+    }
+}
+
+#[test]
+fn a_wrong_address_is_not_repeated_for_it_may_hold_a_password() {
+    assert!(!sentence("DATABASE_URL", "mysql://me:hunter2@localhost/x").contains("hunter2"));
+}
+
+#[test]
+fn a_bucket_has_a_name_and_a_prefix() {
+    let config = load(&[("STORAGE_URL", "s3://media/shop/eu/")], &[]).unwrap();
+
+    let expected = Storage::Bucket { name: "media".into(), prefix: "shop/eu".into() };
+    assert_eq!(config.storage, expected);
+}
+
+#[test]
+fn the_s3_client_is_told_of_both_places() {
+    let config =
+        load(&[("AWS_REGION", "eu")], &[("AWS_REGION", "us"), ("AWS_ENDPOINT", "x")]).unwrap();
+
+    assert_eq!(config.aws["AWS_REGION"].expose_secret(), "eu");
+    assert_eq!(config.aws["AWS_ENDPOINT"].expose_secret(), "x");
+}
+
+#[test]
+fn nats_credentials_are_taken_out_of_the_address() {
+    let config = load(&[("NATS_URL", "nats://me:a%2Fb+c@one:4222, nats://two:4222")], &[]).unwrap();
+
+    let nats = config.nats.unwrap();
+    assert_eq!(nats.servers, ["nats://one:4222", "nats://two:4222"]);
+    let NatsLogin::User(user, password) = nats.login else { panic!("no user") };
+    assert_eq!((user.as_str(), password.expose_secret()), ("me", "a/b+c"));
+}
+
+#[test]
+fn a_lone_name_in_a_nats_address_is_a_token() {
+    let config = load(&[("NATS_URL", "nats://t0ken@one:4222")], &[]).unwrap();
+
+    let NatsLogin::Token(token) = config.nats.unwrap().login else { panic!("no token") };
+    assert_eq!(token.expose_secret(), "t0ken");
+}
+
+#[test]
+fn the_listing_hides_secrets_and_says_where_values_came_from() {
+    let config = load(
+        &[
+            ("DATABASE_URL", "postgres://me:hunter2@db/vetted?sslpassword=hunter2&sslmode=require"),
+            ("NATS_URL", "nats://hunter2@one:4222"),
+        ],
+        &[("SMTP_URL", "smtp://me:hunter2@mail:587")],
+    )
+    .unwrap();
+
+    let listing = listing(&config);
+    assert!(!listing.contains("hunter2"), "{listing}");
+    let line = |name: &str| listing.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(line("DATABASE_URL").contains("environment  postgres://me:***@db/vetted?"));
+    assert!(line("SMTP_URL").contains(".env         smtp://me:***@mail:587"));
+    assert!(line("BIND").contains("default      127.0.0.1:8000"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_listing_for_programs_is_json() {
+    let mut out = Vec::new();
+    print(&load(&[], &[]).unwrap(), true, &mut out).unwrap();
+
+    let settings: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let bind = settings.as_array().unwrap().iter().find(|s| s["variable"] == "BIND").unwrap();
+    assert_eq!(bind["origin"], "default");
+}

@@ -1,0 +1,88 @@
+//! The pool, and what a database must be before anything is promised on it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Row};
+
+/// Append-only.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Connections of one process at most.
+const CONNECTIONS: u32 = 24;
+
+/// Why a database can't be used; the text is meant for its user.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("DATABASE_URL must be a postgres:// address: {0}")]
+    Url(sqlx::Error),
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(sqlx::Error),
+    #[error(
+        "the database has {setting} = {value}, so it may lose what it has confirmed: turn it on, \
+         or set ALLOW_UNSAFE_DATABASE=true"
+    )]
+    Unsafe { setting: String, value: String },
+    #[error("the database could not be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("the database has not been migrated: run `vetted migrate` first")]
+    NotMigrated,
+}
+
+/// Connects, and refuses a database that may lose what it has confirmed.
+pub async fn connect(url: &SecretString, allow_unsafe: bool) -> Result<PgPool, Error> {
+    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(Error::Url)?.options([
+        ("timezone", "UTC"),
+        ("statement_timeout", "20s"),
+        // A transaction whose request went away must not hold the log's lock for long.
+        ("idle_in_transaction_session_timeout", "10s"),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
+        .connect_with(options.application_name("vetted"))
+        .await
+        .map_err(Error::Unreachable)?;
+    if !allow_unsafe {
+        refuse_unsafe(&pool).await?;
+    }
+    Ok(pool)
+}
+
+async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {
+    let rows = sqlx::query(
+        "SELECT name, setting FROM pg_settings
+         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(Error::Unreachable)?;
+    match rows.first() {
+        Some(row) => Err(Error::Unsafe { setting: row.get("name"), value: row.get("setting") }),
+        None => Ok(()),
+    }
+}
+
+/// Brings the schema up to date; of several that do so at once, one does.
+pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
+    Ok(MIGRATIONS.run(pool).await?)
+}
+
+/// Whether the schema is the one that this program was built for.
+pub async fn check_migrated(pool: &PgPool) -> Result<(), Error> {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    let applied: Result<Option<i64>, _> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(pool)
+            .await;
+    match applied {
+        Ok(applied) if applied >= newest => Ok(()),
+        Ok(_) => Err(Error::NotMigrated),
+        Err(error) if error.as_database_error().is_some() => Err(Error::NotMigrated),
+        Err(error) => Err(Error::Unreachable(error)),
+    }
+}

@@ -1,0 +1,52 @@
+//! How far long work is: a bar on a terminal, log lines elsewhere.
+
+use std::cell::Cell;
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Between two log lines.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Shows how far something is.
+pub struct Progress {
+    what: &'static str,
+    bar: Option<ProgressBar>,
+    told: Cell<Instant>,
+}
+
+impl Progress {
+    /// Begins; `what` is what the person waits for.
+    pub fn new(what: &'static str) -> Self {
+        let bar = stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+            let bar = ProgressBar::new(0).with_message(what);
+            style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
+        });
+        Self { what, bar, told: Cell::new(Instant::now()) }
+    }
+
+    /// So much of it is done.
+    pub fn at(&self, done: i64, total: i64) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(u64::try_from(total).unwrap_or(0));
+                bar.set_position(u64::try_from(done).unwrap_or(0));
+            }
+            None if self.told.get().elapsed() >= PAUSE || done == total => {
+                self.told.set(Instant::now());
+                tracing::info!(done, total, "{}", self.what);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The read models, as the appender needs them: neither crate knows the other.
+
+use async_trait::async_trait;
+use domain::{CategoryId, Recorded};
+use sqlx::PgConnection;
+
+/// Hands the append's events to the folds.
+pub struct Inline;
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+#[async_trait]
+impl commands::ReadModels for Inline {
+    async fn apply(&self, conn: &mut PgConnection, recorded: &[Recorded]) -> Result<(), Boxed> {
+        Ok(projections::ReadModels::apply(conn, recorded).await?)
+    }
+
+    async fn category_is_empty(
+        &self,
+        conn: &mut PgConnection,
+        category: CategoryId,
+    ) -> Result<bool, Boxed> {
+        Ok(projections::ReadModels::category_is_empty(conn, category).await?)
+    }
+}

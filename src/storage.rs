@@ -1,0 +1,47 @@
+//! Where files are kept: a folder, or a bucket that speaks S3.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::prefix::PrefixStore;
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, Storage};
+
+/// Why files can't be kept; the text is meant for the program's user.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the folder {folder} for files cannot be made: {source}")]
+    Folder { folder: String, source: std::io::Error },
+    #[error("STORAGE_URL cannot be used: {0}")]
+    Store(#[from] object_store::Error),
+}
+
+/// Opens the configured storage.
+pub fn open(config: &Config) -> Result<Arc<dyn ObjectStore>, Error> {
+    match &config.storage {
+        Storage::Folder(folder) => {
+            make(folder)?;
+            let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
+            Ok(Arc::new(store.with_fsync(true)))
+        }
+        Storage::Bucket { name, prefix } => {
+            let mut builder = AmazonS3Builder::new().with_bucket_name(name);
+            for (variable, value) in &config.aws {
+                if let Ok(key) = variable.to_ascii_lowercase().parse() {
+                    builder = builder.with_config(key, value.expose_secret());
+                }
+            }
+            Ok(Arc::new(PrefixStore::new(builder.build()?, prefix.as_str())))
+        }
+    }
+}
+
+fn make(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder)
+        .map_err(|source| Error::Folder { folder: folder.display().to_string(), source })
+}

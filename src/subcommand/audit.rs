@@ -1,0 +1,96 @@
+//! `vetted audit replay`: a product's life, step by step, folded from the log.
+
+use domain::{ProductId, StreamId, StreamType};
+use projections::{TimelineEntry, log};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::Config;
+use crate::database;
+use crate::parts::{Database, Error};
+
+/// Which life to tell.
+#[derive(clap::Args)]
+pub struct Replay {
+    /// The product's id
+    #[arg(long)]
+    product: ProductId,
+    /// Tell it up to this moment (RFC 3339)
+    #[arg(long, value_parser = time_of)]
+    to: Option<OffsetDateTime>,
+    /// Print one JSON object a step
+    #[arg(long)]
+    json: bool,
+}
+
+fn time_of(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "a time such as 2026-11-23T09:00:00Z is expected".to_owned())
+}
+
+/// Tells the product's life.
+pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
+    let stream = StreamId { kind: StreamType::Product, id: replay.product.uuid() };
+    let recorded = Database::with(config, async |pool| {
+        database::check_migrated(pool).await?;
+        let mut conn = pool.acquire().await?;
+        Ok(log::stream(&mut conn, stream, replay.to).await?)
+    })
+    .await?;
+    if recorded.is_empty() {
+        return Err(Error::Usage(format!("there is no product {} by then", replay.product)));
+    }
+    let entries = recorded.iter().filter_map(TimelineEntry::of);
+    for entry in entries {
+        super::say(&if replay.json { json(&entry) } else { readable(&entry) })?;
+    }
+    Ok(())
+}
+
+fn json(entry: &TimelineEntry) -> String {
+    serde_json::to_string(entry).unwrap_or_default()
+}
+
+fn readable(entry: &TimelineEntry) -> String {
+    let value = serde_json::to_value(entry).unwrap_or_default();
+    let text = |member: &str| plain(&value[member]);
+    let mut lines = vec![format!(
+        "#{} {}  {}  by {}",
+        entry.sequence,
+        text("at"),
+        entry.kind,
+        who(&value["actor"])
+    )];
+    if let Some(judged) = entry.judged {
+        lines.push(format!("    judged: version {judged}"));
+    }
+    for change in value["changes"].as_array().into_iter().flatten() {
+        let (field, from, to) =
+            (plain(&change["field"]), plain(&change["from"]), plain(&change["to"]));
+        lines.push(format!("    {field}: {from} → {to}"));
+    }
+    if let Some(reason) = &entry.reason {
+        lines.push(format!("    reason: {reason}"));
+    }
+    lines.join("\n")
+}
+
+fn who(actor: &Value) -> String {
+    match (&actor["id"], &actor["system"]) {
+        (Value::String(id), _) => format!("{} {id}", plain(&actor["role"])),
+        (_, Value::String(system)) => system.clone(),
+        _ => "somebody not signed in".to_owned(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(members) if members.contains_key("amount") => {
+            format!("{} {}", plain(&members["amount"]), plain(&members["currency"]))
+        }
+        other => other.to_string(),
+    }
+}

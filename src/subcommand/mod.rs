@@ -1,0 +1,16 @@
+//! One short file per subcommand.
+
+pub mod audit;
+pub mod demo;
+pub mod migrate;
+pub mod projections;
+pub mod users;
+
+use std::io::{Write, stdout};
+
+use crate::parts::Error;
+
+/// Prints a line of the result; a closed pipe ends the program quietly.
+pub fn say(line: &str) -> Result<(), Error> {
+    writeln!(stdout().lock(), "{line}").map_err(|source| Error::Io { what: "printing", source })
+}

@@ -1,0 +1,79 @@
+//! `vetted users create`: an account that needs no activation; how the first ADMIN is made.
+
+use std::io::stdin;
+
+use commands::{CommandError, Commands, Reservation};
+use domain::user::Password;
+use domain::{EmailAddress, FieldErrors, Role, UserId};
+use serde_json::json;
+
+use crate::config::Config;
+use crate::database;
+use crate::parts::{self, Database, Error};
+
+/// An account to be made.
+#[derive(clap::Args)]
+pub struct Create {
+    /// Its e-mail address
+    #[arg(long)]
+    email: String,
+    /// END_USER, STAFF, ADMIN or AUDITOR
+    #[arg(long)]
+    role: Role,
+    /// Read the password from standard input; the only way, so that no process list shows it
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes the account.
+pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
+    let mut password = String::new();
+    let what = "reading the password";
+    stdin().read_line(&mut password).map_err(|source| Error::Io { what, source })?;
+    let password = password.trim_end_matches(['\r', '\n']);
+    let email: EmailAddress =
+        create.email.parse().map_err(|error| Error::Usage(format!("--email: {error}")))?;
+    let user = Database::with(config, async |pool| {
+        database::check_migrated(pool).await?;
+        let commands = parts::commands(config, pool, &config.public_url)?;
+        make(&commands, &email, password, create.role).await
+    })
+    .await?;
+    if create.json {
+        super::say(&json!({ "id": user, "role": create.role }).to_string())
+    } else {
+        super::say(&format!("Made {} with id {user}.", create.role))
+    }
+}
+
+/// Makes an account; also for the first start.
+pub async fn make(
+    commands: &Commands,
+    email: &EmailAddress,
+    password: &str,
+    role: Role,
+) -> Result<UserId, Error> {
+    let password = read_password(password)?;
+    match commands.create_user(&parts::operator(), email, &password, role).await {
+        Err(CommandError::Taken(Reservation::Email)) => {
+            Err(Error::Usage("this e-mail address is registered already".to_owned()))
+        }
+        Err(CommandError::Refused(refusal)) => Err(Error::Usage(match refusal.kind {
+            domain::RefusalKind::Invalid(errors) => sentences(&errors),
+            _ => refusal.detail,
+        })),
+        other => Ok(other?),
+    }
+}
+
+fn read_password(password: &str) -> Result<Password, Error> {
+    domain::read(serde_json::Value::from(password))
+        .map_err(|errors| Error::Usage(format!("the password: {}", sentences(&errors))))
+}
+
+fn sentences(errors: &FieldErrors) -> String {
+    errors.0.values().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,9 @@
+//! Black-box and cross-crate tests, in one binary.
+//!
+//! They need a PostgreSQL and a NATS of their own: `make test` runs them through
+//! `vetted services -- cargo test`. Each test has its own database and NATS prefix.
+
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod support;

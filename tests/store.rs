@@ -1,0 +1,265 @@
+//! The event store on a real PostgreSQL: order, races, names, faults.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use commands::identity::{Identity, Secrets};
+use commands::{CommandError, Commands, Context, Reservation};
+use domain::category::{CreateCategory, EditCategory};
+use domain::product::{ProductDetails, SubmitProduct};
+use domain::{Actor, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId};
+use futures::future::join_all;
+use projections::log;
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::support::TestDatabase;
+
+struct Inline;
+
+#[async_trait]
+impl commands::ReadModels for Inline {
+    async fn apply(
+        &self,
+        conn: &mut PgConnection,
+        recorded: &[Recorded],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(projections::ReadModels::apply(conn, recorded).await?)
+    }
+
+    async fn category_is_empty(
+        &self,
+        conn: &mut PgConnection,
+        category: CategoryId,
+    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(projections::ReadModels::category_is_empty(conn, category).await?)
+    }
+}
+
+struct Store {
+    commands: Commands,
+    pool: PgPool,
+    secrets: tempfile::TempDir,
+    _database: TestDatabase,
+}
+
+impl Store {
+    async fn start() -> Self {
+        let database = TestDatabase::create().await;
+        let pool = database.pool().await;
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::load_or_create(&folder.path().join("secrets.json")).unwrap();
+        let commands = replica(&pool, &secrets);
+        Self { commands, pool, secrets: folder, _database: database }
+    }
+
+    /// Another process on the same database, with its own caches.
+    fn replica(&self) -> Commands {
+        let secrets = Secrets::load_or_create(&self.secrets.path().join("secrets.json")).unwrap();
+        replica(&self.pool, &secrets)
+    }
+
+    async fn category(&self, name: &str) -> CategoryId {
+        let create = domain::read(json!({ "name": name })).unwrap();
+        self.commands.create_category(&by(Role::Staff), create).await.unwrap()
+    }
+
+    async fn product(&self, category: CategoryId) -> ProductId {
+        let context = by(Role::EndUser);
+        self.commands.submit_product(&context, details(category), None).await.unwrap()
+    }
+
+    async fn log(&self) -> Vec<Recorded> {
+        let mut conn = self.pool.acquire().await.unwrap();
+        log::read(&mut conn, 0, i64::MAX, i64::MAX).await.unwrap()
+    }
+}
+
+fn replica(pool: &PgPool, secrets: &Secrets) -> Commands {
+    let url = "http://vetted.example".parse().unwrap();
+    Commands::new(pool.clone(), Arc::new(Inline), Identity::try_new(secrets, &url).unwrap())
+}
+
+fn by(role: Role) -> Context {
+    let id = UserId::from_uuid(Uuid::now_v7());
+    let request = RequestId::from_uuid(Uuid::now_v7());
+    let metadata = Metadata::of(Actor::User { id, role }, request);
+    Context { metadata, expected: None, idempotency: None }
+}
+
+fn details(category: CategoryId) -> ProductDetails {
+    let body = json!({ "name": "Lamp", "category_id": category });
+    domain::read::<SubmitProduct>(body).unwrap().into()
+}
+
+#[tokio::test]
+async fn positions_are_contiguous_in_commit_order_over_replicas() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let replicas = [store.commands.clone(), store.replica(), store.replica()];
+
+    let submitted = join_all((0..150).map(|number| {
+        let commands = replicas[number % 3].clone();
+        async move { commands.submit_product(&by(Role::EndUser), details(category), None).await }
+    }))
+    .await;
+
+    assert!(submitted.iter().all(Result::is_ok), "{submitted:?}");
+    let log = store.log().await;
+    let positions: Vec<_> = log.iter().map(|recorded| recorded.position).collect();
+    assert_eq!(positions, (1..=151).collect::<Vec<_>>());
+    assert!(log.is_sorted_by_key(|recorded| recorded.at));
+}
+
+#[tokio::test]
+async fn of_many_decisions_at_once_one_counts() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let product = store.product(category).await;
+    let replicas = [store.commands.clone(), store.replica()];
+
+    let decided = join_all((0..16).map(|number| {
+        let commands = replicas[number % 2].clone();
+        async move { commands.approve_product(&by(Role::Staff), product, None).await }
+    }))
+    .await;
+
+    assert_eq!(decided.iter().filter(|decision| decision.is_ok()).count(), 1, "{decided:?}");
+    for lost in decided.iter().filter_map(|decision| decision.as_ref().err()) {
+        assert!(
+            matches!(lost, CommandError::Refused(no) if no.code == "already_decided"),
+            "{lost}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_held_once_whoever_is_quicker() {
+    let store = Store::start().await;
+
+    let made = join_all((0..40).map(|number| {
+        let name = if number % 2 == 0 { "Lamps" } else { "LAMPS" };
+        let create = domain::read::<CreateCategory>(json!({ "name": name })).unwrap();
+        async { store.commands.create_category(&by(Role::Staff), create).await }
+    }))
+    .await;
+
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+    let taken =
+        |error: &CommandError| matches!(error, CommandError::Taken(Reservation::CategoryName));
+    assert!(made.iter().filter_map(|made| made.as_ref().err()).all(taken));
+}
+
+#[tokio::test]
+async fn a_name_that_was_given_up_can_be_held_again() {
+    let store = Store::start().await;
+    let first = store.category("Lamps").await;
+    let rename = domain::read::<EditCategory>(json!({ "name": "Lights" })).unwrap();
+
+    store.commands.edit_category(&by(Role::Staff), first, rename).await.unwrap();
+    let second = store.category("lamps").await;
+
+    let back = domain::read::<EditCategory>(json!({ "name": "Lamps" })).unwrap();
+    let taken = store.commands.edit_category(&by(Role::Staff), first, back).await;
+    assert!(matches!(taken, Err(CommandError::Taken(Reservation::CategoryName))));
+    store.commands.delete_category(&by(Role::Staff), second).await.unwrap();
+    store.category("LAMPS").await;
+}
+
+#[tokio::test]
+async fn a_category_never_goes_while_a_product_comes() {
+    let store = Store::start().await;
+    for round in 0..20 {
+        let category = store.category(&format!("Shelf {round}")).await;
+        let (seller, staff) = (by(Role::EndUser), by(Role::Staff));
+
+        let (submitted, deleted) = tokio::join!(
+            store.commands.submit_product(&seller, details(category), None),
+            store.commands.delete_category(&staff, category),
+        );
+
+        assert!(submitted.is_ok() != deleted.is_ok(), "one of both: {submitted:?} {deleted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_with_an_old_state_never_says_no_wrongly() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let product = store.product(category).await;
+    let other = store.replica();
+    store.commands.approve_product(&by(Role::Staff), product, None).await.unwrap();
+    let why = domain::product::Reason::try_new("A reason.").unwrap();
+    other.reject_product(&by(Role::Staff), product, why.clone()).await.unwrap();
+
+    let again = store.commands.approve_product(&by(Role::Staff), product, Some(why)).await;
+
+    assert!(again.is_ok(), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_expected_version_that_has_passed_is_told() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let rename = domain::read::<EditCategory>(json!({ "name": "Lights" })).unwrap();
+    store.commands.edit_category(&by(Role::Staff), category, rename.clone()).await.unwrap();
+
+    let late = Context { expected: Some(1), ..by(Role::Staff) };
+    let outcome = store.commands.edit_category(&late, category, rename).await;
+
+    assert!(matches!(outcome, Err(CommandError::VersionMismatch { current: 2 })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_cancels_nothing() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+
+    for _ in 0..30 {
+        let context = by(Role::EndUser);
+        let submit = store.commands.submit_product(&context, details(category), None);
+        let gone = tokio::time::timeout(std::time::Duration::from_micros(50), submit).await;
+        drop(gone);
+    }
+
+    // The appender takes commands in order: once this one is in, the others are.
+    store.product(category).await;
+    let open: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    )
+    .fetch_one(&store.pool)
+    .await
+    .unwrap();
+    assert_eq!(open, 0);
+    assert!(projections::verify(&store.pool, |_, _| {}).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_bad_command_does_not_fail_its_neighbours() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    // A fault of the database that only one command meets.
+    sqlx::raw_sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''refused''; END';
+         CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW
+            WHEN (new.payload::text LIKE '%Poison%') EXECUTE FUNCTION refuse();",
+    )
+    .execute(&store.pool)
+    .await
+    .unwrap();
+
+    let outcomes = join_all((0..40).map(|number| {
+        let name = if number == 17 { "Poison" } else { "Lamp" };
+        let body = json!({ "name": name, "category_id": category });
+        let details = domain::read::<SubmitProduct>(body).unwrap().into();
+        async { store.commands.submit_product(&by(Role::EndUser), details, None).await }
+    }))
+    .await;
+
+    let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!(matches!(failed[..], [CommandError::Fault(_)]), "{failed:?}");
+    assert_eq!(store.log().await.len(), 40);
+}

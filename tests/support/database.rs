@@ -1,0 +1,106 @@
+//! A database of a test's own, copied from a migrated template.
+
+use std::str::FromStr;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use url::Url;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Held while the template is made, and while it is copied: a template may have no sessions.
+const TEMPLATE_LOCK: i64 = 0x7665_7474_6564;
+
+/// A migrated database that goes with the value.
+pub struct TestDatabase {
+    pub url: String,
+    name: String,
+}
+
+fn server() -> String {
+    std::env::var("TEST_DATABASE_URL").expect(
+        "TEST_DATABASE_URL is not set: run the tests with `make test`, or with \
+         `target/debug/vetted services -- cargo test`",
+    )
+}
+
+fn on(database: &str) -> String {
+    let mut url = Url::parse(&server()).expect("TEST_DATABASE_URL is a URL");
+    url.set_path(database);
+    url.to_string()
+}
+
+async fn connect(url: &str) -> PgConnection {
+    let options = PgConnectOptions::from_str(url).expect("a PostgreSQL URL");
+    options.connect().await.expect("the test server answers")
+}
+
+impl TestDatabase {
+    pub async fn create() -> Self {
+        let mut server = connect(&server()).await;
+        sqlx::query("SELECT pg_advisory_lock($1)")
+            .bind(TEMPLATE_LOCK)
+            .execute(&mut server)
+            .await
+            .expect("the lock is given");
+        let template = template(&mut server).await;
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        server.execute(copy.as_str()).await.expect("the template is copied");
+        server.close().await.expect("the lock goes with its session");
+        Self { url: on(&name), name }
+    }
+
+    pub async fn pool(&self) -> PgPool {
+        let options = PgConnectOptions::from_str(&self.url).expect("a PostgreSQL URL");
+        let options = options.options([("timezone", "UTC")]);
+        let pool = PgPoolOptions::new().max_connections(12).connect_with(options).await;
+        pool.expect("the test database answers")
+    }
+}
+
+/// The name says which migrations are in it, so that a changed one makes another.
+async fn template(server: &mut PgConnection) -> String {
+    let sum: u64 = MIGRATIONS
+        .iter()
+        .flat_map(|migration| migration.checksum.iter())
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    let name = format!("template_{sum:016x}");
+    let exists: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut *server)
+            .await
+            .expect("the catalogue can be read");
+    if !exists {
+        let making = format!("{name}_making");
+        let drop = format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)");
+        server.execute(drop.as_str()).await.expect("a half-made template is dropped");
+        server.execute(format!("CREATE DATABASE {making}").as_str()).await.expect("it is made");
+        let mut template = connect(&on(&making)).await;
+        MIGRATIONS.run(&mut template).await.expect("the migrations run");
+        template.close().await.expect("the session ends");
+        let rename = format!("ALTER DATABASE {making} RENAME TO {name}");
+        server.execute(rename.as_str()).await.expect("it is put in place");
+    }
+    name
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                connect(&server()).await.execute(drop.as_str()).await
+            })
+        });
+        if let Ok(Err(error)) = dropped.join() {
+            eprintln!("a test database is left behind: {error}");
+        }
+    }
+}

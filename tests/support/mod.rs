@@ -1,0 +1,5 @@
+//! What tests stand on.
+
+pub mod database;
+
+pub use database::TestDatabase;

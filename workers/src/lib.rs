@@ -1,0 +1,26 @@
+//! What happens after the commit: the log is relayed to NATS, and workers send mails and finish
+//! videos. Whatever NATS forgets, PostgreSQL remembers: nothing here is lost with a broker.
+
+mod backoff;
+mod dead_letters;
+mod health;
+mod interval;
+mod lease;
+mod mail;
+mod mailer;
+mod nats;
+pub mod relay;
+pub mod subscriber;
+mod supervise;
+pub mod video;
+mod workers;
+
+pub use backoff::Backoff;
+pub use dead_letters::{DeadLetter, dead_letters, retry};
+pub use health::{Health, TaskState};
+pub use mail::{MailSettings, MailSettingsError};
+pub use nats::EventType;
+pub use relay::Relay;
+pub use subscriber::{Failed, Handler, Pace, Subscriber};
+pub use supervise::Fault;
+pub use workers::{Parts, Workers};

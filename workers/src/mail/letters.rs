@@ -1,0 +1,148 @@
+//! What mails say. One function per kind; the words are all here.
+
+use domain::Recorded;
+use time::UtcOffset;
+use time::macros::format_description;
+use url::Url;
+
+use super::Letter;
+use super::letter::Block;
+
+/// Writes letters about one event to one address.
+pub(crate) struct Letters<'a> {
+    event: &'a Recorded,
+    to: &'a str,
+    home: &'a Url,
+}
+
+impl<'a> Letters<'a> {
+    pub(crate) const fn new(event: &'a Recorded, to: &'a str, home: &'a Url) -> Self {
+        Self { event, to, home }
+    }
+
+    /// A new account, or another mail for one that still waits.
+    pub(crate) fn activation(&self, link: &Url) -> Letter {
+        self.write(
+            "Confirm your e-mail address",
+            vec![
+                says("Somebody, hopefully you, registered this address. Confirm it to sign in."),
+                opens("Confirm my address", link),
+                says("The link works for 3 days."),
+                says("If it was not you, ignore this mail: without the link nobody can sign in."),
+            ],
+        )
+    }
+
+    /// No link that activates: it would confirm the password of whoever registered first.
+    pub(crate) fn registration_repeated(&self) -> Letter {
+        self.write(
+            "You already have an account",
+            vec![
+                says("Somebody, maybe you, tried to register this address again. It has an account already, and nothing about it was changed."),
+                says("If it was you, sign in with your password, or ask there for a new one if you have forgotten it."),
+                opens("Sign in", self.home),
+                says("If it was not you, there is nothing to do."),
+            ],
+        )
+    }
+
+    pub(crate) fn email_change(&self, link: &Url) -> Letter {
+        self.write(
+            "Confirm your new e-mail address",
+            vec![
+                says("Somebody, hopefully you, asked that their account use this address from now on. It does once you confirm it."),
+                opens("Use this address", link),
+                says("The link works for 3 days. If it was not you, ignore this mail."),
+            ],
+        )
+    }
+
+    pub(crate) fn email_changed(&self) -> Letter {
+        self.write(
+            "Your e-mail address was changed",
+            vec![
+                says(&format!("Since {} your account uses this address.", self.when())),
+                says("Sign in with it from now on."),
+                opens("Sign in", self.home),
+            ],
+        )
+    }
+
+    pub(crate) fn password_reset(&self, link: &Url) -> Letter {
+        self.write(
+            "Set a new password",
+            vec![
+                says("Somebody, hopefully you, asked for a new password for your account."),
+                opens("Set a new password", link),
+                says("The link works once, for one hour."),
+                says("If it was not you, ignore this mail: your password stays as it is."),
+            ],
+        )
+    }
+
+    pub(crate) fn password_changed(&self) -> Letter {
+        self.write(
+            "Your password was changed",
+            vec![
+                says(&format!(
+                    "Your password was changed on {}, and all other sessions ended.",
+                    self.when()
+                )),
+                says(
+                    "If it was not you, somebody else has access: ask for a new password at once.",
+                ),
+                opens("Sign in", self.home),
+            ],
+        )
+    }
+
+    pub(crate) fn approved(&self, product: &str, reason: Option<&str>) -> Letter {
+        let mut blocks = vec![says(&format!(
+            "Your product “{product}” was approved on {} and can be ordered now.",
+            self.when()
+        ))];
+        if let Some(reason) = reason {
+            blocks.extend([says("The moderator wrote:"), Block::Quote(reason.to_owned())]);
+        }
+        blocks.push(opens("See your products", self.home));
+        self.write(&format!("Approved: {product}"), blocks)
+    }
+
+    pub(crate) fn rejected(&self, product: &str, reason: Option<&str>) -> Letter {
+        let mut blocks =
+            vec![says(&format!("Your product “{product}” was rejected on {}.", self.when()))];
+        if let Some(reason) = reason {
+            blocks.extend([says("The moderator wrote:"), Block::Quote(reason.to_owned())]);
+        }
+        blocks.push(says("You can change it and have it reviewed again."));
+        blocks.push(opens("See your products", self.home));
+        self.write(&format!("Rejected: {product}"), blocks)
+    }
+
+    fn write(&self, subject: &str, mut blocks: Vec<Block>) -> Letter {
+        let host = self.home.host_str().unwrap_or_default();
+        blocks.push(says(&format!("Vetted, {host}. Nobody reads answers to this mail.")));
+        Letter {
+            event: self.event.event_id,
+            at: self.event.at,
+            to: self.to.to_owned(),
+            subject: subject.to_owned(),
+            blocks,
+        }
+    }
+
+    fn when(&self) -> String {
+        let format =
+            format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+        // Nothing in that format can be missing from a time.
+        self.event.at.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+    }
+}
+
+fn says(text: &str) -> Block {
+    Block::Says(text.to_owned())
+}
+
+fn opens(label: &'static str, url: &Url) -> Block {
+    Block::Link { label, url: url.to_string() }
+}

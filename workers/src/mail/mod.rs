@@ -1,0 +1,70 @@
+//! Mails: what they say, how they look, and how they leave.
+
+mod compose;
+mod letter;
+mod letters;
+mod transport;
+
+use std::path::PathBuf;
+
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+use url::Url;
+
+pub(crate) use letter::Letter;
+pub(crate) use letters::Letters;
+use transport::Transport;
+
+use crate::subscriber::Failed;
+
+/// How mails leave, and under which name.
+#[derive(Clone)]
+pub struct MailSettings {
+    from: Mailbox,
+    /// Message ids end with it.
+    host: String,
+    transport: Transport,
+}
+
+/// Mail settings that can't work.
+#[derive(Debug, thiserror::Error)]
+pub enum MailSettingsError {
+    /// MAIL_FROM.
+    #[error("MAIL_FROM must be an address such as \"Vetted <no-reply@example.com>\"")]
+    From,
+    /// SMTP_URL; not repeated, since it may hold a password.
+    #[error(
+        "SMTP_URL must be an address such as smtp://user:password@host:587 or smtps://host, \
+         with ?tls=required or ?tls=opportunistic after smtp:// if need be"
+    )]
+    Smtp,
+}
+
+impl MailSettings {
+    /// Mails go to an SMTP server: `smtp://` (STARTTLS where another machine offers it, or as
+    /// `?tls=required` says) or `smtps://`, with credentials in the URL.
+    pub fn smtp(
+        url: &SecretString,
+        from: &str,
+        public_url: &Url,
+    ) -> Result<Self, MailSettingsError> {
+        Self::with(Transport::smtp(url)?, from, public_url)
+    }
+
+    /// Each mail becomes a file in `folder`; the names sort by time.
+    pub fn files(folder: PathBuf, from: &str, public_url: &Url) -> Result<Self, MailSettingsError> {
+        Self::with(Transport::Files(folder), from, public_url)
+    }
+
+    fn with(transport: Transport, from: &str, public_url: &Url) -> Result<Self, MailSettingsError> {
+        let from = from.parse().map_err(|_| MailSettingsError::From)?;
+        let host = public_url.host_str().unwrap_or("localhost").to_owned();
+        Ok(Self { from, host, transport })
+    }
+
+    /// Sends a letter; again under the same Message-ID if it has to.
+    pub(crate) async fn send(&self, letter: &Letter) -> Result<(), Failed> {
+        let message = compose::message(letter, &self.from, &self.host)?;
+        self.transport.send(letter, &message).await
+    }
+}

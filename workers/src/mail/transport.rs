@@ -1,0 +1,135 @@
+//! How a message leaves: to an SMTP server, or into a folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::{self, AsyncSmtpTransport};
+use lettre::{AsyncTransport, Message, Tokio1Executor};
+use secrecy::{ExposeSecret, SecretString};
+use time::macros::format_description;
+use tokio::fs;
+use tokio::io::AsyncWriteExt;
+use url::{Host, Url};
+
+use super::{Letter, MailSettingsError};
+use crate::subscriber::Failed;
+
+/// For each step of the conversation.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone)]
+pub(super) enum Transport {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Files(PathBuf),
+}
+
+impl Transport {
+    pub(super) fn smtp(url: &SecretString) -> Result<Self, MailSettingsError> {
+        let wrong = |_| MailSettingsError::Smtp;
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
+            .map_err(wrong)?
+            .timeout(Some(PATIENCE));
+        let url = Url::parse(url.expose_secret()).map_err(|_| MailSettingsError::Smtp)?;
+        if let Some(host) = leaves_in_the_clear(&url) {
+            let tls = TlsParameters::new(host).map_err(wrong)?;
+            builder = builder.tls(Tls::Opportunistic(tls));
+        }
+        Ok(Self::Smtp(builder.build()))
+    }
+
+    pub(super) async fn send(&self, letter: &Letter, message: &Message) -> Result<(), Failed> {
+        match self {
+            Self::Smtp(server) => {
+                server.send(message.clone()).await.map(drop).map_err(|error| refused(&error))
+            }
+            Self::Files(folder) => write(folder, letter, &message.formatted())
+                .await
+                .map_err(|error| Failed::Transient(format!("the mail's file: {error}"))),
+        }
+    }
+}
+
+/// The host, where the URL leaves TLS open and the way goes beyond this machine.
+fn leaves_in_the_clear(url: &Url) -> Option<String> {
+    let here = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let open = url.scheme() == "smtp" && !url.query_pairs().any(|(name, _)| name == "tls");
+    (open && !here).then(|| url.host_str().unwrap_or_default().to_owned())
+}
+
+/// The code alone: servers like to repeat the address beside it.
+fn refused(error: &smtp::Error) -> Failed {
+    match error.status().map(|code| code.to_string()) {
+        // About the login, not about this mail: the operator will mend it.
+        Some(code) if ["530", "534", "535", "538"].contains(&code.as_str()) => {
+            Failed::Transient(format!("the mail server refused the login: {code}"))
+        }
+        Some(code) if error.is_permanent() => {
+            Failed::Permanent(format!("the mail server refused: {code}"))
+        }
+        Some(code) => Failed::Transient(format!("the mail server put off: {code}")),
+        None if error.is_client() => {
+            Failed::Permanent("the mail server cannot take such a mail".to_owned())
+        }
+        None if error.is_timeout() => {
+            Failed::Transient("the mail server did not answer in time".to_owned())
+        }
+        None if error.is_tls() => {
+            Failed::Transient("no secure connection to the mail server".to_owned())
+        }
+        None => Failed::Transient("the conversation with the mail server broke off".to_owned()),
+    }
+}
+
+/// A reader never sees half a mail, and a second try replaces the first.
+async fn write(folder: &Path, letter: &Letter, bytes: &[u8]) -> io::Result<()> {
+    let time = letter
+        .at
+        .format(format_description!(
+            "[year][month][day]T[hour][minute][second].[subsecond digits:6]Z"
+        ))
+        .map_err(io::Error::other)?;
+    let name = format!("{time}-{}.eml", letter.event);
+    fs::create_dir_all(folder).await?;
+    let unfinished = folder.join(format!(".{name}.new"));
+    // It holds links that open an account.
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&unfinished).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    fs::rename(&unfinished, folder.join(name)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clear(url: &str) -> Option<String> {
+        leaves_in_the_clear(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn tls_is_tried_wherever_the_way_leaves_the_machine() {
+        assert_eq!(clear("smtp://mail.example:25"), Some("mail.example".to_owned()));
+        assert_eq!(clear("smtp://localhost:1025"), None);
+        assert_eq!(clear("smtp://127.0.0.1:1025"), None);
+        assert_eq!(clear("smtp://[::1]:1025"), None);
+        assert_eq!(clear("smtp://mail.example?tls=required"), None);
+        assert_eq!(clear("smtps://mail.example"), None);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_address_of_the_server_is_not_repeated() {
+        let wrong = SecretString::from("http://user:secret@host");
+
+        let Err(error) = Transport::smtp(&wrong) else { panic!("accepted") };
+
+        assert!(!error.to_string().contains("secret"));
+    }
+}

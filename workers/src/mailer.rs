@@ -1,0 +1,170 @@
+//! The subscriber that tells people what happened: their account, and decisions on their products.
+
+use async_trait::async_trait;
+use commands::{CommandError, Commands};
+use domain::product::{Product, ProductEvent};
+use domain::user::{Account, User, UserEvent};
+use domain::{Actor, Event, Personal, ProductId, Recorded, StreamType, SystemActor, UserId};
+use time::{Duration, OffsetDateTime};
+use url::Url;
+
+use crate::mail::{Letter, Letters, MailSettings};
+use crate::nats::EventType;
+use crate::subscriber::{Failed, Handler};
+
+const EVENTS: [EventType; 10] = [
+    (StreamType::User, "UserRegistered"),
+    (StreamType::User, "RegistrationRepeated"),
+    (StreamType::User, "ActivationRequested"),
+    (StreamType::User, "EmailChangeRequested"),
+    (StreamType::User, "EmailChanged"),
+    (StreamType::User, "PasswordResetRequested"),
+    (StreamType::User, "PasswordReset"),
+    (StreamType::User, "PasswordChanged"),
+    (StreamType::Product, "ProductApproved"),
+    (StreamType::Product, "ProductRejected"),
+];
+
+/// As long as such links work, counted from the event; a dead link is not worth a mail.
+const ACTIVATION: Duration = Duration::days(3);
+const RESET: Duration = Duration::hours(1);
+
+/// Sends mails, each at least once and always under the same Message-ID.
+pub(crate) struct Mailer {
+    commands: Commands,
+    mail: MailSettings,
+}
+
+impl Mailer {
+    pub(crate) const fn new(commands: Commands, mail: MailSettings) -> Self {
+        Self { commands, mail }
+    }
+
+    fn home(&self) -> &Url {
+        self.commands.links().public_url()
+    }
+
+    /// What there is to say; `None` where it no longer matters, or there is nobody to say it to.
+    async fn letter(&self, event: &Recorded) -> Result<Option<Letter>, Failed> {
+        match &event.event {
+            Event::User(of_user) => {
+                let user = UserId::from_uuid(event.stream.id);
+                let account = self.account(user).await?;
+                Ok(account.and_then(|account| self.about_account(event, of_user, user, &account)))
+            }
+            Event::Product(of_product) => self.about_product(event, of_product).await,
+            Event::Category(_) | Event::Order(_) => Ok(None),
+        }
+    }
+
+    fn about_account(
+        &self,
+        event: &Recorded,
+        of_user: &UserEvent,
+        user: UserId,
+        account: &Account,
+    ) -> Option<Letter> {
+        use UserEvent as E;
+        let to = account.email.text()?;
+        let letters = Letters::new(event, to, self.home());
+        let links = self.commands.links();
+        match of_user {
+            // The operator activates what the operator makes.
+            E::UserRegistered { .. } if event.actor() == Actor::System(SystemActor::Operator) => {
+                None
+            }
+            E::UserRegistered { .. } | E::ActivationRequested => {
+                let waits = !account.activated && !account.deactivated && works(event, ACTIVATION);
+                waits.then(|| letters.activation(&links.activation(user, to, event.at)))
+            }
+            E::RegistrationRepeated => Some(letters.registration_repeated()),
+            E::EmailChangeRequested { email } => {
+                let waits = account.new_email.as_ref() == Some(email) && works(event, ACTIVATION);
+                let to = email.text().filter(|_| waits)?;
+                let letters = Letters::new(event, to, self.home());
+                Some(letters.email_change(&links.activation(user, to, event.at)))
+            }
+            E::EmailChanged { email } => {
+                Some(Letters::new(event, email.text()?, self.home()).email_changed())
+            }
+            E::PasswordResetRequested { generation } => {
+                let waits = account.password_generation == *generation && works(event, RESET);
+                let link = links.password_reset(user, *generation, event.at);
+                waits.then(|| letters.password_reset(&link))
+            }
+            E::PasswordReset | E::PasswordChanged => Some(letters.password_changed()),
+            E::UserActivated
+            | E::RoleChanged { .. }
+            | E::UserDeactivated
+            | E::UserReactivated
+            | E::SessionEnded { .. } => None,
+        }
+    }
+
+    async fn about_product(
+        &self,
+        event: &Recorded,
+        of_product: &ProductEvent,
+    ) -> Result<Option<Letter>, Failed> {
+        use ProductEvent as E;
+        let (approved, reason) = match of_product {
+            E::ProductApproved { reason, .. } => (true, reason.as_ref()),
+            E::ProductRejected { reason, .. } => (false, Some(reason)),
+            E::ProductSubmitted { .. }
+            | E::ProductEdited { .. }
+            | E::VideoUploaded { .. }
+            | E::VideoFinalized { .. }
+            | E::VideoFailed { .. }
+            | E::ProductReturnedToReview { .. }
+            | E::ProductCancelled { .. }
+            | E::ProductResubmitted { .. }
+            | E::ProductDeleted { .. } => return Ok(None),
+        };
+        let id = ProductId::from_uuid(event.stream.id);
+        let product = self.commands.load::<Product>(id).await.map_err(|e| unloadable(&e))?;
+        let Some(listing) = product.listing() else { return Ok(None) };
+        let owner = self.account(listing.owner).await?.filter(Account::is_active);
+        let Some(to) = owner.as_ref().and_then(|owner| owner.email.text()) else { return Ok(None) };
+        let letters = Letters::new(event, to, self.home());
+        let (name, reason) = (listing.details.name.as_str(), reason.and_then(Personal::text));
+        Ok(Some(match approved {
+            true => letters.approved(name, reason),
+            false => letters.rejected(name, reason),
+        }))
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, Failed> {
+        let user = self.commands.load::<User>(user).await.map_err(|e| unloadable(&e))?;
+        Ok(user.account().cloned())
+    }
+}
+
+#[async_trait]
+impl Handler for Mailer {
+    fn name(&self) -> &'static str {
+        "mailer"
+    }
+
+    fn events(&self) -> &'static [EventType] {
+        &EVENTS
+    }
+
+    async fn handle(&self, event: &Recorded) -> Result<(), Failed> {
+        match self.letter(event).await? {
+            Some(letter) => self.mail.send(&letter).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn works(event: &Recorded, lifetime: Duration) -> bool {
+    event.at + lifetime > OffsetDateTime::now_utc()
+}
+
+/// A fault may quote what is stored, so it is not repeated.
+pub(crate) fn unloadable(error: &CommandError) -> Failed {
+    Failed::Transient(match error {
+        CommandError::Fault(_) => "the database failed, or an event cannot be read".to_owned(),
+        other => other.to_string(),
+    })
+}

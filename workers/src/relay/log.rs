@@ -1,0 +1,44 @@
+//! The log as the relay reads it: envelopes only, so that no payload is ever near NATS.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::nats::Envelope;
+use crate::supervise::Fault;
+
+/// Messages in flight at once.
+const BATCH: i64 = 512;
+
+/// The next events after a position.
+pub(super) async fn read(pool: &PgPool, after: i64) -> Result<Vec<Envelope>, Fault> {
+    let rows: Vec<Envelope> = sqlx::query_as(
+        "SELECT position, aggregate_type AS stream_type, aggregate_id AS stream_id, sequence, \
+         event_id, event_type, recorded_at AS time \
+         FROM events WHERE position > $1 ORDER BY position LIMIT $2",
+    )
+    .bind(after)
+    .bind(BATCH)
+    .fetch_all(pool)
+    .await?;
+    match rows.iter().zip(after + 1..).find(|(row, expected)| row.position != *expected) {
+        Some((row, expected)) => Err(Fault::Halt(format!(
+            "the log has a gap: position {expected} should follow, {} does",
+            row.position
+        ))),
+        None => Ok(rows),
+    }
+}
+
+/// The position of the last event.
+pub(super) async fn head(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await
+}
+
+/// Whether the log has that event at that position.
+pub(super) async fn has(pool: &PgPool, position: i64, event_id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM events WHERE position = $1 AND event_id = $2)")
+        .bind(position)
+        .bind(event_id)
+        .fetch_one(pool)
+        .await
+}

@@ -1,0 +1,123 @@
+//! From the log to JetStream: each event once and in order, whatever fails.
+//!
+//! PostgreSQL is the truth and the stream a copy that may be lost. Every message says at which
+//! sequence of the stream it has to be stored, so messages in flight are stored in order or not at
+//! all, and a relay that lost its lease without noticing can't get between its successor's.
+
+mod log;
+mod publish;
+mod stream;
+
+use std::time::Duration;
+
+use async_nats::jetstream;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::lease::Lease;
+use crate::nats::Names;
+use crate::supervise::Fault;
+use stream::Tail;
+
+/// Its name among leases, checkpoints and tasks.
+pub(crate) const NAME: &str = "relay";
+const LEASE: Duration = Duration::from_secs(6);
+/// How often the lease is renewed, and how often the stream is looked at for what may have
+/// happened to it.
+const UPKEEP: Duration = Duration::from_millis(1_500);
+/// The longest time that a committed event waits when nobody wakes the relay.
+const POLL: Duration = Duration::from_millis(250);
+/// How long one message may wait for its acknowledgement.
+const ACK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Publishes the log. Any number may run; the one with the lease works.
+#[derive(Clone)]
+pub struct Relay {
+    pool: PgPool,
+    jetstream: jetstream::Context,
+    names: Names,
+    replicas: usize,
+    lease: Lease,
+    committed: watch::Receiver<i64>,
+}
+
+impl Relay {
+    /// `replicas` are those of the stream in a NATS cluster; `committed` wakes it up.
+    pub fn new(
+        pool: PgPool,
+        client: async_nats::Client,
+        prefix: &str,
+        replicas: usize,
+        committed: watch::Receiver<i64>,
+    ) -> Self {
+        let names = Names::new(prefix);
+        let mut jetstream = jetstream::new(client);
+        jetstream.set_timeout(ACK_PATIENCE);
+        let lease = Lease::new(pool.clone(), NAME, LEASE);
+        Self { pool, jetstream, names, replicas, lease, committed }
+    }
+
+    /// Works whenever it holds the lease, until the program ends.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fault> {
+        while !shutdown.is_cancelled() {
+            if let Some(fence) = self.lease.take().await? {
+                let led = self.lead(fence, &shutdown).await;
+                // Whoever can't release it lets it run out.
+                let _ = self.lease.release(fence).await;
+                led?;
+            }
+            let _ = tokio::time::timeout(UPKEEP, shutdown.cancelled()).await;
+        }
+        Ok(())
+    }
+
+    async fn lead(&self, fence: i64, shutdown: &CancellationToken) -> Result<(), Fault> {
+        let mut tail = self.find_tail(fence).await?;
+        let mut committed = self.committed.clone();
+        let mut upkeep = Instant::now();
+        while !shutdown.is_cancelled() {
+            if upkeep.elapsed() >= UPKEEP {
+                if !self.lease.renew(fence).await? {
+                    return Ok(());
+                }
+                self.look_after(&mut tail, fence).await?;
+                upkeep = Instant::now();
+            }
+            committed.mark_unchanged();
+            let batch = log::read(&self.pool, tail.position).await?;
+            if batch.is_empty() {
+                wait(&mut committed, shutdown).await;
+            } else {
+                self.publish(&batch, &mut tail, fence).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notices a stream that vanished or went back, and begins again where it ends now.
+    async fn look_after(&self, tail: &mut Tail, fence: i64) -> Result<(), Fault> {
+        if !self.is_intact(tail).await? {
+            *tail = self.find_tail(fence).await?;
+        }
+        let lag = log::head(&self.pool).await?.saturating_sub(tail.position);
+        metrics::gauge!("relay_lag_events").set(f64::from(u32::try_from(lag).unwrap_or(u32::MAX)));
+        Ok(())
+    }
+}
+
+/// Until there may be something to publish.
+async fn wait(committed: &mut watch::Receiver<i64>, shutdown: &CancellationToken) {
+    let hint = async {
+        if committed.changed().await.is_err() {
+            // Nobody is left to wake us; polling goes on.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = hint => {}
+        () = tokio::time::sleep(POLL) => {}
+        () = shutdown.cancelled() => {}
+    }
+}

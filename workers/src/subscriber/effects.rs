@@ -1,0 +1,235 @@
+//! The rows that say what a subscriber has to do and has done.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::interval::interval;
+use crate::nats::EventType;
+
+/// Positions searched in one transaction.
+const STRIDE: i64 = 10_000;
+/// How long it is remembered that an event was handled, for operators to see.
+const KEPT: Duration = Duration::from_hours(7 * 24);
+
+/// Where an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Place {
+    pub(super) position: i64,
+    pub(super) event_id: Uuid,
+}
+
+/// The right to try; a later one has a higher fence.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(super) struct Claim {
+    /// This one included.
+    pub(super) attempts: i32,
+    fence: i64,
+}
+
+/// Whether a try may begin.
+pub(super) enum Claimed {
+    /// It may.
+    Granted(Claim),
+    /// Done, or given up.
+    Handled,
+    /// Somebody is at it, or a failure is not long enough ago.
+    NotYet(Duration),
+}
+
+#[derive(Clone)]
+pub(super) struct Effects {
+    pool: PgPool,
+    subscriber: &'static str,
+    lease: Duration,
+}
+
+impl Effects {
+    pub(super) fn new(pool: PgPool, subscriber: &'static str, lease: Duration) -> Self {
+        Self { pool, subscriber, lease }
+    }
+
+    /// Claims an event that a message or a search told of.
+    pub(super) async fn claim(&self, place: Place) -> Result<Claimed, sqlx::Error> {
+        // Up to the checkpoint an event without a row has been handled.
+        let claim: Option<Claim> = sqlx::query_as(
+            "INSERT INTO effects AS known \
+             (subscriber, event_id, position, attempts, fence, due_at) \
+             SELECT $1, $2, $3, 1, 1, now() + $4 WHERE EXISTS \
+             (SELECT FROM effects WHERE subscriber = $1 AND event_id = $2) \
+             OR $3 > coalesce((SELECT position FROM checkpoints WHERE subscriber = $1), 0) \
+             ON CONFLICT (subscriber, event_id) DO UPDATE SET \
+             attempts = known.attempts + 1, fence = known.fence + 1, due_at = excluded.due_at \
+             WHERE known.handled_at IS NULL AND known.due_at <= now() \
+             RETURNING attempts, fence",
+        )
+        .bind(self.subscriber)
+        .bind(place.event_id)
+        .bind(place.position)
+        .bind(interval(self.lease))
+        .fetch_optional(&self.pool)
+        .await?;
+        match claim {
+            Some(claim) => Ok(Claimed::Granted(claim)),
+            None => self.why_not(place).await,
+        }
+    }
+
+    async fn why_not(&self, place: Place) -> Result<Claimed, sqlx::Error> {
+        let wait: Option<f64> = sqlx::query_scalar(
+            "SELECT greatest(extract(epoch FROM due_at - now()), 0)::float8 FROM effects \
+             WHERE subscriber = $1 AND event_id = $2 AND handled_at IS NULL",
+        )
+        .bind(self.subscriber)
+        .bind(place.event_id)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(wait.map_or(Claimed::Handled, |wait| {
+            let wait = Duration::try_from_secs_f64(wait).unwrap_or_default();
+            Claimed::NotYet(wait + Duration::from_millis(50))
+        }))
+    }
+
+    /// Keeps the claim for another lease; `false` when somebody else has taken over.
+    pub(super) async fn renew(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
+        self.set(place, claim, "due_at = now() + $4", self.lease).await
+    }
+
+    /// Lets the next try begin after `delay`.
+    pub(super) async fn put_off(
+        &self,
+        place: Place,
+        claim: Claim,
+        delay: Duration,
+    ) -> Result<bool, sqlx::Error> {
+        self.set(place, claim, "due_at = now() + $4", delay).await
+    }
+
+    /// Takes a try back that the end of the program cut short.
+    pub(super) async fn give_back(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
+        let change = "due_at = now() + $4, attempts = attempts - 1";
+        self.set(place, claim, change, Duration::ZERO).await
+    }
+
+    /// Done.
+    pub(super) async fn handled(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
+        self.set(place, claim, "handled_at = now() + $4", Duration::ZERO).await
+    }
+
+    async fn set(
+        &self,
+        place: Place,
+        claim: Claim,
+        change: &str,
+        time: Duration,
+    ) -> Result<bool, sqlx::Error> {
+        let sql = format!(
+            "UPDATE effects SET {change} WHERE subscriber = $1 AND event_id = $2 AND fence = $3 \
+             AND handled_at IS NULL"
+        );
+        let update = sqlx::query(&sql).bind(self.subscriber).bind(place.event_id);
+        let update = update.bind(claim.fence).bind(interval(time));
+        Ok(update.execute(&self.pool).await?.rows_affected() == 1)
+    }
+
+    /// Gives up: the event is laid before an operator.
+    pub(super) async fn bury(
+        &self,
+        place: Place,
+        claim: Claim,
+        event_type: &str,
+        error: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let buried = sqlx::query(
+            "WITH ended AS (UPDATE effects SET handled_at = now() WHERE subscriber = $2 \
+             AND event_id = $4 AND fence = $8 AND handled_at IS NULL RETURNING attempts) \
+             INSERT INTO dead_letters \
+             (id, subscriber, position, event_id, event_type, attempts, last_error) \
+             SELECT $1, $2, $3, $4, $5, $6, $7 FROM ended",
+        )
+        .bind(Uuid::now_v7())
+        .bind(self.subscriber)
+        .bind(place.position)
+        .bind(place.event_id)
+        .bind(event_type)
+        .bind(claim.attempts)
+        .bind(error)
+        .bind(claim.fence);
+        Ok(buried.execute(&self.pool).await?.rows_affected() == 1)
+    }
+
+    /// Tries that may begin.
+    pub(super) async fn due(&self, limit: usize) -> Result<Vec<Place>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT position, event_id FROM effects WHERE subscriber = $1 \
+             AND handled_at IS NULL AND due_at <= now() ORDER BY due_at LIMIT $2",
+        )
+        .bind(self.subscriber)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Writes down every event of these types up to the head of the log.
+    pub(super) async fn catch_up(&self, events: &[EventType]) -> Result<(), sqlx::Error> {
+        let types: Vec<&str> = events.iter().map(|(_, name)| *name).collect();
+        sqlx::query(
+            "INSERT INTO checkpoints (subscriber, position) VALUES ($1, 0) ON CONFLICT DO NOTHING",
+        )
+        .bind(self.subscriber)
+        .execute(&self.pool)
+        .await?;
+        while self.stride(&types).await? {}
+        Ok(())
+    }
+
+    /// Whether there is more.
+    async fn stride(&self, types: &[&str]) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let Some((from, head)) = self.lock(&mut transaction).await? else { return Ok(false) };
+        let to = head.min(from + STRIDE);
+        if to > from {
+            sqlx::query(
+                "WITH moved AS (UPDATE checkpoints SET position = $3, updated_at = now() \
+                 WHERE subscriber = $1) \
+                 INSERT INTO effects (subscriber, event_id, position) \
+                 SELECT $1, event_id, position FROM events \
+                 WHERE position > $2 AND position <= $3 AND event_type = ANY($4) \
+                 ON CONFLICT (subscriber, event_id) DO NOTHING",
+            )
+            .bind(self.subscriber)
+            .bind(from)
+            .bind(to)
+            .bind(types)
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+        }
+        Ok(to < head)
+    }
+
+    /// The checkpoint and the head; `None` when another replica is at it.
+    async fn lock(&self, conn: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT position, (SELECT position FROM log_head) FROM checkpoints \
+             WHERE subscriber = $1 FOR UPDATE SKIP LOCKED",
+        )
+        .bind(self.subscriber)
+        .fetch_optional(conn)
+        .await
+    }
+
+    /// Clears away what was handled long ago.
+    pub(super) async fn clear(&self) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "DELETE FROM effects WHERE subscriber = $1 AND handled_at < now() - $2 AND position \
+             <= (SELECT position FROM checkpoints WHERE subscriber = $1)",
+        )
+        .bind(self.subscriber)
+        .bind(interval(KEPT))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+}

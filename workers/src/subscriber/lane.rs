@@ -1,0 +1,127 @@
+//! Messages from JetStream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
+use async_nats::jetstream::{AckKind, Message};
+use futures::StreamExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::effects::Place;
+use super::work::Verdict;
+use super::{Handler, Subscriber};
+use crate::Backoff;
+use crate::nats::{Envelope, EventType};
+use crate::supervise::Fault;
+
+/// How long one request for a message stands.
+const REQUEST: Duration = Duration::from_secs(15);
+/// Without a broker, the search of the log goes on; the lanes come back soon after it does.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(4) };
+
+impl<H: Handler> Subscriber<H> {
+    /// Takes messages about one type of event, one at a time. Only what must not be skipped ends it.
+    pub(super) async fn consume(
+        self: Arc<Self>,
+        event: EventType,
+        stop: CancellationToken,
+    ) -> Result<(), Fault> {
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            match self.receive(event, &stop, &mut failures).await {
+                Ok(()) => {}
+                Err(halt @ Fault::Halt(_)) => return Err(halt),
+                Err(Fault::Passing(error)) => {
+                    failures += 1;
+                    let (subscriber, error) = (self.handler.name(), error.to_string());
+                    tracing::debug!(subscriber, event = event.1, failures, error, "no messages");
+                    let delay = BACKOFF.delay(failures);
+                    let _ = tokio::time::timeout(delay, stop.cancelled()).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        event: EventType,
+        stop: &CancellationToken,
+        failures: &mut u32,
+    ) -> Result<(), Fault> {
+        let consumer = self.consumer(event).await?;
+        while !stop.is_cancelled() {
+            let request = consumer.batch().max_messages(1).expires(REQUEST);
+            let mut messages = request.messages().await.map_err(Fault::passing)?;
+            let next = tokio::select! {
+                next = messages.next() => next,
+                () = stop.cancelled() => None,
+            };
+            let message = next.transpose().map_err(Fault::passing)?;
+            *failures = 0;
+            if let Some(message) = message {
+                self.take(&message, stop).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn consumer(&self, (stream, event): EventType) -> Result<Consumer<pull::Config>, Fault> {
+        let config = pull::Config {
+            durable_name: Some(self.names.consumer(self.handler.name(), event)),
+            // Servers before 2.10 know one filter per consumer, and ignore several.
+            filter_subject: self.names.subject(stream.as_str(), event),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.pace.lease,
+            // PostgreSQL counts the tries. These only bound how often it is asked.
+            max_deliver: i64::from(self.pace.attempts) * 4,
+            ..pull::Config::default()
+        };
+        let made = self.jetstream.create_consumer_on_stream(config, self.names.stream());
+        made.await.map_err(Fault::passing)
+    }
+
+    async fn take(&self, message: &Message, stop: &CancellationToken) -> Result<(), Fault> {
+        let Ok(envelope) = serde_json::from_slice::<Envelope>(&message.payload) else {
+            let subject = message.subject.as_str();
+            tracing::warn!(subject, "not one of our messages: dropped");
+            return answer(message, AckKind::Term).await;
+        };
+        let Some(_slot) = self.slot(message, stop).await? else { return Ok(()) };
+        let place = Place { position: envelope.position, event_id: envelope.event_id };
+        match self.attempt(place, Some(message), stop).await {
+            Ok(Verdict::Settled) => answer(message, AckKind::Ack).await,
+            Ok(Verdict::Unknown) => answer(message, AckKind::Term).await,
+            Ok(Verdict::Later(delay)) => answer(message, AckKind::Nak(Some(delay))).await,
+            Err(fault) => {
+                // Whether that arrives or not, the message comes again.
+                let _ = answer(message, AckKind::Nak(Some(Duration::from_secs(2)))).await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Waits for its turn, and keeps the message meanwhile; `None` when the program ends.
+    async fn slot(
+        &self,
+        message: &Message,
+        stop: &CancellationToken,
+    ) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+        loop {
+            tokio::select! {
+                slot = Arc::clone(&self.slots).acquire_owned() => return Ok(slot.ok()),
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(self.pace.lease / 3) => {
+                    answer(message, AckKind::Progress).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn answer(message: &Message, kind: AckKind) -> Result<(), Fault> {
+    message.ack_with(kind).await.map_err(Fault::passing)
+}

@@ -1,0 +1,77 @@
+//! The log and the due tries, looked through without any message: what JetStream forgot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::work::Verdict;
+use super::{Handler, Subscriber};
+use crate::supervise::Fault;
+
+const CLEARING: Duration = Duration::from_hours(1);
+
+impl<H: Handler> Subscriber<H> {
+    pub(super) async fn sweep(self: Arc<Self>, stop: CancellationToken) -> Result<(), Fault> {
+        let mut tries = JoinSet::new();
+        let (mut searched, mut cleared) = (None, None);
+        while !stop.is_cancelled() {
+            if is_due(&mut searched, self.pace.sweep) {
+                self.effects.catch_up(self.handler.events()).await?;
+            }
+            if is_due(&mut cleared, CLEARING) {
+                self.effects.clear().await?;
+            }
+            self.begin_due(&mut tries, &stop).await?;
+            let _ = tokio::time::timeout(self.pace.tick, stop.cancelled()).await;
+            while let Some(ended) = tries.try_join_next() {
+                self.settle(ended)?;
+            }
+        }
+        while let Some(ended) = tries.join_next().await {
+            self.settle(ended)?;
+        }
+        Ok(())
+    }
+
+    async fn begin_due(
+        self: &Arc<Self>,
+        tries: &mut JoinSet<Result<Verdict, Fault>>,
+        stop: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let free = self.slots.available_permits();
+        let due = if free == 0 { vec![] } else { self.effects.due(free).await? };
+        for place in due {
+            let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { break };
+            let (subscriber, stop) = (Arc::clone(self), stop.clone());
+            tries.spawn(async move {
+                let _slot = slot;
+                subscriber.attempt(place, None, &stop).await
+            });
+        }
+        Ok(())
+    }
+
+    fn settle(&self, ended: Result<Result<Verdict, Fault>, JoinError>) -> Result<(), Fault> {
+        match ended.map_err(Fault::passing).and_then(|verdict| verdict) {
+            Ok(Verdict::Settled | Verdict::Later(_)) => Ok(()),
+            Ok(Verdict::Unknown) => Err(Fault::Halt("an event of the log is gone".to_owned())),
+            Err(halt @ Fault::Halt(_)) => Err(halt),
+            Err(Fault::Passing(error)) => {
+                let (subscriber, error) = (self.handler.name(), error.to_string());
+                tracing::warn!(subscriber, error, "a try was cut short");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= every);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}

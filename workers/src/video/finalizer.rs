@@ -1,0 +1,224 @@
+//! The subscriber that finishes uploaded videos, each exactly once in effect.
+//!
+//! The subscriber's claim lets one worker at a time try; the job's fence keeps one that was
+//! presumed dead from changing anything; results get their lasting names only under the fence; and
+//! the command counts only while the product still waits for that very upload.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use commands::{CommandError, Commands, Context, media as keys};
+use domain::product::{FinishedVideo, Product, ProductEvent, UploadedVideo, Video};
+use domain::{
+    Event, ProductId, Recorded, RefusalKind, RequestId, StreamType, SystemActor, UploadId,
+};
+use object_store::ObjectStore;
+use object_store::path::Path as Key;
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::job::{self, Job};
+use super::media::{self, Failure, Finalized, Limits};
+use super::storage::{Storage, StorageError};
+use crate::mailer::unloadable;
+use crate::nats::EventType;
+use crate::subscriber::{Failed, Handler};
+
+const EVENTS: [EventType; 1] = [(StreamType::Product, "VideoUploaded")];
+
+/// Finishes videos.
+pub(crate) struct Finalizer {
+    pool: PgPool,
+    commands: Commands,
+    storage: Storage,
+    limits: Limits,
+    scratch: PathBuf,
+}
+
+/// Where a product stands towards one upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    /// It waits for the result.
+    Waits,
+    /// It shows the result.
+    Shows,
+    /// The upload can't be shown, was replaced, or the product is gone.
+    Dropped,
+}
+
+impl Finalizer {
+    /// `scratch` is a folder on disk with room for one video twice, per video at once.
+    pub(crate) fn new(
+        pool: PgPool,
+        commands: Commands,
+        media: Arc<dyn ObjectStore>,
+        limits: Limits,
+        scratch: PathBuf,
+    ) -> Self {
+        Self { pool, commands, storage: Storage::new(media), limits, scratch }
+    }
+
+    async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
+        if self.stand(product, video.upload).await? == Stand::Waits {
+            let job = Job::begin(&self.pool, product, video.upload).await.map_err(database)?;
+            let (progress, told) = watch::channel(0);
+            tokio::select! {
+                tried = self.try_to(&job, product, video, progress) => tried?,
+                () = job.keep(told) => {
+                    return Err(Failed::Transient("another worker took over".to_owned()));
+                }
+            }
+        }
+        self.clean_up(product, video.upload).await
+    }
+
+    async fn try_to(
+        &self,
+        job: &Job,
+        product: ProductId,
+        video: &UploadedVideo,
+        progress: watch::Sender<u8>,
+    ) -> Result<(), Failed> {
+        let work = self.work_folder()?;
+        let input = work.path().join("original");
+        self.storage.fetch(video, &input).await.map_err(moving)?;
+        let report = |percent| {
+            progress.send_replace(percent);
+        };
+        match media::finalize(&input, work.path(), &self.limits, report).await {
+            Ok(finished) => {
+                self.publish(job, video.upload, &finished).await?;
+                self.command_finish(product, video.upload, finished).await
+            }
+            Err(Failure::Rejected(reason)) => {
+                self.command_fail(product, video.upload, reason.to_string()).await
+            }
+            Err(Failure::Tool(error)) => Err(Failed::Transient(format!("a tool: {error}"))),
+        }
+    }
+
+    /// Puts the results where they will be looked for. Two workers that both believe in their
+    /// claim write the same bytes there, and only one of them holds the fence.
+    async fn publish(&self, job: &Job, upload: UploadId, done: &Finalized) -> Result<(), Failed> {
+        let files = [
+            (&done.video, keys::video(upload, &done.content_type)),
+            (&done.poster, keys::poster(upload)),
+        ];
+        for (file, key) in files {
+            self.publish_one(job, file, &key).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish_one(&self, job: &Job, file: &Path, key: &str) -> Result<(), Failed> {
+        let temporary = Key::from(format!("unfinished/{}/{key}", job.fence));
+        self.storage.put(file, &temporary).await.map_err(moving)?;
+        if job.renew(100).await.map_err(database)? {
+            return self.storage.rename(&temporary, &Key::from(key)).await.map_err(moving);
+        }
+        self.storage.delete(&temporary).await.map_err(moving)?;
+        Err(Failed::Transient("another worker took over".to_owned()))
+    }
+
+    async fn command_finish(
+        &self,
+        product: ProductId,
+        upload: UploadId,
+        done: Finalized,
+    ) -> Result<(), Failed> {
+        let video = FinishedVideo {
+            upload,
+            size: i64::try_from(done.size).unwrap_or(i64::MAX),
+            sha256: done.sha256,
+            content_type: done.content_type,
+            duration_ms: done.duration_ms,
+            width: done.width,
+            height: done.height,
+        };
+        let commanded = self.commands.finish_video(&context(), product, video).await;
+        unless_gone(commanded.map(drop))
+    }
+
+    async fn command_fail(
+        &self,
+        product: ProductId,
+        upload: UploadId,
+        reason: String,
+    ) -> Result<(), Failed> {
+        let commanded = self.commands.fail_video(&context(), product, upload, reason).await;
+        unless_gone(commanded.map(drop))
+    }
+
+    /// Removes what nobody will ask for again. Runs after every outcome, also one that an earlier
+    /// try reached without coming this far.
+    async fn clean_up(&self, product: ProductId, upload: UploadId) -> Result<(), Failed> {
+        match self.stand(product, upload).await? {
+            Stand::Waits => return Err(Failed::Transient("the product still waits".to_owned())),
+            Stand::Shows => {}
+            Stand::Dropped => self.storage.delete_results(upload).await.map_err(moving)?,
+        }
+        self.storage.delete_original(upload).await.map_err(moving)?;
+        job::end(&self.pool, product, upload).await.map_err(database)
+    }
+
+    async fn stand(&self, product: ProductId, upload: UploadId) -> Result<Stand, Failed> {
+        let product = self.commands.load::<Product>(product).await.map_err(|e| unloadable(&e))?;
+        Ok(match product.listing().and_then(|listing| listing.video.as_ref()) {
+            Some(Video::Uploaded(video)) if video.upload == upload => Stand::Waits,
+            Some(Video::Finished(video)) if video.upload == upload => Stand::Shows,
+            Some(Video::Uploaded(_) | Video::Finished(_) | Video::Failed { .. }) | None => {
+                Stand::Dropped
+            }
+        })
+    }
+
+    fn work_folder(&self) -> Result<TempDir, Failed> {
+        let made = std::fs::create_dir_all(&self.scratch)
+            .and_then(|()| tempfile::Builder::new().prefix("video-").tempdir_in(&self.scratch));
+        made.map_err(|error| moving(error.into()))
+    }
+}
+
+#[async_trait]
+impl Handler for Finalizer {
+    fn name(&self) -> &'static str {
+        "video-finalizer"
+    }
+
+    fn events(&self) -> &'static [EventType] {
+        &EVENTS
+    }
+
+    async fn handle(&self, event: &Recorded) -> Result<(), Failed> {
+        match &event.event {
+            Event::Product(ProductEvent::VideoUploaded { video }) => {
+                self.finish(ProductId::from_uuid(event.stream.id), video).await
+            }
+            Event::Product(_) | Event::User(_) | Event::Category(_) | Event::Order(_) => Ok(()),
+        }
+    }
+}
+
+fn context() -> Context {
+    Context::system(SystemActor::VideoFinalizer, RequestId::from_uuid(Uuid::now_v7()))
+}
+
+/// A product that was deleted meanwhile needs no video.
+fn unless_gone(commanded: Result<(), CommandError>) -> Result<(), Failed> {
+    match commanded {
+        Err(CommandError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => Ok(()),
+        Err(error) => Err(unloadable(&error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn moving(error: StorageError) -> Failed {
+    Failed::Transient(error.to_string())
+}
+
+fn database(error: sqlx::Error) -> Failed {
+    Failed::Transient(format!("the database: {error}"))
+}

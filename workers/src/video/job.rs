@@ -1,0 +1,94 @@
+//! The row that says who finishes a product's video, and how far they are.
+
+use std::time::Duration;
+
+use domain::{ProductId, UploadId};
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use crate::interval::interval;
+
+/// How long nobody else is expected to be at it.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// One try at one video. A later try, or one at a video that replaced this, has a higher fence,
+/// and from then on this one changes nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pool: PgPool,
+    product: ProductId,
+    upload: UploadId,
+    pub(super) fence: i64,
+}
+
+impl Job {
+    /// Takes the job over from whoever had it: who may try at all, the subscriber's claim decides.
+    pub(super) async fn begin(
+        pool: &PgPool,
+        product: ProductId,
+        upload: UploadId,
+    ) -> Result<Self, sqlx::Error> {
+        let fence = sqlx::query_scalar(
+            "INSERT INTO video_jobs AS job (product_id, upload_id, fence, lease_until, attempts) \
+             VALUES ($1, $2, 1, now() + $3, 1) ON CONFLICT (product_id) DO UPDATE SET \
+             upload_id = excluded.upload_id, fence = job.fence + 1, \
+             lease_until = excluded.lease_until, progress = 0, updated_at = now(), \
+             attempts = CASE WHEN job.upload_id = excluded.upload_id THEN job.attempts + 1 ELSE 1 END \
+             RETURNING fence",
+        )
+        .bind(product.uuid())
+        .bind(upload.uuid())
+        .bind(interval(LEASE))
+        .fetch_one(pool)
+        .await?;
+        Ok(Self { pool: pool.clone(), product, upload, fence })
+    }
+
+    /// Writes progress down as it comes, and keeps the lease; returns when the job was taken over.
+    pub(super) async fn keep(&self, mut progress: watch::Receiver<u8>) {
+        loop {
+            // A sender that is gone means that the media are done; the lease is kept meanwhile.
+            let changed = async {
+                if progress.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let _ = tokio::time::timeout(LEASE / 3, changed).await;
+            let percent = *progress.borrow_and_update();
+            match self.renew(percent).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // The next one may get through; without a database nothing can be finished anyway.
+                Err(error) => tracing::warn!(product = %self.product, %error, "progress is lost"),
+            }
+        }
+    }
+
+    /// Whether it still is ours.
+    pub(super) async fn renew(&self, percent: u8) -> Result<bool, sqlx::Error> {
+        let update = sqlx::query(
+            "UPDATE video_jobs SET progress = greatest(progress, $4), lease_until = now() + $5, \
+             updated_at = now() WHERE product_id = $1 AND upload_id = $2 AND fence = $3",
+        )
+        .bind(self.product.uuid())
+        .bind(self.upload.uuid())
+        .bind(self.fence)
+        .bind(i16::from(percent.min(100)))
+        .bind(interval(LEASE));
+        Ok(update.execute(&self.pool).await?.rows_affected() == 1)
+    }
+}
+
+/// Removes the job of a video that is done with, one way or the other.
+pub(super) async fn end(
+    pool: &PgPool,
+    product: ProductId,
+    upload: UploadId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM video_jobs WHERE product_id = $1 AND upload_id = $2")
+        .bind(product.uuid())
+        .bind(upload.uuid())
+        .execute(pool)
+        .await
+        .map(drop)
+}

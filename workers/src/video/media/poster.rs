@@ -1,0 +1,85 @@
+//! The picture that stands for the video until it plays.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Failure;
+use super::limits::Limits;
+use super::probe::{Source, refuse_oversized};
+use super::progress::{Progress, Stage};
+use super::rejection::Rejection;
+use super::sandbox;
+
+/// Pixels made square first, then at most 1280 on the longer side; ffmpeg turns by the rotation itself.
+const SCALE: &str = "scale='max(1,trunc(iw*if(between(sar,1/4,4),sar,1)))':ih,setsar=1,\
+    scale=w='min(1280,iw)':h='min(1280,ih)':force_original_aspect_ratio=decrease";
+
+/// One picture, free of whatever would differ between two runs.
+const JPEG: &[&str] = &[
+    "-frames:v",
+    "1",
+    "-c:v",
+    "mjpeg",
+    "-q:v",
+    "4",
+    "-pix_fmt",
+    "yuvj420p",
+    "-threads",
+    "1",
+    "-map_metadata",
+    "-1",
+    "-fflags",
+    "+bitexact",
+    "-flags:v",
+    "+bitexact",
+    "-f",
+    "image2",
+    "-update",
+    "1",
+];
+
+/// A JPEG from a tenth into the finished file, since many begin in black; else the first that decodes.
+pub(super) async fn take(
+    video: &Path,
+    source: &Source,
+    work: &Path,
+    limits: &Limits,
+    progress: &Progress<'_>,
+) -> Result<PathBuf, Failure> {
+    let output = work.join("poster.jpg");
+    progress.report(Stage::Poster, 0.0);
+    for at in [source.duration() / 10, Duration::ZERO] {
+        if shoot(video, source, at, &output, limits).await? {
+            progress.report(Stage::Poster, 1.0);
+            return Ok(output);
+        }
+    }
+    Err(Rejection::NoPoster.into())
+}
+
+async fn shoot(
+    video: &Path,
+    source: &Source,
+    at: Duration,
+    output: &Path,
+    limits: &Limits,
+) -> Result<bool, Failure> {
+    let seek = format!("{:.3}", at.as_secs_f64());
+    let stream = format!("0:{}", source.video.index);
+    let options = [&["-map", &stream, "-vf", SCALE], JPEG].concat();
+    let target = sandbox::file_url(output);
+    forget_earlier_try(output).await?;
+    let outcome =
+        sandbox::ffmpeg(&["-ss", &seek], video, &options, &target, limits, |_| ()).await?;
+    refuse_oversized(&outcome)?;
+    // Without a picture at that time ffmpeg writes nothing, and calls it success.
+    let written = tokio::fs::metadata(output).await.is_ok_and(|file| file.len() > 0);
+    Ok(outcome.success && written)
+}
+
+async fn forget_earlier_try(output: &Path) -> std::io::Result<()> {
+    match tokio::fs::remove_file(output).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,8 @@
+//! The video finalizer: uploaded bytes of unknown content become a file that browsers play.
+
+mod finalizer;
+mod job;
+pub mod media;
+mod storage;
+
+pub(crate) use finalizer::Finalizer;

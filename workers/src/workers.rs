@@ -1,0 +1,110 @@
+//! Every task, put together and kept alive.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use commands::Commands;
+use object_store::ObjectStore;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::health::{Health, TaskState};
+use crate::mail::MailSettings;
+use crate::mailer::Mailer;
+use crate::relay::{self, Relay};
+use crate::subscriber::{Handler, Pace, Subscriber};
+use crate::supervise::supervise;
+use crate::video::Finalizer;
+use crate::video::media::Limits;
+
+/// What the workers work with.
+pub struct Parts {
+    /// PostgreSQL.
+    pub pool: PgPool,
+    /// The one way to change the domain; also makes the links in mails.
+    pub commands: Commands,
+    /// NATS. It may be down, at the start too: make it with `retry_on_initial_connect`.
+    pub nats: async_nats::Client,
+    /// What names on NATS start with.
+    pub prefix: String,
+    /// Copies of the stream in a NATS cluster; 1 or 3.
+    pub stream_replicas: usize,
+    /// Where videos are.
+    pub media: Arc<dyn ObjectStore>,
+    /// How mails leave.
+    pub mail: MailSettings,
+    /// What a video may be, and what finishing it may take.
+    pub limits: Limits,
+    /// A folder on disk for videos that are being finished.
+    pub scratch: PathBuf,
+    /// Videos finished at once in this process; each may keep a core busy.
+    pub videos_at_once: usize,
+    /// How eager and how patient the subscribers are.
+    pub pace: Pace,
+}
+
+/// The relay and the subscribers of one process; any number of processes may run them.
+pub struct Workers {
+    parts: Parts,
+    health: Health,
+}
+
+impl Workers {
+    /// Nothing runs yet.
+    pub fn new(parts: Parts) -> Self {
+        let health = Health::default();
+        let names = [relay::NAME, MAILER, FINALIZER];
+        names.into_iter().for_each(|name| health.set(name, TaskState::Running));
+        Self { parts, health }
+    }
+
+    /// How the tasks are, also while they run.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Runs until told to end; then until what was begun is over, or has been for long enough.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let parts = self.parts;
+        let relay = Relay::new(
+            parts.pool.clone(),
+            parts.nats.clone(),
+            &parts.prefix,
+            parts.stream_replicas,
+            parts.commands.committed(),
+        );
+        let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
+        let mailer = subscriber(&parts, mailer, parts.pace);
+        let videos = Pace { concurrency: parts.videos_at_once.max(1), ..parts.pace };
+        let finalizer = subscriber(&parts, parts.finalizer(), videos);
+        let keep = |name| (name, self.health.clone(), shutdown.clone());
+        let (relaying, mailing, finalizing) = (keep(relay::NAME), keep(MAILER), keep(FINALIZER));
+        tokio::join!(
+            supervise(relaying.0, relaying.1, relaying.2, |stop| relay.clone().run(stop)),
+            supervise(mailing.0, mailing.1, mailing.2, |stop| Arc::clone(&mailer).run(stop)),
+            supervise(finalizing.0, finalizing.1, finalizing.2, |stop| {
+                Arc::clone(&finalizer).run(stop)
+            }),
+        );
+    }
+}
+
+const MAILER: &str = "mailer";
+const FINALIZER: &str = "video-finalizer";
+
+impl Parts {
+    fn finalizer(&self) -> Finalizer {
+        Finalizer::new(
+            self.pool.clone(),
+            self.commands.clone(),
+            Arc::clone(&self.media),
+            self.limits.clone(),
+            self.scratch.clone(),
+        )
+    }
+}
+
+fn subscriber<H: Handler>(parts: &Parts, handler: H, pace: Pace) -> Arc<Subscriber<H>> {
+    let (pool, nats) = (parts.pool.clone(), parts.nats.clone());
+    Arc::new(Subscriber::new(handler, pool, nats, &parts.prefix, pace))
+}
