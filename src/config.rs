@@ -113,6 +113,17 @@ impl Config {
         self.data_dir.join("mail")
     }
 
+    /// What links start with once it is known where the API listens: port 0 leaves that to the
+    /// system.
+    pub fn public_url_at(&self, bound: SocketAddr) -> Url {
+        let follows =
+            Url::parse(&format!("http://{}", self.bind)).is_ok_and(|url| url == self.public_url);
+        match Url::parse(&format!("http://{bound}")) {
+            Ok(url) if follows => url,
+            Ok(_) | Err(_) => self.public_url.clone(),
+        }
+    }
+
     /// Each setting in force with its origin, secrets hidden.
     pub fn settings(&self) -> &[report::Setting] {
         &self.settings

@@ -1,16 +1,17 @@
 //! Vetted: a marketplace backend that can answer for its listings.
 
-#[expect(dead_code, reason = "serving, which is not built yet, reads the rest")]
 mod config;
 mod database;
 mod embedded;
+mod first_admin;
+mod health;
 mod healthcheck;
-#[expect(dead_code, reason = "serving, which is not built yet, uses the rest")]
+mod metrics;
 mod parts;
 mod progress;
 mod read_models;
+mod serve;
 mod services;
-#[expect(dead_code, reason = "serving, which is not built yet, uses it")]
 mod storage;
 mod subcommand;
 mod telemetry;
@@ -24,7 +25,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use config::Config;
-use subcommand::{audit, demo, migrate, projections, users};
+use serve::Role;
+use subcommand::{audit, demo, keys, migrate, projections, users, worker};
+use uuid::Uuid;
 
 /// Without a command: the API, the workers and what they need, all in one.
 #[derive(Parser)]
@@ -36,6 +39,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve the API alone
+    Api,
+    /// Run the workers alone, or look after what they gave up on
+    Worker {
+        #[command(subcommand)]
+        command: Option<Worker>,
+    },
     /// Bring the database up to date
     Migrate,
     /// Manage accounts
@@ -49,6 +59,9 @@ enum Command {
     Audit(Audit),
     /// Make data up, through the real commands
     Demo(demo::Demo),
+    /// Manage the keys that sign tokens
+    #[command(subcommand)]
+    Keys(Keys),
     /// Print the configuration in force, secrets hidden
     Config {
         /// Print JSON
@@ -69,6 +82,37 @@ enum Command {
     /// Ask the API on this machine whether it is well
     #[command(hide = true)]
     Healthcheck,
+}
+
+#[derive(Subcommand)]
+enum Worker {
+    /// Events that a worker gave up on
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+}
+
+#[derive(Subcommand)]
+enum DeadLetters {
+    /// List them, oldest first
+    List {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have one tried again, or all
+    Retry {
+        /// Which; all where none is given
+        id: Option<Uuid>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Make a new signing key; the one before stays accepted
+    Rotate,
 }
 
 #[derive(Subcommand)]
@@ -119,7 +163,14 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
 
 async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode, Box<dyn Error>> {
     match command {
-        None => return Err("serving is not built yet".into()),
+        None => serve::run(config, Role::Everything).await?,
+        Some(Command::Api) => serve::run(config, Role::Api).await?,
+        Some(Command::Worker { command: None }) => serve::run(config, Role::Worker).await?,
+        Some(Command::Worker { command: Some(Worker::DeadLetters(letters)) }) => match letters {
+            DeadLetters::List { json } => worker::list(config, json).await?,
+            DeadLetters::Retry { id, json } => worker::retry(config, id, json).await?,
+        },
+        Some(Command::Keys(Keys::Rotate)) => keys::rotate(config)?,
         Some(Command::Migrate) => migrate::run(config).await?,
         Some(Command::Users(Users::Create(create))) => users::create(config, &create).await?,
         Some(Command::Projections(Projections::Rebuild { name, json })) => {

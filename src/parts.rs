@@ -1,6 +1,7 @@
 //! What every subcommand stands on: the database, and the commands on it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use commands::identity::{Identity, Secrets, SecretsError};
@@ -37,6 +38,14 @@ pub enum Error {
     Rebuild(#[from] projections::RebuildError),
     #[error(transparent)]
     Log(#[from] projections::LogError),
+    #[error(transparent)]
+    Mail(#[from] workers::MailSettingsError),
+    #[error("NATS_URL cannot be used: {0}")]
+    Nats(#[from] async_nats::ConnectError),
+    #[error(
+        "BIND {bind} cannot be listened on: {source}; stop what listens there, or set another BIND"
+    )]
+    Bind { bind: SocketAddr, source: std::io::Error },
     #[error("the database failed: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("{what} failed: {source}")]

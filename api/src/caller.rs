@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use commands::{Authenticated, Context, IdempotencyClaim};
 use domain::{Actor, Metadata, SessionId, UserId};
 use http::header::AUTHORIZATION;
@@ -86,10 +86,7 @@ impl Caller {
 }
 
 /// Whom the `Authorization` header speaks for (RFC 6750); `None` where there is no such header.
-pub(crate) fn identify(
-    headers: &HeaderMap,
-    app: &App,
-) -> Result<Option<Authenticated>, Problem> {
+pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Authenticated>, Problem> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
     let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -104,4 +101,15 @@ pub(crate) fn client_address(extensions: &Extensions) -> IpAddr {
     extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
+}
+
+/// The address at the other end of the connection, as an extractor.
+pub(crate) struct ClientAddress(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(client_address(&parts.extensions)))
+    }
 }

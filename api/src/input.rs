@@ -10,6 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
@@ -26,7 +27,7 @@ pub(crate) struct Optional<T>(pub T);
 pub(crate) struct Object(pub Map<String, Value>);
 
 /// The body of an action that takes none: nothing, or `{}`.
-#[derive(Deserr)]
+#[derive(Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 

@@ -1,1 +1,33 @@
-//! The REST face of Vetted.
+//! The REST face of Vetted. `router.rs` is its table of contents; a module per resource holds
+//! its routes, and the rest is what requests go through on their way there and back.
+
+mod accounts;
+mod app;
+mod around;
+mod caller;
+mod categories;
+mod conditional;
+mod cors;
+mod edit;
+mod fingerprint;
+mod idempotency;
+mod input;
+mod list;
+mod multipart;
+mod observe;
+mod openapi;
+mod orders;
+mod overload;
+mod pages;
+mod path;
+mod permission;
+mod problem;
+mod products;
+mod query;
+mod resource;
+mod router;
+mod server;
+
+pub use app::{App, Health, Settings};
+pub use router::{Service, service};
+pub use server::serve;

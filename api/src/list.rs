@@ -56,9 +56,7 @@ impl Here {
 
     fn at(&self, cursor: &Cursor) -> String {
         let mut url = self.base.clone();
-        url.query_pairs_mut()
-            .extend_pairs(&self.query)
-            .append_pair("cursor", &cursor.to_string());
+        url.query_pairs_mut().extend_pairs(&self.query).append_pair("cursor", &cursor.to_string());
         url.into()
     }
 
@@ -94,7 +92,9 @@ mod tests {
 
         let url = here.at(&cursor);
 
-        assert!(url.starts_with("https://shop.example/api/products/?status=PENDING&limit=5&cursor="));
+        assert!(
+            url.starts_with("https://shop.example/api/products/?status=PENDING&limit=5&cursor=")
+        );
         assert!(!url.contains("old"));
     }
 }

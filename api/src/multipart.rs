@@ -61,11 +61,8 @@ impl Reader {
             return Err(too_large(largest_file));
         }
         let unparsed = Arc::new(AtomicUsize::new(0));
-        let paced = Paced {
-            body: body.into_data_stream(),
-            unparsed: Arc::clone(&unparsed),
-            rests: false,
-        };
+        let paced =
+            Paced { body: body.into_data_stream(), unparsed: Arc::clone(&unparsed), rests: false };
         let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(limit));
         let form = Multipart::with_constraints(paced, boundary, constraints);
         Ok(Self { form: (declared != Some(0)).then_some(form), unparsed, largest_file })

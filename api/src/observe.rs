@@ -34,7 +34,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(RequestName(name.clone()));
     request.extensions_mut().insert(AskedFor(path.clone()));
     let started = Instant::now();
-    let span = tracing::info_span!("request", request_id = %name, %method, route = tracing::field::Empty);
+    let span =
+        tracing::info_span!("request", request_id = %name, %method, route = tracing::field::Empty);
     let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
     let response = answered.await.unwrap_or_else(|_| {
         span.in_scope(|| tracing::error!("a request panicked"));

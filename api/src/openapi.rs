@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use domain::Role;
 use serde_json::json;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
@@ -12,7 +11,7 @@ use utoipa::openapi::{
     Components, Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
     SecurityRequirement,
 };
-use utoipa::{IntoResponses, OpenApi as _, PartialSchema, ToSchema};
+use utoipa::{IntoResponses, OpenApi as _, ToSchema};
 
 use crate::permission::Permission;
 use crate::problem::{PROBLEM_JSON, ProblemBody};
@@ -99,12 +98,30 @@ fn secure(operation: &mut Operation) {
 
 fn parameters(path: &str, method: &str, operation: &mut Operation) {
     if is_act(path, method, operation) {
-        add(operation, header("Idempotency-Key", "Makes the request safe to repeat for 24 h: 1 to 255 printable ASCII characters"));
+        add(
+            operation,
+            header(
+                "Idempotency-Key",
+                "Makes the request safe to repeat for 24 h: 1 to 255 printable ASCII characters",
+            ),
+        );
     }
     if has_version(path) {
         match method {
-            "get" => add(operation, header("If-None-Match", "Versions that the client has: 304 where the resource is at one of them")),
-            _ => add(operation, header("If-Match", "Versions that the command may meet: 412 where the resource is at none of them")),
+            "get" => add(
+                operation,
+                header(
+                    "If-None-Match",
+                    "Versions that the client has: 304 where the resource is at one of them",
+                ),
+            ),
+            _ => add(
+                operation,
+                header(
+                    "If-Match",
+                    "Versions that the command may meet: 412 where the resource is at none of them",
+                ),
+            ),
         }
     }
 }
@@ -172,10 +189,3 @@ fn problem(description: &str) -> Response {
         .content(PROBLEM_JSON, Content::new(Some(schema)))
         .build()
 }
-
-/// For parameters that are read from text.
-pub(crate) fn uuid_schema() -> RefOr<utoipa::openapi::Schema> {
-    domain::UserId::schema()
-}
-
-const _: [Role; 4] = Role::ALL;

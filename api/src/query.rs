@@ -10,6 +10,8 @@ use axum::extract::FromRequestParts;
 use domain::{FieldErrors, UserId};
 use http::request::Parts;
 use projections::Page;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
@@ -82,9 +84,16 @@ impl Params {
     pub(crate) fn user(&mut self, name: &str, caller: &Caller) -> Option<UserId> {
         self.read(name, |text| match text {
             "me" => Ok(caller.user),
-            id => id
-                .parse()
-                .map_err(|_| "Not a valid id: a UUID or me is expected.".to_owned()),
+            id => id.parse().map_err(|_| "Not a valid id: a UUID or me is expected.".to_owned()),
+        })
+    }
+
+    /// A moment (RFC 3339).
+    pub(crate) fn time(&mut self, name: &str) -> Option<OffsetDateTime> {
+        self.read(name, |text| {
+            // A plus sign that was not encoded came as a space.
+            OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339)
+                .map_err(|_| "A time such as 2026-11-23T09:00:00Z is expected.".to_owned())
         })
     }
 
@@ -130,7 +139,10 @@ mod tests {
 
         let FieldErrors(errors) = params.finish().unwrap_err();
 
-        assert_eq!(errors.into_keys().collect::<Vec<_>>(), ["cursor", "id", "limit", "q", "stauts"]);
+        assert_eq!(
+            errors.into_keys().collect::<Vec<_>>(),
+            ["cursor", "id", "limit", "q", "stauts"]
+        );
     }
 
     #[test]

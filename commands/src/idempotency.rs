@@ -134,13 +134,11 @@ impl Idempotency {
         Ok(())
     }
 
-    /// Forgets keys older than 24 h; called now and then by a worker.
-    pub async fn sweep(&self) -> Result<u64, CommandError> {
-        let swept = sqlx::query(
-            "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'",
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(swept.rows_affected())
+    /// Forgets keys older than 24 h.
+    pub(crate) async fn clear_expired(&self) -> Result<(), CommandError> {
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 }

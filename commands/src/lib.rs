@@ -7,6 +7,7 @@ mod category;
 mod context;
 mod error;
 mod execute;
+mod housekeeping;
 mod idempotency;
 pub mod identity;
 pub mod media;

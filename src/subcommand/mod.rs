@@ -2,9 +2,11 @@
 
 pub mod audit;
 pub mod demo;
+pub mod keys;
 pub mod migrate;
 pub mod projections;
 pub mod users;
+pub mod worker;
 
 use std::io::{Write, stdout};
 

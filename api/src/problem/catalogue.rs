@@ -10,7 +10,11 @@ type Code = (&'static str, u16, &'static str);
 /// Every code, by status. `docs/problems.md` says the same.
 const CODES: &[Code] = &[
     ("bad_request", 400, "The request is not one that HTTP knows."),
-    ("invalid_activation_link", 400, "The link is wrong, of another account, or older than 3 days."),
+    (
+        "invalid_activation_link",
+        400,
+        "The link is wrong, of another account, or older than 3 days.",
+    ),
     ("invalid_header", 400, "If-Match or If-None-Match is not a list of entity tags."),
     ("invalid_idempotency_key", 400, "Idempotency-Key is not 1 to 255 printable ASCII characters."),
     ("invalid_input", 400, "Fields or query parameters can't be taken; `errors` names each."),
@@ -30,14 +34,22 @@ const CODES: &[Code] = &[
     ("permission_denied", 403, "The caller's role does not do this."),
     ("role_not_self_assignable", 403, "Registration makes an END_USER and nothing else."),
     ("not_found", 404, "There is none, or the caller may not know of it."),
-    ("method_not_allowed", 405, "The path exists, the method does not; `Allow` names those that do."),
+    (
+        "method_not_allowed",
+        405,
+        "The path exists, the method does not; `Allow` names those that do.",
+    ),
     ("request_timeout", 408, "The body did not arrive in time."),
     ("already_decided", 409, "The same decision stands already."),
     ("category_name_taken", 409, "Another category has that name, be it in other case."),
     ("category_not_empty", 409, "Products are in the category."),
     ("conflict", 409, "Others kept changing the same thing; trying again is safe."),
     ("email_taken", 409, "The address belongs to another account by now."),
-    ("idempotency_in_progress", 409, "The first request with this Idempotency-Key is still running."),
+    (
+        "idempotency_in_progress",
+        409,
+        "The first request with this Idempotency-Key is still running.",
+    ),
     ("not_resubmittable", 409, "The product is approved: editing it has it reviewed again."),
     ("not_reviewable", 409, "The product was withdrawn."),
     ("order_closed", 409, "The order was fulfilled or called off."),
@@ -68,7 +80,9 @@ pub(super) fn generic(status: StatusCode) -> (&'static str, &'static str) {
         414 => ("uri_too_long", "The address is too long: shorten the query."),
         415 => ("unsupported_media_type", "This route does not read bodies of that kind."),
         416 => ("range_not_satisfiable", "The range lies outside of the file."),
-        431 => ("headers_too_large", "The header fields are too large: send fewer or shorter ones."),
+        431 => {
+            ("headers_too_large", "The header fields are too large: send fewer or shorter ones.")
+        }
         503 => ("overloaded", "The server has too much to do: try again in a moment."),
         400..=499 => ("bad_request", "The request cannot be understood."),
         _ => ("internal_error", "Something went wrong on our side: try again."),

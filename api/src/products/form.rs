@@ -8,6 +8,7 @@ use domain::FieldErrors;
 use http::request::Parts;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use super::upload::Staged;
 use crate::App;
@@ -21,6 +22,30 @@ use crate::problem::Problem;
 const TEXTS: [&str; 5] = ["name", "description", "category_id", "price_amount", "price_currency"];
 /// More than the longest description takes.
 const LARGEST_TEXT: usize = 100_000;
+
+/// The parts of a form; where a product is changed, those that change it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct ProductForm {
+    /// What it is called.
+    #[schema(min_length = 1, max_length = 200, required = false)]
+    name: String,
+    /// What it is.
+    #[schema(max_length = 20000, required = false)]
+    description: String,
+    /// Its category.
+    #[schema(required = false)]
+    category_id: domain::CategoryId,
+    /// What it costs, as a decimal number.
+    #[schema(required = false, example = "12.50")]
+    price_amount: String,
+    /// In which currency (ISO 4217).
+    #[schema(required = false, example = "EUR")]
+    price_currency: String,
+    /// The file.
+    #[schema(value_type = String, format = Binary, required = false)]
+    video: Vec<u8>,
+}
 
 /// A body, not yet read, and the video that came with it.
 pub(super) struct Received {

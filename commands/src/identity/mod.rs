@@ -1,6 +1,7 @@
 //! Who somebody is: secrets, passwords, links in mails, access tokens and sessions.
 
 mod access;
+mod follow;
 pub(crate) mod links;
 pub(crate) mod passwords;
 mod revocations;
@@ -16,6 +17,7 @@ use sha2::Sha256;
 use url::Url;
 
 pub use access::Authenticated;
+pub use follow::SessionFollower;
 pub use links::Links;
 pub use secrets::{Secrets, SecretsError};
 pub use sessions::Tokens;

@@ -64,6 +64,20 @@ impl Secrets {
         }
     }
 
+    /// Puts a new signing key first; the one before stays accepted, older ones go.
+    pub fn rotate(path: &Path) -> Result<(), SecretsError> {
+        let failed = |source| SecretsError::Io { path: path.to_owned(), source };
+        let bytes = fs::read(path).map_err(failed)?;
+        let stored: Option<Stored> = serde_json::from_slice(&bytes).ok();
+        let mut stored = stored
+            .filter(|_| Self::parse(&bytes).is_some())
+            .ok_or_else(|| SecretsError::Invalid(path.to_owned()))?;
+        stored.signing.insert(0, random_key());
+        stored.signing.truncate(2);
+        let beside = write_beside(path, &stored).map_err(failed)?;
+        fs::rename(&beside, path).map_err(failed)
+    }
+
     fn parse(bytes: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let key = |text: &String| <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok();
@@ -87,20 +101,26 @@ fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let random = || {
-        let mut key = [0; 32];
-        rand::rng().fill_bytes(&mut key);
-        BASE64.encode(key)
-    };
-    let stored = Stored { signing: vec![random()], master: random() };
-    let beside = path.with_extension(format!("new.{}", uuid::Uuid::now_v7()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(&serde_json::to_vec_pretty(&stored)?)?;
-    file.sync_all()?;
+    let stored = Stored { signing: vec![random_key()], master: random_key() };
+    let beside = write_beside(path, &stored)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;
     match linked {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+fn write_beside(path: &Path, stored: &Stored) -> std::io::Result<PathBuf> {
+    let beside = path.with_extension(format!("new.{}", uuid::Uuid::now_v7()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(&serde_json::to_vec_pretty(stored)?)?;
+    file.sync_all()?;
+    Ok(beside)
+}
+
+fn random_key() -> String {
+    let mut key = [0; 32];
+    rand::rng().fill_bytes(&mut key);
+    BASE64.encode(key)
 }

@@ -1,0 +1,49 @@
+//! `/me/`: one's own account.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::user::ChangeEmail;
+use projections::User;
+
+use crate::App;
+use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::edit::Edit;
+use crate::input::Object;
+use crate::openapi::Needs;
+use crate::permission::{Allowed, OwnAccount};
+use crate::problem::Problem;
+use crate::resource::{expected_of, get, show};
+
+const WRITABLE: [&str; 1] = ["email"];
+
+/// One's own account.
+#[utoipa::path(get, path = "/me/", tag = "accounts", operation_id = "getMe",
+    responses((status = 200, body = User), (status = 304), Needs<OwnAccount>))]
+pub(crate) async fn find(
+    Allowed(caller): Allowed<OwnAccount>,
+    State(app): State<App>,
+    had: IfNoneMatch,
+) -> Result<Response, Problem> {
+    Ok(show::<User>(&app, &caller, caller.user).await?.unless(&had))
+}
+
+/// Asks for another address; it counts once the link in the mail to it has been opened.
+#[utoipa::path(patch, path = "/me/", tag = "accounts", operation_id = "editMe",
+    request_body = ChangeEmail, responses((status = 200, body = User), Needs<OwnAccount>))]
+pub(crate) async fn edit(
+    Allowed(caller): Allowed<OwnAccount>,
+    State(app): State<App>,
+    version: IfMatch,
+    body: Object,
+) -> Result<Versioned<User>, Problem> {
+    let current: User = get(&app, &caller, caller.user).await?;
+    let context = caller.context_at(expected_of(&current, &version)?);
+    let mut edit = Edit::new(body, &current);
+    edit.keep_writable(&WRITABLE);
+    let ChangeEmail { email } = edit.read()?;
+    let other = email.0.filter(|email| Some(email.as_str()) != current.email.as_deref());
+    if let Some(email) = other {
+        app.commands.change_email(&context, caller.user, &email).await?;
+    }
+    show(&app, &caller, caller.user).await
+}

@@ -1,0 +1,39 @@
+//! Accounts: registration, sessions, passwords, oneself, and people as an ADMIN sees them.
+
+pub(crate) mod me;
+pub(crate) mod passwords;
+pub(crate) mod registration;
+pub(crate) mod sessions;
+pub(crate) mod users;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::input::no_content;
+
+/// One sentence for a person.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Detail {
+    /// What was done, and what comes next.
+    pub detail: &'static str,
+}
+
+/// An answer that is one sentence.
+pub(crate) fn detail(status: StatusCode, detail: &'static str) -> Response {
+    (status, Json(Detail { detail })).into_response()
+}
+
+/// What a POST on accounts answers once it is done, whoever asked: given again where the first
+/// answer to an `Idempotency-Key` was lost. `None` for answers that show a resource.
+pub(crate) fn lost_answer(path: &str) -> Option<Response> {
+    match path.trim_end_matches('/') {
+        "/register" => Some(registration::registered()),
+        "/activate/resend" => Some(registration::resent()),
+        "/password/reset" => Some(passwords::reset_requested()),
+        "/password/change" | "/password/reset/confirm" => Some(no_content()),
+        _ => None,
+    }
+}

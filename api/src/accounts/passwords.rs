@@ -1,0 +1,56 @@
+//! `/password/`: changing a password, and setting one by a link from a mail.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::user::{ChangePassword, ConfirmPasswordReset, RequestPasswordReset};
+use http::StatusCode;
+
+use super::{Detail, detail};
+use crate::App;
+use crate::input::{Input, no_content};
+use crate::openapi::Needs;
+use crate::permission::{Allowed, OwnAccount, Visitor};
+use crate::problem::Problem;
+
+pub(super) fn reset_requested() -> Response {
+    detail(
+        StatusCode::ACCEPTED,
+        "If this address belongs to an account, a mail with a link is on its way.",
+    )
+}
+
+/// Sets a new password; all other sessions end.
+#[utoipa::path(post, path = "/password/change/", tag = "accounts", operation_id = "changePassword",
+    request_body = ChangePassword, responses((status = 204), Needs<OwnAccount>))]
+pub(crate) async fn change(
+    Allowed(caller): Allowed<OwnAccount>,
+    State(app): State<App>,
+    Input(body): Input<ChangePassword>,
+) -> Result<Response, Problem> {
+    app.commands.change_password(&caller.context(), caller.user, body).await?;
+    Ok(no_content())
+}
+
+/// Has a mail with a reset link sent, where the address is known.
+#[utoipa::path(post, path = "/password/reset/", tag = "accounts", operation_id = "requestPasswordReset",
+    request_body = RequestPasswordReset, responses((status = 202, body = Detail)))]
+pub(crate) async fn request_reset(
+    Visitor(caller): Visitor,
+    State(app): State<App>,
+    Input(body): Input<RequestPasswordReset>,
+) -> Result<Response, Problem> {
+    app.commands.request_password_reset(&caller.context(), &body.email).await?;
+    Ok(reset_requested())
+}
+
+/// Sets a new password by the link from the mail; every session ends.
+#[utoipa::path(post, path = "/password/reset/confirm/", tag = "accounts", operation_id = "confirmPasswordReset",
+    request_body = ConfirmPasswordReset, responses((status = 204)))]
+pub(crate) async fn confirm_reset(
+    Visitor(caller): Visitor,
+    State(app): State<App>,
+    Input(body): Input<ConfirmPasswordReset>,
+) -> Result<Response, Problem> {
+    app.commands.confirm_password_reset(&caller.context(), body).await?;
+    Ok(no_content())
+}

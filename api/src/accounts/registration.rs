@@ -1,0 +1,85 @@
+//! `/register/` and `/activate/`.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use commands::CommandError;
+use domain::user::{ActivationResend, Register};
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
+
+use super::{Detail, detail};
+use crate::App;
+use crate::input::Input;
+use crate::pages;
+use crate::permission::Visitor;
+use crate::problem::Problem;
+
+/// The same whether or not the address is registered already.
+pub(super) fn registered() -> Response {
+    detail(
+        StatusCode::CREATED,
+        "Open the link in the mail that is on its way to activate the account.",
+    )
+}
+
+pub(super) fn resent() -> Response {
+    detail(
+        StatusCode::ACCEPTED,
+        "If an account of this address waits for its activation, a mail is on its way.",
+    )
+}
+
+/// Registers an END_USER; the answer tells nothing about whether the address is known.
+#[utoipa::path(post, path = "/register/", tag = "accounts", operation_id = "register",
+    request_body = Register, responses((status = 201, body = Detail),
+        (status = 403, description = "A role other than END_USER was asked for", body = crate::problem::ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn register(
+    Visitor(caller): Visitor,
+    State(app): State<App>,
+    Input(body): Input<Register>,
+) -> Result<Response, Problem> {
+    app.commands.register(&caller.context(), body).await?;
+    Ok(registered())
+}
+
+/// Confirms an address: the link in the mail. A browser is taken to a page that says the same.
+#[utoipa::path(get, path = "/activate/{uid}/{token}/", tag = "accounts", operation_id = "activate",
+    params(("uid" = String, Path, description = "base64url of the user id"),
+           ("token" = String, Path, description = "From the mail")),
+    responses((status = 200, body = Detail), (status = 303, description = "For a browser: the page that says the same")))]
+pub(crate) async fn activate(
+    Visitor(caller): Visitor,
+    State(app): State<App>,
+    Path((uid, token)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let activated = app.commands.activate(&caller.context(), &uid, &token).await;
+    if prefers_html(&headers) {
+        let page = match activated {
+            Ok(()) => pages::ACTIVATED,
+            Err(CommandError::Refused(_)) => pages::ACTIVATION_FAILED,
+            Err(error) => return Err(error.into()),
+        };
+        return Ok(Redirect::to(page).into_response());
+    }
+    activated?;
+    Ok(detail(StatusCode::OK, "The address is confirmed: sign in."))
+}
+
+/// Sends the activation mail again, where there is an account that waits for it.
+#[utoipa::path(post, path = "/activate/resend/", tag = "accounts", operation_id = "resendActivation",
+    request_body = ActivationResend, responses((status = 202, body = Detail)))]
+pub(crate) async fn resend(
+    Visitor(caller): Visitor,
+    State(app): State<App>,
+    Input(body): Input<ActivationResend>,
+) -> Result<Response, Problem> {
+    app.commands.resend_activation(&caller.context(), &body.email).await?;
+    Ok(resent())
+}
+
+/// Whether HTML is asked for by name, as browsers do.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/html"))
+}

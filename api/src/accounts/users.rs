@@ -1,0 +1,67 @@
+//! `/users/`: people, as an ADMIN manages them.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::UserId;
+use domain::user::ManageUser;
+use projections::{User, Users, Visibility};
+
+use crate::App;
+use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::edit::Edit;
+use crate::input::Object;
+use crate::list::{Here, List};
+use crate::openapi::Needs;
+use crate::path::Id;
+use crate::permission::{Allowed, ManageUsers, ReadUsers};
+use crate::problem::Problem;
+use crate::query::{PageQuery, Params};
+use crate::resource::{expected_of, get, show};
+
+const WRITABLE: [&str; 2] = ["role", "is_active"];
+
+/// Lists accounts, newest first.
+#[utoipa::path(get, path = "/users/", tag = "accounts", operation_id = "listUsers",
+    params(PageQuery), responses((status = 200, body = List<User>), Needs<ReadUsers>))]
+pub(crate) async fn list(
+    Allowed(caller): Allowed<ReadUsers>,
+    State(app): State<App>,
+    here: Here,
+    mut params: Params,
+) -> Result<List<User>, Problem> {
+    let page = params.page();
+    params.finish()?;
+    let visibility = Visibility::of_accounts(caller.actor);
+    Ok(here.list(Users(app.pool).list(visibility, &page).await?))
+}
+
+/// One account.
+#[utoipa::path(get, path = "/users/{id}/", tag = "accounts", operation_id = "getUser",
+    params(("id" = UserId, Path)), responses((status = 200, body = User), (status = 304), Needs<ReadUsers>))]
+pub(crate) async fn find(
+    Allowed(caller): Allowed<ReadUsers>,
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+    had: IfNoneMatch,
+) -> Result<Response, Problem> {
+    Ok(show::<User>(&app, &caller, id).await?.unless(&had))
+}
+
+/// Changes somebody's role, or whether they may sign in; their tokens end at once.
+#[utoipa::path(patch, path = "/users/{id}/", tag = "accounts", operation_id = "manageUser",
+    params(("id" = UserId, Path)), request_body = ManageUser,
+    responses((status = 200, body = User), Needs<ManageUsers>))]
+pub(crate) async fn manage(
+    Allowed(caller): Allowed<ManageUsers>,
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+    version: IfMatch,
+    body: Object,
+) -> Result<Versioned<User>, Problem> {
+    let current: User = get(&app, &caller, id).await?;
+    let context = caller.context_at(expected_of(&current, &version)?);
+    let mut edit = Edit::new(body, &current);
+    edit.keep_writable(&WRITABLE);
+    app.commands.manage_user(&context, id, edit.read()?).await?;
+    show(&app, &caller, id).await
+}

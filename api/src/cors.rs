@@ -1,0 +1,42 @@
+//! Which web pages may call the API (CORS, Fetch Standard): those of the configured origins.
+
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION,
+    RANGE, RETRY_AFTER,
+};
+use http::{HeaderName, HeaderValue, Method};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+const SENT: [HeaderName; 8] = [
+    ACCEPT,
+    AUTHORIZATION,
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    RANGE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-request-id"),
+];
+
+const SHOWN: [HeaderName; 7] = [
+    ETAG,
+    LOCATION,
+    CONTENT_RANGE,
+    RETRY_AFTER,
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("idempotent-replayed"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Allows exactly these origins; without any, none.
+pub(crate) fn layer(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(SENT)
+        .expose_headers(SHOWN)
+        .max_age(Duration::from_mins(10))
+}

@@ -1,0 +1,75 @@
+//! The few pages that people need before there is a web app: where links in mails lead.
+
+use axum::Router;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+
+use crate::App;
+use crate::problem;
+
+/// Where a browser is taken that opened an activation link.
+pub(crate) const ACTIVATED: &str = "/app/activated/";
+/// The same for a link that is no good.
+pub(crate) const ACTIVATION_FAILED: &str = "/app/activation-failed/";
+
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const RESET_FORM: &str = r#"<p>Choose a new password, of at least 8 characters.</p>
+<form id="reset"><label>New password <input type="password" name="password" autocomplete="new-password" minlength="8" maxlength="128" required></label>
+<button>Set the password</button></form><p id="answer" role="status"></p><script src="/app/reset.js" defer></script>"#;
+
+/// Sends the form as the API expects it, with what the link in the mail says.
+const RESET_SCRIPT: &str = r#"const form = document.getElementById("reset");
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const link = new URLSearchParams(location.search);
+  const password = new FormData(form).get("password");
+  const response = await fetch("/password/reset/confirm/", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ uid: link.get("uid"), token: link.get("token"), password }),
+  });
+  const problem = response.ok ? null : await response.json();
+  const why = problem && (problem.errors ? Object.values(problem.errors).flat().join(" ") : problem.detail);
+  document.getElementById("answer").textContent = why ?? "The password is set: sign in with it.";
+  form.hidden = response.ok;
+});
+"#;
+
+/// `/`, `/app/…` and `/docs/problems`.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(async || page("Vetted", INDEX)))
+        .route("/app/", get(async || page("Vetted", INDEX)))
+        .route(
+            ACTIVATED,
+            get(async || page("Activated", "<p>The address is confirmed: sign in.</p>")),
+        )
+        .route(ACTIVATION_FAILED, get(async || page("Not activated", FAILED)))
+        .route("/app/password/reset/", get(async || page("New password", RESET_FORM)))
+        .route("/app/reset.js", get(script))
+        .route("/docs/problems/", get(async || page("Problems", &problem::page())))
+}
+
+const INDEX: &str = r#"<p>A marketplace backend that can answer for its listings.</p>
+<ul><li><a href="/docs/">The API, to read and to try</a></li><li><a href="/openapi.json">Its OpenAPI document</a></li>
+<li><a href="/docs/problems/">Problems and what they mean</a></li><li><a href="/readyz">How it is</a></li></ul>"#;
+
+const FAILED: &str = "<p>This link is invalid or has expired: ask for another activation mail.</p>";
+
+fn page(title: &str, body: &str) -> Response {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>\
+         body{{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:3rem auto;padding:0 1rem;color:#1d2433}}\
+         td,th{{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}}tr:target{{background:#fff3bf}}\
+         input,button{{font:inherit;padding:.3rem .6rem}}</style><h1>{title}</h1>{body}</html>"
+    );
+    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response()
+}
+
+async fn script() -> Response {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], RESET_SCRIPT).into_response()
+}

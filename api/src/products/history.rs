@@ -1,0 +1,66 @@
+//! What happened to products.
+
+use axum::Json;
+use axum::extract::State;
+use domain::{ProductId, StreamId, StreamType};
+use projections::{Product, Products, Timeline, TimelineEntry, Visibility};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::not_ones_own;
+use crate::App;
+use crate::list::{Here, List};
+use crate::openapi::Needs;
+use crate::path::Id;
+use crate::permission::{Allowed, ReadOwnUploads, ReadProducts};
+use crate::problem::Problem;
+use crate::query::{PageQuery, Params};
+
+/// A product with its past.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Upload {
+    #[serde(flatten)]
+    product: Product,
+    /// Whether it has left every other list.
+    deleted: bool,
+    /// All that happened to it, oldest first.
+    timeline: Vec<TimelineEntry>,
+}
+
+/// Lists what the caller ever submitted, deleted products too, each with its timeline.
+#[utoipa::path(get, path = "/products/history/", tag = "products", operation_id = "listOwnUploads",
+    params(PageQuery), responses((status = 200, body = List<Upload>), Needs<ReadOwnUploads>))]
+pub(crate) async fn uploads(
+    Allowed(caller): Allowed<ReadOwnUploads>,
+    State(app): State<App>,
+    here: Here,
+    mut params: Params,
+) -> Result<List<Upload>, Problem> {
+    let page = params.page();
+    params.finish()?;
+    let slice = Products(app.pool.clone()).uploads_of(caller.user, &page).await?;
+    let ids: Vec<_> = slice.items.iter().map(|view| view.row.id).collect();
+    let mut timelines = Timeline(app.pool).of_products(&ids).await?;
+    let upload = |view: projections::ProductView| Upload {
+        deleted: view.row.deleted,
+        timeline: timelines.remove(&view.row.id).unwrap_or_default(),
+        product: view.into(),
+    };
+    Ok(here.list(slice.map(upload)))
+}
+
+/// All that happened to a product, oldest first: who, when, what, which version was judged, why.
+#[utoipa::path(get, path = "/products/{id}/moderation/", tag = "products", operation_id = "getProductModeration",
+    params(("id" = ProductId, Path)), responses((status = 200, body = Vec<TimelineEntry>), Needs<ReadProducts>))]
+pub(crate) async fn moderation(
+    Allowed(caller): Allowed<ReadProducts>,
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+) -> Result<Json<Vec<TimelineEntry>>, Problem> {
+    let stream = StreamId { kind: StreamType::Product, id: id.uuid() };
+    let timeline = Timeline(app.pool.clone()).of(Visibility::of(caller.actor), stream).await?;
+    if timeline.is_empty() {
+        return Err(not_ones_own(&app, &caller, id).await);
+    }
+    Ok(Json(timeline))
+}

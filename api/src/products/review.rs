@@ -1,0 +1,79 @@
+//! What is decided about a product, and what its owner does about that.
+
+use axum::extract::State;
+use domain::ProductId;
+use domain::product::{ApproveProduct, RejectProduct};
+use projections::Product;
+
+use crate::App;
+use crate::conditional::{IfMatch, Versioned};
+use crate::input::{Input, Nothing, Optional};
+use crate::openapi::Needs;
+use crate::path::Id;
+use crate::permission::{Allowed, ModerateProducts, WriteProducts};
+use crate::problem::Problem;
+use crate::resource::{expected, show};
+
+/// Lets a product be ordered.
+#[utoipa::path(post, path = "/products/{id}/approve/", tag = "products", operation_id = "approveProduct",
+    params(("id" = ProductId, Path)), request_body(content = Option<ApproveProduct>),
+    responses((status = 200, body = Product), Needs<ModerateProducts>))]
+pub(crate) async fn approve(
+    Allowed(caller): Allowed<ModerateProducts>,
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    version: IfMatch,
+    Optional(body): Optional<ApproveProduct>,
+) -> Result<Versioned<Product>, Problem> {
+    let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
+    app.commands.approve_product(&context, id, body.reason).await?;
+    show(&app, &caller, id).await
+}
+
+/// Refuses a product, with the reason that its owner will read.
+#[utoipa::path(post, path = "/products/{id}/reject/", tag = "products", operation_id = "rejectProduct",
+    params(("id" = ProductId, Path)), request_body = RejectProduct,
+    responses((status = 200, body = Product), Needs<ModerateProducts>))]
+pub(crate) async fn reject(
+    Allowed(caller): Allowed<ModerateProducts>,
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    version: IfMatch,
+    Input(body): Input<RejectProduct>,
+) -> Result<Versioned<Product>, Problem> {
+    let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
+    app.commands.reject_product(&context, id, body.reason).await?;
+    show(&app, &caller, id).await
+}
+
+/// Withdraws a product.
+#[utoipa::path(post, path = "/products/{id}/cancel/", tag = "products", operation_id = "cancelProduct",
+    params(("id" = ProductId, Path)), request_body(content = Option<Nothing>),
+    responses((status = 200, body = Product), Needs<WriteProducts>))]
+pub(crate) async fn cancel(
+    Allowed(caller): Allowed<WriteProducts>,
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    version: IfMatch,
+    Optional(Nothing {}): Optional<Nothing>,
+) -> Result<Versioned<Product>, Problem> {
+    let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
+    app.commands.cancel_product(&context, id).await?;
+    show(&app, &caller, id).await
+}
+
+/// Puts a rejected or withdrawn product back to review.
+#[utoipa::path(post, path = "/products/{id}/resubmit/", tag = "products", operation_id = "resubmitProduct",
+    params(("id" = ProductId, Path)), request_body(content = Option<Nothing>),
+    responses((status = 200, body = Product), Needs<WriteProducts>))]
+pub(crate) async fn resubmit(
+    Allowed(caller): Allowed<WriteProducts>,
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    version: IfMatch,
+    Optional(Nothing {}): Optional<Nothing>,
+) -> Result<Versioned<Product>, Problem> {
+    let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
+    app.commands.resubmit_product(&context, id).await?;
+    show(&app, &caller, id).await
+}

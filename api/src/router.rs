@@ -1,0 +1,161 @@
+//! The table of contents: every path, and what every request goes through.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use http::Uri;
+use http::uri::PathAndQuery;
+use tower::ServiceBuilder;
+use tower::util::BoxCloneSyncService;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::accounts::{me, passwords, registration, sessions, users};
+use crate::overload::{self, Room};
+use crate::problem::Problem;
+use crate::products::{history, media, review};
+use crate::{
+    App, around, categories, cors, idempotency, observe, openapi, orders, pages, products, server,
+};
+
+/// Answers every request; cheap to clone.
+pub type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
+
+/// What anybody may POST, once under one `Idempotency-Key`.
+fn open_acts() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(registration::register))
+        .routes(routes!(registration::resend))
+        .routes(routes!(passwords::request_reset))
+        .routes(routes!(passwords::confirm_reset))
+}
+
+/// What gives tokens or takes them: never stored for an `Idempotency-Key`.
+fn tokens() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(registration::activate))
+        .routes(routes!(sessions::login))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::logout))
+}
+
+/// What needs somebody signed in.
+fn signed_in() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(me::find, me::edit))
+        .routes(routes!(passwords::change))
+        .routes(routes!(users::list))
+        .routes(routes!(users::find, users::manage))
+        .routes(routes!(categories::list, categories::create))
+        .routes(routes!(
+            categories::find,
+            categories::replace,
+            categories::edit,
+            categories::delete
+        ))
+        .routes(routes!(products::list, products::submit))
+        .routes(routes!(history::uploads))
+        .routes(routes!(products::find, products::replace, products::edit, products::delete))
+        .routes(routes!(review::approve))
+        .routes(routes!(review::reject))
+        .routes(routes!(review::cancel))
+        .routes(routes!(review::resubmit))
+        .routes(routes!(history::moderation))
+        .routes(routes!(media::video))
+        .routes(routes!(media::poster))
+        .routes(routes!(orders::list, orders::place))
+        .routes(routes!(orders::find, orders::replace, orders::edit, orders::delete))
+        .routes(routes!(orders::history))
+}
+
+/// What watches over the program.
+fn around() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(around::health))
+        .routes(routes!(around::readiness))
+        .routes(routes!(around::metrics))
+        .routes(routes!(around::keys))
+}
+
+fn described(app: &App) -> (Router<App>, OpenApi) {
+    let once_by_anybody = from_fn_with_state(app.clone(), idempotency::of_anybody);
+    let once_by_user = from_fn_with_state(app.clone(), idempotency::of_users);
+    let (router, document) = OpenApiRouter::with_openapi(openapi::head())
+        .merge(open_acts().layer(once_by_anybody))
+        .merge(tokens())
+        .merge(signed_in().layer(once_by_user))
+        .merge(around())
+        .split_for_parts();
+    (router, openapi::completed(document))
+}
+
+/// The API, ready to be served.
+pub fn service(app: App) -> Service {
+    let (router, document) = described(&app);
+    let cors = cors::layer(&app.settings.cors_allowed_origins);
+    let router = router
+        .merge(pages::routes())
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(async || Problem::not_found())
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(from_fn(observe::note_route))
+        .with_state(app);
+    let service = ServiceBuilder::new()
+        .layer(from_fn(observe::observe))
+        .layer(cors)
+        .layer(from_fn(server::bound_headers))
+        .layer(from_fn_with_state(Room::new(), overload::limit))
+        .map_request(with_slash)
+        .service(router);
+    BoxCloneSyncService::new(service)
+}
+
+/// Paths without a slash at the end mean the same as with one.
+fn with_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let as_it_is = last.is_empty()
+        || last.contains('.')
+        || path == "/docs"
+        || matches!(path, "/healthz" | "/readyz" | "/metrics");
+    if !as_it_is {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = PathAndQuery::try_from(format!("{path}/{query}")).ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn routed(uri: &str) -> String {
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        with_slash(request).uri().to_string()
+    }
+
+    #[test]
+    fn a_missing_slash_is_added_and_the_query_kept() {
+        assert_eq!(routed("/products"), "/products/");
+        assert_eq!(routed("/products?limit=5"), "/products/?limit=5");
+        assert_eq!(routed("/products/?limit=5"), "/products/?limit=5");
+        assert_eq!(routed("http://vetted.example/me"), "http://vetted.example/me/");
+    }
+
+    #[test]
+    fn files_and_what_watches_over_the_program_stay_as_they_are() {
+        for path in ["/healthz", "/openapi.json", "/.well-known/jwks.json", "/docs/index.css", "/"]
+        {
+            assert_eq!(routed(path), path);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Keeps the session check up to date with what other processes write to the log.
+
+use std::time::Duration;
+
+use domain::{Recorded, Stored, StreamType};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::access::LIFETIME;
+use crate::{CommandError, Commands};
+
+/// How often the log is asked: what ends a session counts everywhere within a second.
+const POLL: Duration = Duration::from_millis(300);
+/// Events of one read.
+const BATCH: i64 = 1_000;
+
+/// Reads the log for what ends sessions.
+pub struct SessionFollower {
+    commands: Commands,
+    after: i64,
+}
+
+impl Commands {
+    /// Brings the session check up to date, so that no token comes back to life with a restart;
+    /// [`SessionFollower::run`] then keeps it so.
+    pub async fn follow_sessions(&self) -> Result<SessionFollower, CommandError> {
+        let after = oldest_that_counts(&self.pool).await?;
+        let mut follower = SessionFollower { commands: self.clone(), after };
+        while follower.read().await? {}
+        Ok(follower)
+    }
+}
+
+impl SessionFollower {
+    /// Follows the log until told to end.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while tokio::time::timeout(POLL, shutdown.cancelled()).await.is_err() {
+            if let Err(error) = self.read().await {
+                tracing::warn!("the session check is behind: {error}");
+            }
+        }
+    }
+
+    /// Reads a batch; whether there may be more.
+    async fn read(&mut self) -> Result<bool, CommandError> {
+        let pool = &self.commands.pool;
+        let head: i64 = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await?;
+        if head <= self.after {
+            return Ok(false);
+        }
+        let rows = sqlx::query(
+            "SELECT aggregate_id, sequence, event_type, event_version, payload::text AS payload,
+                    metadata::text AS metadata, position, event_id, recorded_at
+             FROM events WHERE position > $1 AND position <= $2 AND aggregate_type = $3
+             ORDER BY position LIMIT $4",
+        )
+        .bind(self.after)
+        .bind(head)
+        .bind(StreamType::User.as_str())
+        .bind(BATCH)
+        .fetch_all(pool)
+        .await?;
+        let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        self.commands.identity.revocations().note(&recorded);
+        let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
+        self.after = recorded.last().filter(|_| is_full).map_or(head, |last| last.position);
+        Ok(is_full)
+    }
+}
+
+/// What came before ended tokens that have expired since.
+async fn oldest_that_counts(pool: &PgPool) -> Result<i64, CommandError> {
+    let seconds = i32::try_from(LIFETIME + 60).map_err(CommandError::fault)?;
+    Ok(sqlx::query_scalar(
+        "SELECT coalesce((SELECT min(position) - 1 FROM events
+                          WHERE recorded_at > now() - make_interval(secs => $1)),
+                         (SELECT position FROM log_head))",
+    )
+    .bind(f64::from(seconds))
+    .fetch_one(pool)
+    .await?)
+}
+
+fn decode(row: &PgRow) -> Result<Recorded, CommandError> {
+    let id: &str = row.try_get("aggregate_id")?;
+    Recorded::decode(&Stored {
+        stream_type: StreamType::User.as_str(),
+        stream_id: Uuid::try_parse(id).map_err(CommandError::fault)?,
+        sequence: row.try_get("sequence")?,
+        event_type: row.try_get("event_type")?,
+        event_version: row.try_get("event_version")?,
+        payload: row.try_get("payload")?,
+        metadata: row.try_get("metadata")?,
+        position: row.try_get("position")?,
+        event_id: row.try_get("event_id")?,
+        at: row.try_get("recorded_at")?,
+    })
+    .map_err(CommandError::fault)
+}

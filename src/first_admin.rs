@@ -1,0 +1,30 @@
+//! The first ADMIN of the embedded default, so that `make run` gives something to sign in with.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use commands::Commands;
+use domain::{EmailAddress, Role};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::parts::Error;
+use crate::subcommand::{say, users};
+
+const EMAIL: &str = "admin@vetted.example";
+
+/// Makes an ADMIN where there is no account at all, and prints its credentials, once.
+pub async fn make(config: &Config, pool: &PgPool, commands: &Commands) -> Result<(), Error> {
+    let known: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM users)").fetch_one(pool).await?;
+    if known {
+        return Ok(());
+    }
+    let email: EmailAddress =
+        EMAIL.parse().map_err(|error| Error::Usage(format!("{EMAIL}: {error}")))?;
+    // 122 random bits.
+    let password = BASE64.encode(Uuid::new_v4().as_bytes());
+    users::make(commands, &email, &password, Role::Admin).await?;
+    say(&format!("The first ADMIN is {EMAIL} with the password {password}"))?;
+    say(&format!("(printed this once; the data are in {})", config.data_dir.display()))
+}

@@ -1,0 +1,236 @@
+//! The program at work: the API, the workers, or both, until a signal ends it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use commands::Commands;
+use object_store::ObjectStore;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use workers::video::media::Limits;
+use workers::{MailSettings, Pace, Workers};
+
+use crate::config::Config;
+use crate::first_admin;
+use crate::health::Checks;
+use crate::parts::{self, Broker, Database, Error};
+use crate::progress::Progress;
+use crate::subcommand::say;
+use crate::{database, metrics, storage};
+
+/// What of the program runs in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// API and workers, on a database that is brought up to date first.
+    Everything,
+    /// The API.
+    Api,
+    /// The workers.
+    Worker,
+}
+
+/// How often what has expired is cleared away.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
+/// More than one video at a time would starve the API on a small machine.
+const VIDEOS_AT_ONCE: usize = 1;
+/// Room that finishing a video may need beyond its size.
+const REMUX_ROOM: u64 = 64 << 20;
+
+/// Everything that runs shares these.
+struct Running<'a> {
+    config: &'a Config,
+    pool: PgPool,
+    commands: Commands,
+    nats: async_nats::Client,
+    media: Arc<dyn ObjectStore>,
+    public_url: Url,
+    shutdown: CancellationToken,
+}
+
+/// Serves until a signal ends it.
+pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
+    if config.require_payload_encryption {
+        let why = "REQUIRE_PAYLOAD_ENCRYPTION must be false: payload encryption is not built yet";
+        return Err(Error::Usage(why.to_owned()));
+    }
+    let shutdown = until_signalled()?;
+    let listener = if role == Role::Worker { None } else { Some(listen(config).await?) };
+    let database = Database::open(config).await?;
+    let outcome = match Broker::open(config).await {
+        Ok(broker) => {
+            let outcome = with(config, role, &database, &broker, listener, shutdown).await;
+            broker.close().await;
+            outcome
+        }
+        Err(error) => Err(error),
+    };
+    database.close().await;
+    outcome
+}
+
+async fn with(
+    config: &Config,
+    role: Role,
+    database: &Database,
+    broker: &Broker,
+    listener: Option<(TcpListener, SocketAddr)>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let pool = database.pool.clone();
+    bring_up_to_date(&pool, role).await?;
+    let public_url = listener
+        .as_ref()
+        .map_or_else(|| config.public_url.clone(), |(_, bound)| config.public_url_at(*bound));
+    let commands = parts::commands(config, &pool, &public_url)?;
+    if role == Role::Everything && config.database_url.is_none() {
+        first_admin::make(config, &pool, &commands).await?;
+    }
+    let nats = broker.address.options().name("vetted").retry_on_initial_connect();
+    let nats = nats.connect(broker.address.servers.clone()).await?;
+    let media = storage::open(config)?;
+    let running = Running { config, pool, commands, nats, media, public_url, shutdown };
+    running.all(role, listener).await
+}
+
+impl Running<'_> {
+    async fn all(
+        &self,
+        role: Role,
+        listener: Option<(TcpListener, SocketAddr)>,
+    ) -> Result<(), Error> {
+        let mut tasks = JoinSet::new();
+        let mut health = Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media));
+        if role != Role::Api {
+            let workers = Workers::new(self.worker_parts()?);
+            health = health.with_workers(workers.health());
+            tasks.spawn(workers.run(self.shutdown.clone()));
+            tasks.spawn(housekeeping(self.commands.clone(), self.shutdown.clone()));
+        }
+        if let Some((listener, bound)) = listener {
+            let follower = self.commands.follow_sessions().await?;
+            tasks.spawn(follower.run(self.shutdown.clone()));
+            let service = api::service(self.app(health)?);
+            tasks.spawn(api::serve(listener, service, self.shutdown.clone()));
+            self.announce(bound)?;
+        } else {
+            say("The workers are running.")?;
+        }
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                // A part that panicked is not replaced: whoever watches starts the program anew.
+                tracing::error!("a part of the program failed: {error}");
+                self.shutdown.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    fn app(&self, health: Checks) -> Result<api::App, Error> {
+        Ok(api::App {
+            commands: self.commands.clone(),
+            pool: self.pool.clone(),
+            media: Arc::clone(&self.media),
+            settings: Arc::new(api::Settings {
+                public_url: self.public_url.clone(),
+                max_video_bytes: self.config.max_video_bytes,
+                cors_allowed_origins: self.config.cors_allowed_origins.clone(),
+            }),
+            health: Arc::new(health),
+            metrics_render: metrics::install()?,
+        })
+    }
+
+    fn worker_parts(&self) -> Result<workers::Parts, Error> {
+        let config = self.config;
+        let mail = match &config.smtp_url {
+            Some(url) => MailSettings::smtp(url, &config.mail_from, &self.public_url)?,
+            None => MailSettings::files(config.mail_dir(), &config.mail_from, &self.public_url)?,
+        };
+        let max_bytes = config.max_video_bytes;
+        let max_output_bytes = max_bytes.saturating_add(REMUX_ROOM);
+        Ok(workers::Parts {
+            pool: self.pool.clone(),
+            commands: self.commands.clone(),
+            nats: self.nats.clone(),
+            prefix: config.nats_prefix.clone(),
+            stream_replicas: 1,
+            media: Arc::clone(&self.media),
+            mail,
+            limits: Limits { max_bytes, max_output_bytes, ..Limits::default() },
+            scratch: config.data_dir.join("scratch"),
+            videos_at_once: VIDEOS_AT_ONCE,
+            pace: Pace::default(),
+        })
+    }
+
+    /// Programs that start this one read the first line.
+    fn announce(&self, bound: SocketAddr) -> Result<(), Error> {
+        say(&format!("Vetted is at http://{bound}/"))?;
+        if self.config.smtp_url.is_none() {
+            let folder = self.config.mail_dir();
+            say(&format!("Mails become files in {}", folder.display()))?;
+        }
+        say("Stop it with Ctrl-C.")
+    }
+}
+
+async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), Error> {
+    let bind = config.bind;
+    let failed = |source| Error::Bind { bind, source };
+    let listener = TcpListener::bind(bind).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// The all-in-one program migrates its database, and makes read models again whose folds have
+/// changed; the parts of a larger installation leave that to `vetted migrate`.
+async fn bring_up_to_date(pool: &PgPool, role: Role) -> Result<(), Error> {
+    if role != Role::Everything {
+        return Ok(database::check_migrated(pool).await?);
+    }
+    database::migrate(pool).await?;
+    let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
+    if !outdated.is_empty() {
+        let progress = Progress::new("making read models again");
+        projections::rebuild(pool, Some(&outdated), |done, total| progress.at(done, total)).await?;
+    }
+    Ok(())
+}
+
+async fn housekeeping(commands: Commands, shutdown: CancellationToken) {
+    loop {
+        if let Err(error) = commands.clear_expired().await {
+            tracing::warn!("what has expired could not be cleared away: {error}");
+        }
+        if tokio::time::timeout(HOUSEKEEPING, shutdown.cancelled()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Cancelled by the first signal to end; a second one ends the program at once.
+fn until_signalled() -> Result<CancellationToken, Error> {
+    let failed = |source| Error::Io { what: "handling signals", source };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let token = CancellationToken::new();
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if cancelled.is_cancelled() {
+                std::process::exit(130);
+            }
+            cancelled.cancel();
+        }
+    });
+    Ok(token)
+}

@@ -1,0 +1,60 @@
+//! `vetted worker dead-letters list|retry`: what the workers gave up on.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::database;
+use crate::parts::{Database, Error};
+
+/// Lists the events that a subscriber gave up on, oldest first.
+pub async fn list(config: &Config, json: bool) -> Result<(), Error> {
+    let letters = Database::with(config, async |pool| {
+        database::check_migrated(pool).await?;
+        Ok(workers::dead_letters(pool).await?)
+    })
+    .await?;
+    for letter in &letters {
+        super::say(&if json {
+            serde_json::to_string(letter).unwrap_or_default()
+        } else {
+            format!(
+                "{}  {} gave up on {} at position {} after {} tries: {}",
+                letter.id,
+                letter.subscriber,
+                letter.event_type,
+                letter.position,
+                letter.attempts,
+                letter.last_error
+            )
+        })?;
+    }
+    if letters.is_empty() && !json {
+        super::say("There are none.")?;
+    }
+    Ok(())
+}
+
+/// Has one of them tried again, or all.
+pub async fn retry(config: &Config, id: Option<Uuid>, json: bool) -> Result<(), Error> {
+    let retried = Database::with(config, async |pool| {
+        database::check_migrated(pool).await?;
+        let ids = match id {
+            Some(id) => vec![id],
+            None => workers::dead_letters(pool).await?.iter().map(|letter| letter.id).collect(),
+        };
+        let mut retried = 0;
+        for id in ids {
+            retried += u32::from(workers::retry(pool, id).await?);
+        }
+        Ok(retried)
+    })
+    .await?;
+    match id {
+        Some(id) if retried == 0 => {
+            Err(Error::Usage(format!("there is no dead letter {id}, or it was retried already")))
+        }
+        _ if json => super::say(&json!({ "retried": retried }).to_string()),
+        _ => super::say(&format!("{retried} will be tried again.")),
+    }
+}
