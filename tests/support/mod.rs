@@ -1,5 +1,20 @@
 //! What tests stand on.
 
+mod app;
+mod broker;
+mod call;
 pub mod database;
+mod goods;
+mod mail;
+mod people;
+pub mod program;
+pub mod video;
+mod waiting;
 
+pub use app::TestApp;
+pub use call::{Answer, Call};
 pub use database::TestDatabase;
+pub use goods::{id, video_form};
+pub use mail::link_in;
+pub use people::Person;
+pub use waiting::eventually;

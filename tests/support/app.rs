@@ -1,0 +1,146 @@
+//! The whole program on a database of a test's own.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::program::{Outcome, Program, Server};
+use super::{Call, TestDatabase, broker};
+
+/// Runs as long as the value lives, and leaves nothing behind.
+pub struct TestApp {
+    pub client: Client,
+    pub program: Program,
+    server: Server,
+    pool: PgPool,
+    prefix: String,
+    data: PathBuf,
+    _database: TestDatabase,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With variables that differ from what tests usually have.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::create().await;
+        let prefix = format!("t{}_", Uuid::now_v7().simple());
+        let nats = broker::url();
+        let usual = [
+            ("DATABASE_URL", database.url.as_str()),
+            ("NATS_URL", nats.as_str()),
+            ("NATS_PREFIX", prefix.as_str()),
+            ("DATA_DIR", "data"),
+            ("BIND", "127.0.0.1:0"),
+            ("RUST_LOG", "warn"),
+        ];
+        let program = Program::new(&[usual.as_slice(), variables].concat());
+        let server = program.serve(&[]).await;
+        let (pool, data) = (database.pool().await, program.folder().join("data"));
+        Self { client: client(), program, server, pool, prefix, data, _database: database }
+    }
+
+    /// Another process on the same database, which serves and does nothing else.
+    pub async fn replica(&self) -> Server {
+        self.program.serve(&["api"]).await
+    }
+
+    /// The absolute form of a path; of an absolute one, itself.
+    pub fn url(&self, path: &str) -> String {
+        match path.starts_with("http://") {
+            true => path.to_owned(),
+            false => format!("{}{path}", self.server.base()),
+        }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Call {
+        Call::new(&self.client, method, &self.url(path))
+    }
+
+    /// The same to another process.
+    pub fn request_to(&self, server: &Server, method: &str, path: &str) -> Call {
+        Call::new(&self.client, method, &format!("{}{path}", server.base()))
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.request("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        self.request("POST", path)
+    }
+
+    pub fn put(&self, path: &str) -> Call {
+        self.request("PUT", path)
+    }
+
+    pub fn patch(&self, path: &str) -> Call {
+        self.request("PATCH", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        self.request("DELETE", path)
+    }
+
+    /// Runs a subcommand beside it.
+    pub async fn run(&self, arguments: &[&str]) -> Outcome {
+        self.program.run(arguments).await
+    }
+
+    pub fn pool(&self) -> PgPool {
+        self.pool.clone()
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.program.folder()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.program.stderr()
+    }
+
+    pub fn server(&mut self) -> &mut Server {
+        &mut self.server
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts it again, at another port.
+    pub async fn restart(&mut self) {
+        self.server.kill();
+        self.server = self.program.serve(&[]).await;
+    }
+
+    /// Whatever the test did: the read models are what the log says.
+    pub async fn finish(self) {
+        self.run(&["projections", "verify", "--json"]).await.expect(0);
+    }
+}
+
+fn client() -> Client {
+    // It fails only when a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().redirect(Policy::none()).no_proxy().build().unwrap()
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.kill();
+        if std::thread::panicking() {
+            eprintln!("What the program said:\n{}", self.stderr());
+        }
+        broker::forget(&self.prefix);
+    }
+}

@@ -1,0 +1,51 @@
+//! People who use the program.
+
+use domain::Role;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Answer, TestApp};
+
+/// Somebody signed in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub id: String,
+    pub email: String,
+    pub password: String,
+    pub access: String,
+    pub refresh: String,
+}
+
+impl TestApp {
+    /// Makes an account at the command line, and signs in.
+    pub async fn user(&self, role: Role) -> Person {
+        let unique = Uuid::now_v7().simple().to_string();
+        let email = format!("{}-{unique}@example.com", role.as_str().to_lowercase());
+        let password = format!("password of {unique}");
+        let create = ["users", "create", "--email", &email, "--role", role.as_str()];
+        let create = [create.as_slice(), &["--password-stdin", "--json"]].concat();
+        let made = self.program.run_with(&password, &create).await.expect(0).json();
+        assert_eq!(made["role"], role.as_str());
+
+        let person = self.sign_in(&email, &password).await;
+        assert_eq!(made["id"], person.id.as_str());
+        person
+    }
+
+    /// Signs in over HTTP.
+    pub async fn sign_in(&self, email: &str, password: &str) -> Person {
+        let tokens = self.login(email, password).await.expect(200).json;
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        Person {
+            id: text(&tokens["user"]["id"]),
+            email: email.to_owned(),
+            password: password.to_owned(),
+            access: text(&tokens["access"]),
+            refresh: text(&tokens["refresh"]),
+        }
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Answer {
+        self.post("/login/").json(json!({ "email": email, "password": password })).send().await
+    }
+}
