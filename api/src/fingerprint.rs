@@ -1,7 +1,5 @@
 //! What makes two requests the same: method, path and what the body says, however it is cut.
 
-use std::fmt::Write;
-
 use axum::body::Body;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
@@ -66,12 +64,4 @@ pub(crate) async fn of_upload(app: &App, parts: &Parts, body: Body) -> Result<[u
         digest.part(name, file.as_deref(), &content.finalize().into());
     }
     Ok(digest.finish())
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -217,12 +217,11 @@ async fn again(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let path = asked_for(&parts);
-    let response = match crate::accounts::lost_answer(&path) {
-        Some(answer) => answer,
-        None => {
-            let caller = Caller::identified(&parts, app)?;
-            show_any(app, &caller, (outcome.kind, outcome.id, outcome.created)).await?
-        }
+    let response = if let Some(answer) = crate::accounts::lost_answer(&path) {
+        answer
+    } else {
+        let caller = Caller::identified(&parts, app)?;
+        show_any(app, &caller, (outcome.kind, outcome.id, outcome.created)).await?
     };
     let fingerprint = fingerprint_of(app, Request::from_parts(parts, body)).await?;
     keep(app, claim, &fingerprint, response).await.map(marked)

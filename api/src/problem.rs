@@ -136,9 +136,9 @@ impl Problem {
 
     /// Logs an error that is nobody's business outside.
     pub(crate) fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
-        let chain = std::iter::successors(error.source(), |error| error.source());
-        let causes: String = chain.map(|cause| format!(": {cause}")).collect();
-        tracing::error!("{error}{causes}");
+        let chain = std::iter::successors(Some(error), |error| error.source());
+        let causes: Vec<_> = chain.map(ToString::to_string).collect();
+        tracing::error!("{}", causes.join(": "));
         Self::internal()
     }
 

@@ -127,10 +127,9 @@ impl Mailer {
         let Some(to) = owner.as_ref().and_then(|owner| owner.email.text()) else { return Ok(None) };
         let letters = Letters::new(event, to, self.home());
         let (name, reason) = (listing.details.name.as_str(), reason.and_then(Personal::text));
-        Ok(Some(match approved {
-            true => letters.approved(name, reason),
-            false => letters.rejected(name, reason),
-        }))
+        let letter =
+            if approved { letters.approved(name, reason) } else { letters.rejected(name, reason) };
+        Ok(Some(letter))
     }
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, Failed> {

@@ -55,12 +55,11 @@ pub(crate) async fn supervise<F>(
         let mut running = tokio::spawn(task(shutdown.clone()));
         // After a failure it counts as well again once it has held out for a while.
         let trial = if failures == 0 { Duration::ZERO } else { TRIAL };
-        let ended = match tokio::time::timeout(trial, &mut running).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                health.set(name, TaskState::Running);
-                running.await
-            }
+        let ended = if let Ok(ended) = tokio::time::timeout(trial, &mut running).await {
+            ended
+        } else {
+            health.set(name, TaskState::Running);
+            running.await
         };
         let fault = match ended.map_err(Fault::passing).and_then(|result| result) {
             Ok(()) if shutdown.is_cancelled() => break,

@@ -54,7 +54,9 @@ impl Workers {
     pub fn new(parts: Parts) -> Self {
         let health = Health::default();
         let names = [relay::NAME, MAILER, FINALIZER];
-        names.into_iter().for_each(|name| health.set(name, TaskState::Running));
+        for name in names {
+            health.set(name, TaskState::Running);
+        }
         Self { parts, health }
     }
 

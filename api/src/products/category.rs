@@ -23,7 +23,7 @@ pub(super) fn named(
     if *given != id {
         return Err(FieldErrors::one("category_id", "This is another category than in category."));
     }
-    let stays = current.filter(|current| id == Value::from(current.id.to_string()));
+    let stays = current.filter(|current| id.as_str() == Some(&current.id.to_string()));
     changed(&category, stays)
 }
 

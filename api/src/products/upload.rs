@@ -11,7 +11,6 @@ use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
-use crate::fingerprint::hex;
 use crate::multipart::{Part, too_large};
 use crate::problem::Problem;
 
@@ -60,7 +59,11 @@ impl Staged {
         let object = Object { media: Arc::clone(media), path, stays: false };
         let content: [u8; 32] = hash.finalize().into();
         let size = i64::try_from(size).map_err(|error| Problem::fault(&error))?;
-        Ok(Self { video: UploadedVideo { upload, size, sha256: hex(&content) }, content, object })
+        Ok(Self {
+            video: UploadedVideo { upload, size, sha256: hex::encode(content) },
+            content,
+            object,
+        })
     }
 }
 

@@ -75,7 +75,7 @@ impl Identity {
 
     /// The name under which an address is looked up: it tells nothing without the key.
     pub(crate) fn lookup(&self, email: &EmailAddress) -> String {
-        hex(&keyed(&self.lookup, &[email.folded().as_bytes()]))
+        hex::encode(keyed(&self.lookup, &[email.folded().as_bytes()]))
     }
 }
 
@@ -89,12 +89,4 @@ fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -138,7 +138,7 @@ async fn last(stream: &Stream, info: &Info) -> Result<Last, Fault> {
 }
 
 fn read(headers: &async_nats::HeaderMap) -> Last {
-    let header = |name: &str| headers.get(name).map(|value| value.as_str());
+    let header = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
     let position = header(POSITION).and_then(|text| text.parse().ok());
     let id = header("Nats-Msg-Id").and_then(|text| Uuid::try_parse(text).ok());
     position.zip(id).map_or(Last::Foreign, |(position, id)| Last::Event(position, id))

@@ -103,7 +103,7 @@ impl<H: Handler> Subscriber<H> {
                 Ok(true) => renewed = Instant::now(),
                 Ok(false) => return,
                 Err(error) => {
-                    tracing::warn!(subscriber = self.handler.name(), %error, "not renewed")
+                    tracing::warn!(subscriber = self.handler.name(), %error, "not renewed");
                 }
             }
         }

@@ -50,8 +50,11 @@ impl Storage {
             file.write_all(&chunk).await?;
         }
         file.flush().await?;
-        let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if found == video.sha256 { Ok(()) } else { Err(StorageError::Altered) }
+        if hex::encode(hash.finalize()) == video.sha256 {
+            Ok(())
+        } else {
+            Err(StorageError::Altered)
+        }
     }
 
     /// Stores a file under a key that nothing refers to.

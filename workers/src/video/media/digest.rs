@@ -24,7 +24,7 @@ pub(super) async fn sha256(file: &Path, progress: &Progress<'_>) -> std::io::Res
         let (file, hasher, read) =
             tokio::task::spawn_blocking(hash_chunk).await.map_err(std::io::Error::other)??;
         if read == 0 {
-            return Ok((hex(&hasher.finalize()), size));
+            return Ok((hex::encode(hasher.finalize()), size));
         }
         size += read;
         state = (Some(file), hasher);
@@ -49,13 +49,4 @@ fn hash_chunk(mut file: File, mut hasher: Sha256) -> std::io::Result<(File, Sha2
 #[expect(clippy::cast_precision_loss, reason = "a percentage needs no 53 bits")]
 fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
