@@ -16,7 +16,12 @@ fn order(quantity: i64) -> Order {
         id: OrderId::from_uuid(Uuid::from_u128(7)),
         user: UserId::from_uuid(Uuid::from_u128(8)),
         products: vec![lamp()],
-        items: vec![OrderItem { product: lamp(), name: "Lamp".to_owned(), price, quantity }],
+        items: vec![OrderItem {
+            product: lamp(),
+            name: domain::Text::try_new("Lamp").unwrap(),
+            price,
+            quantity,
+        }],
         status: OrderStatus::Pending,
         total: None,
         version: 1,

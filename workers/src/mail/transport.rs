@@ -1,6 +1,7 @@
 //! How a message leaves: to an SMTP server, or into a folder.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +55,10 @@ impl Transport {
 /// The host, where the URL leaves TLS open and the way goes beyond this machine.
 fn leaves_in_the_clear(url: &Url) -> Option<String> {
     let here = match url.host()? {
-        Host::Domain(name) => name == "localhost",
+        // Outside of the web's own schemes an IPv4 address is a name to the parser.
+        Host::Domain(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+        }
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     };
