@@ -7,3 +7,5 @@
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod walk;
