@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test lint fmt bench clean
+.PHONY: help install run build test lint fmt bench walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -16,7 +16,7 @@ DENY_VERSION := 0.20.2
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Install what is missing on this machine (Debian, Ubuntu)
 	@scripts/install
@@ -44,6 +44,10 @@ fmt: ## Format the code
 
 bench: install ## Measure
 	bench/run
+
+walkthrough: install ## Walk through everything with curl, and write docs/walkthrough.md
+	cargo build --locked --release
+	scripts/walkthrough $(CARGO_TARGET_DIR)/release/vetted
 
 clean: ## Remove what was built; data stays
 	cargo clean
