@@ -20,7 +20,7 @@ pub(crate) struct Caller {
     pub actor: Actor,
     /// The account; nil for somebody who is not signed in.
     pub user: UserId,
-    session: Option<SessionId>,
+    pub session: Option<SessionId>,
     request_id: String,
     claim: Option<Claimed>,
 }

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::accounts::{me, passwords, registration, sessions, users};
+use crate::accounts::{evenly, me, passwords, registration, sessions, users};
 use crate::overload::{self, Room};
 use crate::problem::Problem;
 use crate::products::{history, media, review};
@@ -31,13 +31,14 @@ fn open_acts() -> OpenApiRouter<App> {
         .routes(routes!(registration::resend))
         .routes(routes!(passwords::request_reset))
         .routes(routes!(passwords::confirm_reset))
+        .layer(from_fn(evenly))
 }
 
 /// What gives tokens or takes them: never stored for an `Idempotency-Key`.
 fn tokens() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(registration::activate))
-        .routes(routes!(sessions::login))
+        .merge(OpenApiRouter::new().routes(routes!(sessions::login)).layer(from_fn(evenly)))
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::logout))
 }
@@ -46,6 +47,8 @@ fn tokens() -> OpenApiRouter<App> {
 fn signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(me::find, me::edit))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
         .routes(routes!(passwords::change))
         .routes(routes!(users::list))
         .routes(routes!(users::find, users::manage))

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 pub use context::{Context, Done, IdempotencyClaim};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
-pub use identity::{Authenticated, Tokens};
+pub use identity::{Authenticated, Session, Tokens};
 pub use store::{ReadModels, StoreError};
 
 use identity::Identity;

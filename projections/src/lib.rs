@@ -14,7 +14,7 @@ mod page;
 mod product;
 mod rebuild;
 mod timeline;
-mod timestamp;
+pub mod timestamp;
 mod user;
 mod verify;
 mod visibility;

@@ -10,7 +10,7 @@ const FORMAT: &[BorrowedFormatItem<'static>] =
 
 /// Cuts to microseconds as the driver does for `events.recorded_at`, so that a row folded inline
 /// is the row folded from the log.
-pub(crate) fn serialize<S: Serializer>(at: &OffsetDateTime, to: S) -> Result<S::Ok, S::Error> {
+pub fn serialize<S: Serializer>(at: &OffsetDateTime, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&at.to_offset(UtcOffset::UTC).format(FORMAT).map_err(S::Error::custom)?)
 }
 

@@ -1,10 +1,13 @@
 //! Accounts: registration, sessions, passwords, oneself, and people as an ADMIN sees them.
 
+mod evenly;
 pub(crate) mod me;
 pub(crate) mod passwords;
 pub(crate) mod registration;
 pub(crate) mod sessions;
 pub(crate) mod users;
+
+pub(crate) use evenly::evenly;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};

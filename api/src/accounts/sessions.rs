@@ -5,16 +5,19 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use commands::Tokens;
 use deserr::Deserr;
+use domain::SessionId;
 use http::StatusCode;
-use projections::{User, Users, Visibility};
+use projections::{User, Users, Visibility, timestamp};
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::App;
 use crate::caller::ClientAddress;
-use crate::input::Input;
+use crate::input::{Input, no_content};
 use crate::openapi::Needs;
+use crate::path::Id;
 use crate::permission::{Allowed, OwnAccount, Visitor};
 use crate::problem::{Problem, ProblemBody};
 
@@ -28,6 +31,27 @@ pub(crate) struct Login {
     /// The password.
     #[schema(format = "password")]
     password: String,
+}
+
+/// An open session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    /// Which.
+    id: SessionId,
+    /// Whether this request belongs to it.
+    current: bool,
+    /// When its person signed in.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(value_type = String, format = "date-time")]
+    created_at: OffsetDateTime,
+    /// When its tokens were last refreshed.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(value_type = String, format = "date-time")]
+    last_used_at: OffsetDateTime,
+    /// When it ends by itself.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(value_type = String, format = "date-time")]
+    expires_at: OffsetDateTime,
 }
 
 /// Body of `POST /token/refresh/` and `POST /logout/`.
@@ -68,7 +92,10 @@ pub(crate) async fn login(
     signed_in(&app, app.commands.login(&email, &password, client).await?).await
 }
 
-/// Trades a refresh token for new tokens; one that comes twice ends its session.
+/// Trades a refresh token for new tokens; one that comes again ends its session.
+///
+/// For 10 seconds, and until the new refresh token is used, the same answer is given again: for a
+/// client whose answer was lost.
 #[utoipa::path(post, path = "/token/refresh/", tag = "accounts", operation_id = "refreshToken",
     request_body = RefreshToken, responses((status = 200, body = SignedIn),
         (status = 401, description = "The token is not ours, is over, or was used before", body = ProblemBody, content_type = "application/problem+json"),
@@ -91,6 +118,39 @@ pub(crate) async fn logout(
 ) -> Result<Response, Problem> {
     app.commands.logout(&caller.context(), &refresh).await?;
     Ok(StatusCode::RESET_CONTENT.into_response())
+}
+
+/// Lists one's open sessions, newest first.
+#[utoipa::path(get, path = "/me/sessions/", tag = "accounts", operation_id = "listSessions",
+    responses((status = 200, body = Vec<Session>), Needs<OwnAccount>))]
+pub(crate) async fn list(
+    Allowed(caller): Allowed<OwnAccount>,
+    State(app): State<App>,
+) -> Result<Json<Vec<Session>>, Problem> {
+    let open = app.commands.sessions(caller.user).await?.into_iter();
+    let shown = open.map(|session| Session {
+        id: session.id,
+        current: Some(session.id) == caller.session,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        expires_at: session.expires_at,
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// Ends one of one's sessions, its access tokens included.
+#[utoipa::path(delete, path = "/me/sessions/{id}/", tag = "accounts", operation_id = "endSession",
+    params(("id" = SessionId, Path)), responses((status = 204), Needs<OwnAccount>))]
+pub(crate) async fn end(
+    Allowed(caller): Allowed<OwnAccount>,
+    State(app): State<App>,
+    Id(id): Id<SessionId>,
+) -> Result<Response, Problem> {
+    if app.commands.end_own_session(&caller.context(), caller.user, id).await? {
+        Ok(no_content())
+    } else {
+        Err(Problem::not_found())
+    }
 }
 
 async fn signed_in(app: &App, tokens: Tokens) -> Result<Json<SignedIn>, Problem> {

@@ -20,7 +20,7 @@ pub use access::Authenticated;
 pub use follow::SessionFollower;
 pub use links::Links;
 pub use secrets::{Secrets, SecretsError};
-pub use sessions::Tokens;
+pub use sessions::{Session, Tokens};
 
 pub(crate) use access::AccessTokens;
 pub(crate) use passwords::Passwords;
@@ -35,6 +35,7 @@ pub struct Identity {
     passwords: Passwords,
     revocations: Arc<Revocations>,
     lookup: [u8; 32],
+    refresh: [u8; 32],
 }
 
 impl Identity {
@@ -46,6 +47,7 @@ impl Identity {
             passwords: Passwords::default(),
             revocations: Arc::default(),
             lookup: secrets.derived("lookup"),
+            refresh: secrets.derived("refresh"),
         })
     }
 
@@ -71,6 +73,11 @@ impl Identity {
             return Err(access::invalid_token());
         }
         Ok(authenticated)
+    }
+
+    /// The refresh token that takes another's place.
+    fn successor(&self, refresh: &str) -> [u8; 32] {
+        keyed(&self.refresh, &[refresh.as_bytes()])
     }
 
     /// The name under which an address is looked up: it tells nothing without the key.

@@ -14,6 +14,9 @@ const PARAMETERS: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// Hashes that wait at most; each costs some 25 ms of a core.
 const WAITING: usize = 64;
 
+/// In no password.
+const SERVICE: &str = "vetted";
+
 /// Common passwords of 8 characters and more, lower case.
 static COMMON: LazyLock<std::collections::HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common-passwords.txt").lines().collect());
@@ -89,15 +92,53 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| {
     hash.map(|hash| hash.to_string()).unwrap_or_default()
 });
 
-/// Why a password won't do, if it won't: a common one, or the address itself.
+/// Why a password won't do, if it won't: a common one, or one with a word that anybody would try
+/// for this account (ASVS 5.0, 6.2.4 and 6.2.11).
 pub(crate) fn weakness(password: &Password, email: &str) -> Option<&'static str> {
-    let lower = password.as_str().to_lowercase();
-    let local = email.split('@').next().unwrap_or(email).to_lowercase();
-    if COMMON.contains(lower.as_str()) {
-        Some("This password is among the most common ones: choose another.")
-    } else if lower == email.to_lowercase() || lower == local {
-        Some("The password may not be the e-mail address: choose another.")
-    } else {
-        None
+    let folded = password.as_str().to_lowercase();
+    if COMMON.contains(folded.as_str()) {
+        return Some("This password is too common: choose another.");
+    }
+    let telling = context_words(&email.to_lowercase()).any(|word| folded.contains(&word));
+    telling.then_some("Leave out your e-mail address, parts of it, and the name of this service.")
+}
+
+/// The service's name, and the parts of an address that are long enough to be words.
+fn context_words(email: &str) -> impl Iterator<Item = String> {
+    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    let host = domain.rsplit_once('.').map_or("", |(host, _)| host);
+    let parts = std::iter::once(local)
+        .chain(local.split(|letter: char| !letter.is_alphanumeric()))
+        .chain(host.split('.'));
+    let words: Vec<_> = parts.filter(|part| part.chars().count() >= 4).map(str::to_owned).collect();
+    words.into_iter().chain([SERVICE.to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_weak(password: &str, email: &str) -> bool {
+        let password = domain::read(serde_json::Value::from(password)).unwrap();
+        weakness(&password, email).is_some()
+    }
+
+    #[test]
+    fn common_passwords_are_refused_in_any_case() {
+        assert!(is_weak("Password1", "alice@shop.example"));
+        assert!(!is_weak("correct horse battery", "alice@shop.example"));
+    }
+
+    #[test]
+    fn words_that_anybody_would_try_are_refused() {
+        assert!(is_weak("alice.miller7", "Alice.Miller@shop.example"));
+        assert!(is_weak("xx-MILLER-xx", "alice.miller@shop.example"));
+        assert!(is_weak("bookshop-2026!", "al@bookshop.example"));
+        assert!(is_weak("i like Vetted", "alice@shop.example"));
+    }
+
+    #[test]
+    fn short_parts_of_an_address_are_no_words() {
+        assert!(!is_weak("bobsled on ice", "bob@io.example"));
     }
 }

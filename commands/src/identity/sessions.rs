@@ -10,6 +10,7 @@ use rand::Rng;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, Row};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Authenticated, access, throttle};
@@ -36,6 +37,10 @@ const INVALID_CREDENTIALS: CommandError = CommandError::Unauthorized {
     code: "invalid_credentials",
     detail: "The e-mail address or the password is wrong.",
 };
+
+/// How long a refresh token that was traded gives the very same answer again, as long as that
+/// answer's token has not been used: for a client whose answer was lost, or that asked twice.
+const GRACE_SECONDS: f64 = 10.0;
 
 const TOKEN_REUSED: CommandError = CommandError::Unauthorized {
     code: "token_reused",
@@ -100,7 +105,9 @@ impl Commands {
         .execute(&mut *tx)
         .await?;
         let who = Authenticated { user, role: account.role, session };
-        let tokens = self.issue(&mut tx, who).await?;
+        let mut refresh = [0; 32];
+        rand::rng().fill_bytes(&mut refresh);
+        let tokens = self.issue(&mut tx, who, BASE64.encode(refresh)).await?;
         tx.commit().await?;
         Ok(tokens)
     }
@@ -127,15 +134,16 @@ impl Commands {
         &self,
         conn: &mut PgConnection,
         who: Authenticated,
+        refresh: String,
     ) -> Result<Tokens, CommandError> {
-        let mut refresh = [0; 32];
-        rand::rng().fill_bytes(&mut refresh);
-        let refresh = BASE64.encode(refresh);
-        sqlx::query("INSERT INTO refresh_tokens (hash, session_id) VALUES ($1, $2)")
-            .bind(digest(&refresh))
-            .bind(who.session.uuid())
-            .execute(&mut *conn)
-            .await?;
+        sqlx::query(
+            "INSERT INTO refresh_tokens (hash, session_id) VALUES ($1, $2)
+             ON CONFLICT (hash) DO NOTHING",
+        )
+        .bind(digest(&refresh))
+        .bind(who.session.uuid())
+        .execute(&mut *conn)
+        .await?;
         let head = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?;
         Ok(Tokens {
             access: self.identity.access().issue(who, head)?.into(),
@@ -145,7 +153,8 @@ impl Commands {
         })
     }
 
-    /// Trades a refresh token for new tokens. One that comes twice ends its session.
+    /// Trades a refresh token for new tokens. One that comes again after its grace, or after its
+    /// successor was used, ends its session.
     pub async fn refresh(&self, context: &Context, refresh: &str) -> Result<Tokens, CommandError> {
         let mut conn = self.pool.acquire().await?;
         let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
@@ -153,15 +162,18 @@ impl Commands {
         let account = self.active_account(row.user).await?;
         let mut tx = self.pool.begin().await?;
         let row = find(&mut tx, refresh).await?.ok_or(access::invalid_token())?;
-        if row.used {
+        if row.over {
+            return Err(access::invalid_token());
+        }
+        // The successor follows from the token, so that the same answer can be given again
+        // without being stored.
+        let successor = BASE64.encode(self.identity.successor(refresh));
+        if row.used && !(row.within_grace && is_unused(&mut tx, &successor).await?) {
             tx.commit().await?;
             self.end_session(context, row.user, row.session).await?;
             return Err(TOKEN_REUSED);
         }
-        if row.over {
-            return Err(access::invalid_token());
-        }
-        sqlx::query("UPDATE refresh_tokens SET used_at = now() WHERE hash = $1")
+        sqlx::query("UPDATE refresh_tokens SET used_at = coalesce(used_at, now()) WHERE hash = $1")
             .bind(digest(refresh))
             .execute(&mut *tx)
             .await?;
@@ -170,7 +182,7 @@ impl Commands {
             .execute(&mut *tx)
             .await?;
         let who = Authenticated { user: row.user, role: account.role, session: row.session };
-        let tokens = self.issue(&mut tx, who).await?;
+        let tokens = self.issue(&mut tx, who, successor).await?;
         tx.commit().await?;
         Ok(tokens)
     }
@@ -190,6 +202,32 @@ impl Commands {
         }
     }
 
+    /// The sessions of a person that are open, newest first.
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, CommandError> {
+        Ok(sqlx::query_as(
+            "SELECT id, created_at, last_used_at, expires_at FROM sessions
+             WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
+             ORDER BY created_at DESC, id DESC",
+        )
+        .bind(user.uuid())
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Ends one of a person's open sessions; `false` where they have no such session.
+    pub async fn end_own_session(
+        &self,
+        context: &Context,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<bool, CommandError> {
+        let known = self.sessions(user).await?.iter().any(|open| open.id == session);
+        if known {
+            self.end_session(context, user, session).await?;
+        }
+        Ok(known)
+    }
+
     async fn end_session(
         &self,
         context: &Context,
@@ -205,10 +243,25 @@ impl Commands {
     }
 }
 
+/// An open session.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Session {
+    /// Which.
+    #[sqlx(try_from = "Uuid")]
+    pub id: SessionId,
+    /// When its person signed in.
+    pub created_at: OffsetDateTime,
+    /// When its tokens were last refreshed.
+    pub last_used_at: OffsetDateTime,
+    /// When it ends by itself.
+    pub expires_at: OffsetDateTime,
+}
+
 struct Found {
     user: UserId,
     session: SessionId,
     used: bool,
+    within_grace: bool,
     over: bool,
 }
 
@@ -216,11 +269,13 @@ struct Found {
 async fn find(conn: &mut PgConnection, refresh: &str) -> Result<Option<Found>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT user_id, session_id, used_at IS NOT NULL AS used,
+                coalesce(used_at > now() - make_interval(secs => $2), false) AS within_grace,
                 ended_at IS NOT NULL OR expires_at < now() AS over
          FROM refresh_tokens JOIN sessions ON sessions.id = session_id
          WHERE hash = $1 FOR UPDATE OF refresh_tokens",
     )
     .bind(digest(refresh))
+    .bind(GRACE_SECONDS)
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
@@ -228,10 +283,20 @@ async fn find(conn: &mut PgConnection, refresh: &str) -> Result<Option<Found>, s
             user: UserId::from_uuid(row.try_get("user_id")?),
             session: SessionId::from_uuid(row.try_get("session_id")?),
             used: row.try_get("used")?,
+            within_grace: row.try_get("within_grace")?,
             over: row.try_get("over")?,
         })
     })
     .transpose()
+}
+
+async fn is_unused(conn: &mut PgConnection, refresh: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM refresh_tokens WHERE hash = $1 AND used_at IS NULL)",
+    )
+    .bind(digest(refresh))
+    .fetch_one(conn)
+    .await
 }
 
 fn digest(refresh: &str) -> Vec<u8> {
