@@ -123,6 +123,12 @@ impl TestApp {
         self.server = self.program.serve(&[]).await;
     }
 
+    /// Starts it again, with the tests' broker whatever it was started with.
+    pub async fn restart_with_broker(&mut self) {
+        self.program.set("NATS_URL", &broker::url());
+        self.restart().await;
+    }
+
     /// Whatever the test did: the read models are what the log says.
     pub async fn finish(self) {
         self.run(&["projections", "verify", "--json"]).await.expect(0);

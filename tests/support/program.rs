@@ -46,6 +46,11 @@ impl Program {
         self.folder.path()
     }
 
+    /// Changes a variable for what starts from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Nothing of the environment that the tests run in gets through but the way to programs.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
