@@ -53,7 +53,13 @@ impl Links {
     }
 
     fn url(&self, path: &str) -> Url {
-        self.public_url.join(path).unwrap_or_else(|_| self.public_url.clone())
+        let mut url = self.public_url.clone();
+        let (path, query) =
+            path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}/{path}"));
+        url.set_query(query);
+        url
     }
 
     fn token(&self, purpose: &str, user: UserId, state: &str, expiry: OffsetDateTime) -> String {

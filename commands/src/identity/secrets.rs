@@ -80,14 +80,18 @@ impl Secrets {
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
-        let key = |text: &String| <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok();
+        let key = |text: &String| {
+            let key = <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok()?;
+            // Made up by hand, to have something there.
+            key.iter().any(|byte| *byte != key[0]).then_some(key)
+        };
         let signing: Option<Vec<_>> = stored
             .signing
             .iter()
             .map(|text| key(text).map(|seed| SigningKey::from_bytes(&seed)))
             .collect();
-        let master = key(&stored.master).filter(|key| key.iter().any(|byte| *byte != key[0]))?;
-        Some(Self { signing: signing.filter(|keys| !keys.is_empty())?, master })
+        let signing = signing.filter(|keys| !keys.is_empty())?;
+        Some(Self { signing, master: key(&stored.master)? })
     }
 
     /// A key of its own for each purpose.
