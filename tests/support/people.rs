@@ -21,7 +21,7 @@ impl TestApp {
     pub async fn user(&self, role: Role) -> Person {
         let unique = Uuid::now_v7().simple().to_string();
         let email = format!("{}-{unique}@example.com", role.as_str().to_lowercase());
-        let password = format!("password of {unique}");
+        let password = format!("a secret of {}", Uuid::new_v4().simple());
         let create = ["users", "create", "--email", &email, "--role", role.as_str()];
         let create = [create.as_slice(), &["--password-stdin", "--json"]].concat();
         let made = self.program.run_with(&password, &create).await.expect(0).json();
