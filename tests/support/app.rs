@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use sqlx::PgPool;
+use url::{Position, Url};
 use uuid::Uuid;
 
 use super::program::{Outcome, Program, Server};
@@ -39,8 +40,10 @@ impl TestApp {
             ("BIND", "127.0.0.1:0"),
             ("RUST_LOG", "warn"),
         ];
-        let program = Program::new(&[usual.as_slice(), variables].concat());
+        let mut program = Program::new(&[usual.as_slice(), variables].concat());
         let server = program.serve(&[]).await;
+        // Tokens are for one public address; what starts later binds to another port.
+        program.set_default("PUBLIC_URL", server.base());
         let (pool, data) = (database.pool().await, program.folder().join("data"));
         Self { client: client(), program, server, pool, prefix, data, _database: database }
     }
@@ -50,11 +53,11 @@ impl TestApp {
         self.program.serve(&["api"]).await
     }
 
-    /// The absolute form of a path; of an absolute one, itself.
+    /// The absolute form of a path, wherever the program is now.
     pub fn url(&self, path: &str) -> String {
-        match path.starts_with("http://") {
-            true => path.to_owned(),
-            false => format!("{}{path}", self.server.base()),
+        match Url::parse(path) {
+            Ok(url) => format!("{}{}", self.server.base(), &url[Position::BeforePath..]),
+            Err(_) => format!("{}{path}", self.server.base()),
         }
     }
 

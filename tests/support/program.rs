@@ -51,6 +51,13 @@ impl Program {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// The same, unless it was given.
+    pub fn set_default(&mut self, name: &str, value: &str) {
+        if self.environment.iter().all(|(given, _)| given != name) {
+            self.set(name, value);
+        }
+    }
+
     /// Nothing of the environment that the tests run in gets through but the way to programs.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
