@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod commandline;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod predecessor;
 #[cfg(test)]
 mod store;

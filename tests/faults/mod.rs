@@ -1,0 +1,37 @@
+//! What is promised when processes die, clients hang up and replicas race.
+
+mod crashes;
+mod hang_ups;
+mod replicas;
+
+use crate::support::{TestApp, eventually};
+
+/// Nothing is missing and nothing is twice in the log.
+async fn positions_are_contiguous(app: &TestApp) {
+    let positions = "SELECT position FROM events ORDER BY position";
+    let positions: Vec<i64> = sqlx::query_scalar(positions).fetch_all(&app.pool()).await.unwrap();
+    let last = i64::try_from(positions.len()).unwrap();
+    assert_eq!(positions, (1..=last).collect::<Vec<_>>());
+    let head: i64 =
+        sqlx::query_scalar("SELECT position FROM log_head").fetch_one(&app.pool()).await.unwrap();
+    assert_eq!(head, last);
+}
+
+/// Time passes: what a dead process had claimed, for seconds or minutes, is free again.
+async fn claims_lapse(app: &TestApp) {
+    eventually("what was on its way to the database has come to an end", async || {
+        let sessions = "SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND application_name = 'vetted'";
+        let left: i64 = sqlx::query_scalar(sessions).fetch_one(&app.pool()).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+    for lapse in [
+        "UPDATE idempotency_keys SET locked_until = now() - interval '1 s'",
+        "UPDATE leases SET until = now() - interval '1 s'",
+        "UPDATE effects SET due_at = now() - interval '1 s' WHERE handled_at IS NULL",
+        "UPDATE video_jobs SET lease_until = now() - interval '1 s'",
+    ] {
+        sqlx::query(lapse).execute(&app.pool()).await.unwrap();
+    }
+}
