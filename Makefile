@@ -42,8 +42,11 @@ lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones fir
 fmt: ## Format the code
 	cargo fmt --all
 
-bench: install ## Measure
-	bench/run
+bench: ## Measure a release build beside pgbench
+	@scripts/install bench
+	cargo build --locked --release
+	$(CARGO_TARGET_DIR)/release/vetted services -- \
+		bench/run $(CARGO_TARGET_DIR)/release/vetted $(CARGO_TARGET_DIR)/bench/results.json
 
 walkthrough: install ## Walk through everything with curl, and write docs/walkthrough.md
 	cargo build --locked --release

@@ -1,0 +1,1 @@
+INSERT INTO reference (payload) VALUES (:payload);

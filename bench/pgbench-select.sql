@@ -1,0 +1,2 @@
+\set key random(1, :rows)
+SELECT payload FROM reference WHERE id = :key;
