@@ -73,9 +73,9 @@ impl Checks {
         }
     }
 
-    fn workers(&self) -> Outcome {
-        let tasks = self.workers.as_ref().map(workers::Health::tasks).unwrap_or_default();
-        let down: Vec<_> = tasks
+    fn workers(workers: &workers::Health) -> Outcome {
+        let down: Vec<_> = workers
+            .tasks()
             .into_iter()
             .filter_map(|(name, state)| match state {
                 TaskState::Running | TaskState::Ended => None,
@@ -99,12 +99,13 @@ impl api::Health for Checks {
     async fn check(&self) -> Vec<(&'static str, Outcome)> {
         let (database, storage, projections) =
             tokio::join!(self.database(), self.storage(), self.projections());
-        vec![
+        let mut checks = vec![
             ("database", database),
             ("broker", self.broker()),
             ("storage", storage),
             ("projections", projections),
-            ("workers", self.workers()),
-        ]
+        ];
+        checks.extend(self.workers.iter().map(|workers| ("workers", Self::workers(workers))));
+        checks
     }
 }

@@ -2,7 +2,22 @@
 
 use async_trait::async_trait;
 use domain::{CategoryId, Recorded};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
+
+use crate::database;
+use crate::parts::Error;
+use crate::progress::Progress;
+
+/// Migrates, and makes read models again whose folds have changed.
+pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), Error> {
+    database::migrate(pool).await?;
+    let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
+    if !outdated.is_empty() {
+        let progress = Progress::new("making read models again");
+        projections::rebuild(pool, Some(&outdated), |done, total| progress.at(done, total)).await?;
+    }
+    Ok(())
+}
 
 /// Hands the append's events to the folds.
 pub struct Inline;

@@ -19,9 +19,8 @@ use crate::config::Config;
 use crate::first_admin;
 use crate::health::Checks;
 use crate::parts::{self, Broker, Database, Error};
-use crate::progress::Progress;
 use crate::subcommand::say;
-use crate::{database, metrics, storage};
+use crate::{database, metrics, read_models, storage};
 
 /// What of the program runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +81,11 @@ async fn with(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let pool = database.pool.clone();
-    bring_up_to_date(&pool, role).await?;
+    if role == Role::Everything {
+        read_models::bring_up_to_date(&pool).await?;
+    } else {
+        database::check_migrated(&pool).await?;
+    }
     let public_url = listener
         .as_ref()
         .map_or_else(|| config.public_url.clone(), |(_, bound)| config.public_url_at(*bound));
@@ -116,10 +119,9 @@ impl Running<'_> {
             tasks.spawn(follower.run(self.shutdown.clone()));
             let service = api::service(self.app(health)?);
             tasks.spawn(api::serve(listener, service, self.shutdown.clone()));
-            self.announce(bound)?;
-        } else {
-            say("The workers are running.")?;
+            say(&format!("Vetted is at http://{bound}/"))?;
         }
+        self.announce(role)?;
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 // A part that panicked is not replaced: whoever watches starts the program anew.
@@ -168,10 +170,11 @@ impl Running<'_> {
         })
     }
 
-    /// Programs that start this one read the first line.
-    fn announce(&self, bound: SocketAddr) -> Result<(), Error> {
-        say(&format!("Vetted is at http://{bound}/"))?;
-        if self.config.smtp_url.is_none() {
+    fn announce(&self, role: Role) -> Result<(), Error> {
+        if role == Role::Worker {
+            say("The workers are running.")?;
+        }
+        if role != Role::Api && self.config.smtp_url.is_none() {
             let folder = self.config.mail_dir();
             say(&format!("Mails become files in {}", folder.display()))?;
         }
@@ -185,21 +188,6 @@ async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), Error> {
     let listener = TcpListener::bind(bind).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// The all-in-one program migrates its database, and makes read models again whose folds have
-/// changed; the parts of a larger installation leave that to `vetted migrate`.
-async fn bring_up_to_date(pool: &PgPool, role: Role) -> Result<(), Error> {
-    if role != Role::Everything {
-        return Ok(database::check_migrated(pool).await?);
-    }
-    database::migrate(pool).await?;
-    let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
-    if !outdated.is_empty() {
-        let progress = Progress::new("making read models again");
-        projections::rebuild(pool, Some(&outdated), |done, total| progress.at(done, total)).await?;
-    }
-    Ok(())
 }
 
 async fn housekeeping(commands: Commands, shutdown: CancellationToken) {
@@ -218,6 +206,7 @@ fn until_signalled() -> Result<CancellationToken, Error> {
     let failed = |source| Error::Io { what: "handling signals", source };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
     let token = CancellationToken::new();
     let cancelled = token.clone();
     tokio::spawn(async move {
@@ -225,6 +214,7 @@ fn until_signalled() -> Result<CancellationToken, Error> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             if cancelled.is_cancelled() {
                 std::process::exit(130);

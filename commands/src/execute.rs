@@ -1,7 +1,10 @@
 //! Load, decide, append; again where the race was lost.
 
+use std::time::Duration;
+
 use cqrs_es::event_sink::EventSink;
 use domain::{Aggregate, RefusalKind, Refuse, StreamId};
+use rand::RngExt;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -9,7 +12,10 @@ use crate::store::{Loaded, Side, StoreError};
 use crate::{CommandError, Commands, Context, Done};
 
 /// Tries before a lost race is given up.
-const TRIES: usize = 5;
+const TRIES: u32 = 5;
+/// The longest pause before the second try; it doubles with each. Without pauses two processes
+/// that take turns at one stream could outrun a third for ever.
+const PAUSE_MICROS: u64 = 2_000;
 
 impl Commands {
     /// An aggregate as it is now.
@@ -61,7 +67,12 @@ impl Commands {
         let stream = StreamId { kind: A::STREAM, id: id.into() };
         let turn = self.store.turn(stream);
         let _turn = turn.lock().await;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                let longest = PAUSE_MICROS << attempt;
+                let pause = rand::rng().random_range(0..longest);
+                tokio::time::sleep(Duration::from_micros(pause)).await;
+            }
             let loaded = self.store.load::<A>(id).await?;
             let cached = loaded.cached;
             let mut attempt = self.once(context, loaded, &prepare).await;

@@ -26,7 +26,11 @@ impl Commands {
         match registered {
             Err(CommandError::Taken(Reservation::Email)) => {
                 let note = UserCommand::NoteRepeatedRegistration;
-                self.of_holder(context, &body.email, note).await
+                match self.of_holder(context, &body.email, note).await {
+                    // Others keep noting the same at this moment: their mail says it.
+                    Err(CommandError::Conflict) => Ok(()),
+                    noted => noted,
+                }
             }
             other => other.map(drop),
         }

@@ -31,7 +31,7 @@ pub use product::{
     VideoFacts,
 };
 pub use rebuild::rebuild;
-pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineRow};
+pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineRow, timeline_of};
 pub use user::{User, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;

@@ -1,7 +1,7 @@
 //! `vetted audit replay`: a product's life, step by step, folded from the log.
 
 use domain::{ProductId, StreamId, StreamType};
-use projections::{TimelineEntry, log};
+use projections::{TimelineEntry, log, timeline_of};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -41,8 +41,7 @@ pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
     if recorded.is_empty() {
         return Err(Error::Usage(format!("there is no product {} by then", replay.product)));
     }
-    let entries = recorded.iter().filter_map(TimelineEntry::of);
-    for entry in entries {
+    for entry in timeline_of(&recorded) {
         super::say(&if replay.json { json(&entry) } else { readable(&entry) })?;
     }
     Ok(())

@@ -42,7 +42,12 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
         super::say("Every read model is what the log says.")?;
     }
     for drift in drifts.iter().filter(|_| !json) {
-        super::say(&format!("{}: {} rows are not what the log says.", drift.table, drift.rows))?;
+        let rows = if drift.rows == 1 {
+            "1 row is".to_owned()
+        } else {
+            format!("{} rows are", drift.rows)
+        };
+        super::say(&format!("{}: {rows} not what the log says.", drift.table))?;
         for row in &drift.first {
             let how = if row.missing {
                 "missing".to_owned()

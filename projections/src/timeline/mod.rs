@@ -4,4 +4,4 @@ mod entry;
 mod query;
 
 pub use entry::{FieldChange, TimelineRow};
-pub use query::{Timeline, TimelineActor, TimelineEntry};
+pub use query::{Timeline, TimelineActor, TimelineEntry, timeline_of};

@@ -66,11 +66,9 @@ impl From<Actor> for TimelineActor {
     }
 }
 
-impl TimelineEntry {
-    /// What an event adds to the timeline of its product or order, if it does.
-    pub fn of(recorded: &Recorded) -> Option<Self> {
-        TimelineRow::entry(recorded).map(Self::from)
-    }
+/// The timeline that a product's or an order's events make, as [`Timeline`] shows it.
+pub fn timeline_of(recorded: &[Recorded]) -> Vec<TimelineEntry> {
+    connected(recorded.iter().filter_map(TimelineRow::entry).collect())
 }
 
 impl From<TimelineRow> for TimelineEntry {
