@@ -83,3 +83,14 @@ CREATE TABLE attempts (
     PRIMARY KEY (subject)
 );
 CREATE INDEX events_recorded_at ON events USING brin (recorded_at);
+
+-- Each person's key, wrapped by a master key of SECRETS_FILE. Erasing a person empties `wrapped`;
+-- the row stays, so that no key is made for them again.
+CREATE TABLE person_keys (
+    user_id      uuid        PRIMARY KEY,
+    version      integer     NOT NULL,
+    wrapping_key text        NOT NULL,
+    wrapped      bytea,
+    erased_at    timestamptz
+);
+CREATE INDEX person_keys_wrapping ON person_keys (wrapping_key) WHERE wrapped IS NOT NULL;

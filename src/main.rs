@@ -170,7 +170,7 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
             DeadLetters::List { json } => worker::list(config, json).await?,
             DeadLetters::Retry { id, json } => worker::retry(config, id, json).await?,
         },
-        Some(Command::Keys(Keys::Rotate)) => keys::rotate(config)?,
+        Some(Command::Keys(Keys::Rotate)) => keys::rotate(config).await?,
         Some(Command::Migrate) => migrate::run(config).await?,
         Some(Command::Users(Users::Create(create))) => users::create(config, &create).await?,
         Some(Command::Projections(Projections::Rebuild { name, json })) => {

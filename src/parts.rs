@@ -33,6 +33,8 @@ pub enum Error {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
+    Vault(#[from] commands::VaultError),
+    #[error(transparent)]
     Read(#[from] projections::ReadError),
     #[error(transparent)]
     Rebuild(#[from] projections::RebuildError),

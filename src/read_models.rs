@@ -1,22 +1,45 @@
 //! The read models, as the appender needs them: neither crate knows the other.
 
 use async_trait::async_trait;
+use commands::Vault;
+use commands::identity::Secrets;
 use domain::{CategoryId, Recorded};
 use sqlx::{PgConnection, PgPool};
 
+use crate::config::Config;
 use crate::database;
 use crate::parts::Error;
 use crate::progress::Progress;
 
 /// Migrates, and makes read models again whose folds have changed.
-pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), Error> {
+pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Error> {
     database::migrate(pool).await?;
     let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
     if !outdated.is_empty() {
         let progress = Progress::new("making read models again");
-        projections::rebuild(pool, Some(&outdated), |done, total| progress.at(done, total)).await?;
+        let personal = Opener::try_new(config, pool)?;
+        let at = |done, total| progress.at(done, total);
+        projections::rebuild(pool, &personal, Some(&outdated), at).await?;
     }
     Ok(())
+}
+
+/// Opens personal data for the folds.
+pub struct Opener(Vault);
+
+impl Opener {
+    /// With the program's secrets.
+    pub fn try_new(config: &Config, pool: &PgPool) -> Result<Self, Error> {
+        let secrets = Secrets::load_or_create(&config.secrets_file)?;
+        Ok(Self(Vault::try_new(pool.clone(), &secrets)?))
+    }
+}
+
+#[async_trait]
+impl projections::OpenPersonal for Opener {
+    async fn open(&self, recorded: &mut [Recorded]) -> Result<(), Boxed> {
+        Ok(self.0.open(recorded).await?)
+    }
 }
 
 /// Hands the append's events to the folds.

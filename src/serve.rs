@@ -82,7 +82,7 @@ async fn with(
 ) -> Result<(), Error> {
     let pool = database.pool.clone();
     if role == Role::Everything {
-        read_models::bring_up_to_date(&pool).await?;
+        read_models::bring_up_to_date(config, &pool).await?;
     } else {
         database::check_migrated(&pool).await?;
     }

@@ -46,7 +46,7 @@ fn tokens() -> OpenApiRouter<App> {
 /// What needs somebody signed in.
 fn signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(me::find, me::edit))
+        .routes(routes!(me::find, me::edit, me::erase))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(passwords::change))

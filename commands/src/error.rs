@@ -104,6 +104,7 @@ impl From<StoreError> for CommandError {
             error @ (StoreError::Database(_)
             | StoreError::Decode(_)
             | StoreError::Projection(_)
+            | StoreError::Vault(_)
             | StoreError::Stopped) => Self::fault(error),
         }
     }

@@ -15,6 +15,7 @@ mod order;
 mod product;
 mod store;
 mod user;
+mod vault;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{Authenticated, Session, Tokens};
 pub use store::{ReadModels, StoreError};
+pub use vault::{Vault, VaultError};
 
 use identity::Identity;
 use store::Store;
@@ -35,6 +37,7 @@ use store::Store;
 pub struct Commands {
     pool: PgPool,
     store: Store,
+    vault: Vault,
     identity: Arc<Identity>,
 }
 
@@ -42,8 +45,10 @@ impl Commands {
     /// Starts the appender; it ends when the last clone is dropped.
     pub fn new(pool: PgPool, read_models: Arc<dyn ReadModels>, identity: Identity) -> Self {
         let identity = Arc::new(identity);
-        let store = Store::new(pool.clone(), read_models, Arc::clone(identity.revocations()));
-        Self { pool, store, identity }
+        let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
+        let revocations = Arc::clone(identity.revocations());
+        let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
+        Self { pool, store, vault, identity }
     }
 
     /// The newest position that this process committed: a hint to wake up, never a promise.
@@ -54,6 +59,11 @@ impl Commands {
     /// What POSTs with an `Idempotency-Key` led to.
     pub fn idempotency(&self) -> Idempotency {
         Idempotency::new(self.pool.clone())
+    }
+
+    /// Opens personal data in events.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Links in mails.

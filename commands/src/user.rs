@@ -203,6 +203,30 @@ impl Commands {
         .await
     }
 
+    /// Forgets a person: their key is destroyed, and with it all that the log says about them;
+    /// every session ends, and the address is free again.
+    pub async fn erase_person(
+        &self,
+        context: &Context,
+        user: UserId,
+    ) -> Result<Done, CommandError> {
+        let commands = self.clone();
+        let erased = self
+            .execute_with::<User, _>(context, user, move |person| {
+                let email = person.account().and_then(|account| account.email.text());
+                let email = email.and_then(|email| email.parse::<EmailAddress>().ok());
+                let side = Side {
+                    release: email.map(|email| commands.email_claim(&email)),
+                    effects: vec![Effect::DestroyKeys(user), Effect::EndSessions(user, None)],
+                    ..Side::default()
+                };
+                Ok((UserCommand::Erase, side))
+            })
+            .await;
+        self.vault.forget(user);
+        erased
+    }
+
     async fn account(&self, user: UserId) -> Result<Option<Account>, CommandError> {
         Ok(self.load::<User>(user).await?.account().cloned())
     }

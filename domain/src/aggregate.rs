@@ -93,8 +93,12 @@ pub trait Refuse: std::error::Error + PartialEq + Send + Sync + 'static {
 
 /// An aggregate that decides purely.
 pub trait Aggregate:
-    cqrs_es::Aggregate<Services = (), Command: Send, Event: Into<crate::Event>, Error: Refuse>
-    + Clone
+    cqrs_es::Aggregate<
+        Services = (),
+        Command: Send,
+        Event: Into<crate::Event> + crate::HoldsPersonal,
+        Error: Refuse,
+    > + Clone
     + 'static
 {
     /// Its streams.

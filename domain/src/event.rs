@@ -7,7 +7,7 @@ use crate::category::CategoryEvent;
 use crate::order::OrderEvent;
 use crate::product::ProductEvent;
 use crate::user::UserEvent;
-use crate::{StreamType, upcast};
+use crate::{HoldsPersonal, Personal, StreamType, upcast};
 
 /// Any event; what projections and workers read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +85,17 @@ fn read<E: DeserializeOwned>(event: &str, version: &str, payload: &str) -> Resul
         version: version.to_owned(),
     })?;
     serde_json::from_value(today).map_err(failed)
+}
+
+impl HoldsPersonal for Event {
+    fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {
+        match self {
+            Self::User(event) => event.personal(),
+            Self::Category(event) => event.personal(),
+            Self::Product(event) => event.personal(),
+            Self::Order(event) => event.personal(),
+        }
+    }
 }
 
 impl From<UserEvent> for Event {

@@ -31,6 +31,6 @@ pub use id::{CategoryId, OrderId, ProductId, RequestId, SessionId, UploadId, Use
 pub use input::{FieldErrors, Given, Patch, read};
 pub use metadata::Metadata;
 pub use money::{Currency, Money, MoneyError};
-pub use personal::Personal;
+pub use personal::{HoldsPersonal, Personal, Sealed};
 pub use recorded::{Recorded, Stored, StreamId};
 pub use text::{EmailAddress, Text, TextError};

@@ -54,6 +54,9 @@ pub enum RebuildError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Personal data could not be opened.
+    #[error("personal data in the log cannot be opened: {0}")]
+    Personal(Box<dyn std::error::Error + Send + Sync>),
     /// A batch could not be folded.
     #[error(transparent)]
     Projection(#[from] ProjectionError),

@@ -11,6 +11,7 @@ mod machine;
 mod models;
 mod order;
 mod page;
+mod personal;
 mod product;
 mod rebuild;
 mod timeline;
@@ -26,6 +27,7 @@ pub use machine::{Entry, Fold, Table};
 pub use models::{ReadModels, outdated};
 pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
+pub use personal::OpenPersonal;
 pub use product::{
     CategorySummary, Product, ProductFilter, ProductRow, ProductView, Products, RowVideo,
     VideoFacts,

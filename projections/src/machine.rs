@@ -47,6 +47,12 @@ pub trait Entry: Sized + Serialize + Send + Sync + 'static {
 
     /// The row that the event makes, if it does.
     fn entry(recorded: &Recorded) -> Option<Self>;
+
+    /// The person about whom the rows so far may say nothing more from that event on.
+    fn erased(recorded: &Recorded) -> Option<Uuid>;
+
+    /// Takes out of `table` what the rows say about the person `$1`.
+    fn purge(table: &str) -> String;
 }
 
 impl Table {
@@ -186,7 +192,16 @@ pub(crate) async fn append<E: Entry>(
     suffix: &str,
     recorded: &[Recorded],
 ) -> Result<(), ProjectionError> {
-    let rows: Vec<_> = recorded.iter().filter_map(E::entry).collect();
+    let mut rows = vec![];
+    for recorded in recorded {
+        rows.extend(E::entry(recorded));
+        if let Some(person) = E::erased(recorded) {
+            write(conn, &E::TABLE, E::TABLE.insert(suffix), &rows).await?;
+            rows.clear();
+            let sql = E::purge(&E::TABLE.named(suffix));
+            sqlx::query(&sql).bind(person).execute(&mut *conn).await.map_err(E::TABLE.failed())?;
+        }
+    }
     write(conn, &E::TABLE, E::TABLE.insert(suffix), &rows).await
 }
 

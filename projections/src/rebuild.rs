@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::machine::Table;
 use crate::models::{self, Model};
-use crate::{RebuildError, log};
+use crate::{OpenPersonal, RebuildError, log};
 
 /// Events per round trip.
 pub(crate) const BATCH: i64 = 5_000;
@@ -24,6 +24,7 @@ const SWAP_TRIES: u32 = 30;
 /// nothing else is left behind.
 pub async fn rebuild(
     pool: &PgPool,
+    personal: &dyn OpenPersonal,
     names: Option<&[&str]>,
     progress: impl Fn(i64, i64),
 ) -> Result<(), RebuildError> {
@@ -42,7 +43,7 @@ pub async fn rebuild(
     }
     // What a rebuild that was killed has left.
     discard(&mut conn, &models).await?;
-    let outcome = fill_and_swap(&mut conn, &models, &progress).await;
+    let outcome = fill_and_swap(&mut conn, personal, &models, &progress).await;
     if outcome.is_err()
         && let Err(error) = discard(&mut conn, &models).await
     {
@@ -54,6 +55,7 @@ pub async fn rebuild(
 
 async fn fill_and_swap(
     conn: &mut PgConnection,
+    personal: &dyn OpenPersonal,
     models: &[&'static dyn Model],
     progress: &impl Fn(i64, i64),
 ) -> Result<(), RebuildError> {
@@ -61,15 +63,15 @@ async fn fill_and_swap(
         create(conn, &model.table(), "TABLE", SUFFIX).await?;
     }
     let head = log::head(conn).await?;
-    let reached = replay(conn, models, SUFFIX, 0, head, progress).await?;
+    let reached = replay(conn, personal, models, SUFFIX, 0, head, progress).await?;
     for model in models {
         add_indexes(conn, &model.table()).await?;
     }
     // Most of what has come in since, so that the last bit, under the lock, is short.
     let head = log::head(conn).await?;
-    let reached = replay(conn, models, SUFFIX, reached, head, progress).await?;
+    let reached = replay(conn, personal, models, SUFFIX, reached, head, progress).await?;
     for attempt in 1.. {
-        match catch_up_and_swap(conn, models, reached, progress).await {
+        match catch_up_and_swap(conn, personal, models, reached, progress).await {
             Err(RebuildError::Database(error)) if attempt < SWAP_TRIES && is_timeout(&error) => {
                 tracing::info!(attempt, "the tables are being read: the swap waits");
                 tokio::time::sleep(SWAP_PAUSE).await;
@@ -88,6 +90,7 @@ fn is_timeout(error: &sqlx::Error) -> bool {
 /// With the head locked nothing is appended, so that nothing is missed.
 async fn catch_up_and_swap(
     conn: &mut PgConnection,
+    personal: &dyn OpenPersonal,
     models: &[&'static dyn Model],
     reached: i64,
     progress: &impl Fn(i64, i64),
@@ -97,7 +100,7 @@ async fn catch_up_and_swap(
     let head = sqlx::query_scalar("SELECT position FROM log_head FOR UPDATE")
         .fetch_one(&mut *swap)
         .await?;
-    replay(&mut swap, models, SUFFIX, reached, head, progress).await?;
+    replay(&mut swap, personal, models, SUFFIX, reached, head, progress).await?;
     for model in models {
         take_over(&mut swap, &model.table()).await?;
     }
@@ -108,6 +111,7 @@ async fn catch_up_and_swap(
 /// Folds the log after one position, up to another, into copies of the tables.
 pub(crate) async fn replay(
     conn: &mut PgConnection,
+    personal: &dyn OpenPersonal,
     models: &[&'static dyn Model],
     suffix: &str,
     after: i64,
@@ -116,15 +120,16 @@ pub(crate) async fn replay(
 ) -> Result<i64, RebuildError> {
     let mut reached = after;
     while reached < up_to {
-        let recorded = log::read(conn, reached, up_to, BATCH).await?;
-        let Some(last) = recorded.last() else {
+        let mut recorded = log::read(conn, reached, up_to, BATCH).await?;
+        let Some(last) = recorded.last().map(|last| last.position) else {
             let expected = format!("position {}", reached + 1);
             return Err(log::LogError::Gap { expected, found: "nothing".to_owned() }.into());
         };
+        personal.open(&mut recorded).await.map_err(RebuildError::Personal)?;
         for model in models {
             model.apply(conn, suffix, &recorded).await?;
         }
-        reached = last.position;
+        reached = last;
         progress(reached, up_to);
     }
     Ok(reached)

@@ -24,7 +24,7 @@ pub struct UserRow {
     pub role: Role,
     /// Whether its address has been confirmed.
     pub activated: bool,
-    /// Whether an ADMIN has shut it.
+    /// Whether an ADMIN has shut it, or its person was erased.
     pub deactivated: bool,
     /// Whether its person may sign in.
     pub is_active: bool,
@@ -125,6 +125,10 @@ impl UserRow {
             E::RoleChanged { to, .. } => self.role = *to,
             E::UserDeactivated => self.deactivated = true,
             E::UserReactivated => self.deactivated = false,
+            E::PersonErased => {
+                self.email = None;
+                self.deactivated = true;
+            }
             E::UserRegistered { .. }
             | E::RegistrationRepeated
             | E::ActivationRequested

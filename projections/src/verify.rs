@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use crate::machine::Table;
 use crate::models::MODELS;
 use crate::rebuild::{create, replay};
-use crate::{RebuildError, log};
+use crate::{OpenPersonal, RebuildError, log};
 
 /// What the folded tables are called; they go with the transaction.
 const SUFFIX: &str = "_verified";
@@ -39,6 +39,7 @@ pub struct Difference {
 /// Folds everything again and compares, all as of one moment. Empty where nothing differs.
 pub async fn verify(
     pool: &PgPool,
+    personal: &dyn OpenPersonal,
     progress: impl Fn(i64, i64),
 ) -> Result<Vec<Drift>, RebuildError> {
     let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
@@ -51,7 +52,7 @@ pub async fn verify(
     for model in MODELS {
         create(&mut tx, &model.table(), "TEMP TABLE", SUFFIX).await?;
     }
-    replay(&mut tx, &MODELS, SUFFIX, 0, head, &progress).await?;
+    replay(&mut tx, personal, &MODELS, SUFFIX, 0, head, &progress).await?;
     let mut drifts = vec![];
     for model in MODELS {
         drifts.extend(compare(&mut tx, &model.table()).await?);

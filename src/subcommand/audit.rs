@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::Config;
 use crate::database;
-use crate::parts::{Database, Error};
+use crate::parts::{self, Database, Error};
 
 /// Which life to tell.
 #[derive(clap::Args)]
@@ -35,7 +35,9 @@ pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
     let recorded = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let mut conn = pool.acquire().await?;
-        Ok(log::stream(&mut conn, stream, replay.to).await?)
+        let mut recorded = log::stream(&mut conn, stream, replay.to).await?;
+        parts::commands(config, pool, &config.public_url)?.vault().open(&mut recorded).await?;
+        Ok(recorded)
     })
     .await?;
     if recorded.is_empty() {

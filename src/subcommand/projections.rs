@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::database;
 use crate::parts::{Database, Error};
 use crate::progress::Progress;
+use crate::read_models::Opener;
 
 /// Makes read models again; all of them, or one.
 pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<(), Error> {
@@ -16,7 +17,8 @@ pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<
         database::check_migrated(pool).await?;
         let progress = Progress::new("folding the log");
         let at = |done, total| progress.at(done, total);
-        Ok(::projections::rebuild(pool, names.as_deref(), at).await?)
+        let personal = Opener::try_new(config, pool)?;
+        Ok(::projections::rebuild(pool, &personal, names.as_deref(), at).await?)
     })
     .await?;
     let what = name.unwrap_or("all read models");
@@ -32,7 +34,9 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let drifts = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let progress = Progress::new("folding the log");
-        Ok(::projections::verify(pool, |done, total| progress.at(done, total)).await?)
+        let personal = Opener::try_new(config, pool)?;
+        let at = |done, total| progress.at(done, total);
+        Ok(::projections::verify(pool, &personal, at).await?)
     })
     .await?;
     if json {

@@ -97,7 +97,8 @@ impl Mailer {
             | E::RoleChanged { .. }
             | E::UserDeactivated
             | E::UserReactivated
-            | E::SessionEnded { .. } => None,
+            | E::SessionEnded { .. }
+            | E::PersonErased => None,
         }
     }
 

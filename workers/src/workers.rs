@@ -108,5 +108,6 @@ impl Parts {
 
 fn subscriber<H: Handler>(parts: &Parts, handler: H, pace: Pace) -> Arc<Subscriber<H>> {
     let (pool, nats) = (parts.pool.clone(), parts.nats.clone());
-    Arc::new(Subscriber::new(handler, pool, nats, &parts.prefix, pace))
+    let vault = parts.commands.vault().clone();
+    Arc::new(Subscriber::new(handler, pool, vault, nats, &parts.prefix, pace))
 }

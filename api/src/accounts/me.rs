@@ -5,14 +5,15 @@ use axum::response::Response;
 use domain::user::ChangeEmail;
 use projections::User;
 
+use super::erasure;
 use crate::App;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
 use crate::edit::Edit;
-use crate::input::Object;
+use crate::input::{Object, no_content};
 use crate::openapi::Needs;
 use crate::permission::{Allowed, OwnAccount};
 use crate::problem::Problem;
-use crate::resource::{expected_of, get, show};
+use crate::resource::{expected, expected_of, get, show};
 
 const WRITABLE: [&str; 1] = ["email"];
 
@@ -25,6 +26,21 @@ pub(crate) async fn find(
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
     Ok(show::<User>(&app, &caller, caller.user).await?.unless(&had))
+}
+
+/// Forgets the caller: their products are withdrawn, their open orders called off, their data
+/// destroyed. What was decided about them stays in the log, without what it said about them.
+#[utoipa::path(delete, path = "/me/", tag = "accounts", operation_id = "eraseMe",
+    responses((status = 204), Needs<OwnAccount>))]
+pub(crate) async fn erase(
+    Allowed(caller): Allowed<OwnAccount>,
+    State(app): State<App>,
+    version: IfMatch,
+) -> Result<Response, Problem> {
+    let context = caller.context_at(expected::<User>(&app, &caller, caller.user, &version).await?);
+    erasure::withdraw_all(&app, &caller).await?;
+    app.commands.erase_person(&context, caller.user).await?;
+    Ok(no_content())
 }
 
 /// Asks for another address; it counts once the link in the mail to it has been opened.

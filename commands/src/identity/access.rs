@@ -1,6 +1,7 @@
 //! Access tokens: JWT (RFC 9068 profile), EdDSA, five minutes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use url::Url;
 
+use super::keyring::{Keyring, Keys};
 use super::secrets::{Secrets, SecretsError};
 use crate::CommandError;
 
@@ -46,19 +48,27 @@ struct Claims {
     pos: i64,
 }
 
-pub(crate) struct AccessTokens {
+/// One state of the keys that sign and verify.
+pub(crate) struct SigningKeys {
     header: Header,
     signing: EncodingKey,
+    /// When a newer key is to sign, in Unix seconds.
+    until: Option<i64>,
     accepted: HashMap<String, DecodingKey>,
+    jwks: Value,
+}
+
+pub(crate) struct AccessTokens {
+    keyring: Arc<Keyring>,
     validation: Validation,
     issuer: String,
-    jwks: Value,
     read: moka::sync::Cache<[u8; 32], (Authenticated, i64, i64)>,
 }
 
-impl AccessTokens {
-    pub(super) fn try_new(secrets: &Secrets, public_url: &Url) -> Result<Self, SecretsError> {
-        let first = secrets.signing.first().ok_or(SecretsError::Key("there is none".to_owned()))?;
+impl SigningKeys {
+    pub(super) fn try_new(secrets: &Secrets) -> Result<Self, SecretsError> {
+        let none = || SecretsError::Key("there is none".to_owned());
+        let (first, until) = secrets.signing_key().ok_or_else(none)?;
         let der = first.to_pkcs8_der().map_err(|error| SecretsError::Key(error.to_string()))?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -69,21 +79,31 @@ impl AccessTokens {
             .map(|key| Ok((kid(key), DecodingKey::from_ed_components(&x(key))?)))
             .collect::<Result<_, jsonwebtoken::errors::Error>>()
             .map_err(|error| SecretsError::Key(error.to_string()))?;
+        Ok(Self {
+            header,
+            signing: EncodingKey::from_ed_der(der.as_bytes()),
+            until,
+            accepted,
+            jwks: json!({ "keys": secrets.signing.iter().map(jwk).collect::<Vec<_>>() }),
+        })
+    }
+
+    /// Whether another key should sign by now.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.until.is_some_and(|until| until <= OffsetDateTime::now_utc().unix_timestamp())
+    }
+}
+
+impl AccessTokens {
+    pub(super) fn new(keyring: Arc<Keyring>, public_url: &Url) -> Self {
         let issuer = public_url.as_str().trim_end_matches('/').to_owned();
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&issuer]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.leeway = 0;
-        Ok(Self {
-            header,
-            signing: EncodingKey::from_ed_der(der.as_bytes()),
-            accepted,
-            validation,
-            issuer,
-            jwks: json!({ "keys": secrets.signing.iter().map(jwk).collect::<Vec<_>>() }),
-            read: moka::sync::Cache::builder().max_capacity(20_000).build(),
-        })
+        let read = moka::sync::Cache::builder().max_capacity(20_000).build();
+        Self { keyring, validation, issuer, read }
     }
 
     pub(super) fn issue(&self, of: Authenticated, pos: i64) -> Result<String, CommandError> {
@@ -98,7 +118,9 @@ impl AccessTokens {
             exp: iat + i64::try_from(LIFETIME).map_err(CommandError::fault)?,
             pos,
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(CommandError::fault)
+        let keys = self.keyring.keys();
+        let keys = keys.signing();
+        jsonwebtoken::encode(&keys.header, &claims, &keys.signing).map_err(CommandError::fault)
     }
 
     /// Whom a token speaks for, and the position at which it was issued. A signature is checked
@@ -119,12 +141,14 @@ impl AccessTokens {
 
     fn verify(&self, token: &str) -> Option<(Authenticated, i64, i64)> {
         let header = jsonwebtoken::decode_header(token).ok()?;
-        let key = self.accepted.get(header.kid.as_ref()?)?;
+        let kid = header.kid.as_ref()?;
+        let find = |keys: Arc<Keys>| keys.signing().accepted.get(kid).cloned();
+        let key = find(self.keyring.keys()).or_else(|| find(self.keyring.reloaded()))?;
         let foreign = header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some();
         if header.typ.as_deref() != Some(TYPE) || foreign {
             return None;
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation).ok()?.claims;
         if claims.iat > OffsetDateTime::now_utc().unix_timestamp() + 60 {
             return None;
         }
@@ -133,7 +157,7 @@ impl AccessTokens {
     }
 
     pub(crate) fn jwks(&self) -> Value {
-        self.jwks.clone()
+        self.keyring.keys().signing().jwks.clone()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{Recorded, Stored, StreamType};
+use domain::user::UserEvent;
+use domain::{Event, Recorded, Stored, StreamType, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,7 @@ impl SessionFollower {
     /// Follows the log until told to end.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while tokio::time::timeout(POLL, shutdown.cancelled()).await.is_err() {
+            self.commands.identity.keyring().reloaded();
             if let Err(error) = self.read().await {
                 tracing::warn!("the session check is behind: {error}");
             }
@@ -64,10 +66,18 @@ impl SessionFollower {
         .await?;
         let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         self.commands.identity.revocations().note(&recorded);
+        for user in recorded.iter().filter_map(erased) {
+            self.commands.vault.forget(user);
+        }
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
         self.after = recorded.last().filter(|_| is_full).map_or(head, |last| last.position);
         Ok(is_full)
     }
+}
+
+fn erased(recorded: &Recorded) -> Option<UserId> {
+    matches!(recorded.event, Event::User(UserEvent::PersonErased))
+        .then(|| UserId::from_uuid(recorded.stream.id))
 }
 
 /// What came before ended tokens that have expired since.

@@ -2,6 +2,7 @@
 
 mod access;
 mod follow;
+mod keyring;
 pub(crate) mod links;
 pub(crate) mod passwords;
 mod revocations;
@@ -23,6 +24,7 @@ pub use secrets::{Secrets, SecretsError};
 pub use sessions::{Session, Tokens};
 
 pub(crate) use access::AccessTokens;
+pub(crate) use keyring::Keyring;
 pub(crate) use passwords::Passwords;
 pub(crate) use revocations::Revocations;
 
@@ -30,6 +32,7 @@ use crate::CommandError;
 
 /// Everything that knows a secret. One per process.
 pub struct Identity {
+    keyring: Arc<Keyring>,
     access: AccessTokens,
     links: Links,
     passwords: Passwords,
@@ -41,14 +44,20 @@ pub struct Identity {
 impl Identity {
     /// From the program's secrets; `public_url` is what links start with.
     pub fn try_new(secrets: &Secrets, public_url: &Url) -> Result<Self, SecretsError> {
+        let keyring = Arc::new(Keyring::try_new(secrets)?);
         Ok(Self {
-            access: AccessTokens::try_new(secrets, public_url)?,
+            access: AccessTokens::new(Arc::clone(&keyring), public_url),
+            keyring,
             links: Links::new(secrets.derived("links"), public_url.clone()),
             passwords: Passwords::default(),
             revocations: Arc::default(),
             lookup: secrets.derived("lookup"),
             refresh: secrets.derived("refresh"),
         })
+    }
+
+    pub(crate) const fn keyring(&self) -> &Arc<Keyring> {
+        &self.keyring
     }
 
     pub(crate) const fn access(&self) -> &AccessTokens {

@@ -47,7 +47,8 @@ impl Revocations {
                 }
                 UserEvent::PasswordReset
                 | UserEvent::RoleChanged { .. }
-                | UserEvent::UserDeactivated => self.end(user, recorded.position, None),
+                | UserEvent::UserDeactivated
+                | UserEvent::PersonErased => self.end(user, recorded.position, None),
                 UserEvent::UserRegistered { .. }
                 | UserEvent::RegistrationRepeated
                 | UserEvent::ActivationRequested

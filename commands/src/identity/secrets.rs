@@ -10,14 +10,39 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::SigningKey;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use super::keyed;
 
+/// Seconds for which a new signing key is published and accepted, but does not sign yet.
+const NEW_KEY_WAITS: i64 = 10;
+
 /// What the program must keep to itself.
 pub struct Secrets {
-    /// Sign access tokens; the first signs, all are accepted.
+    path: PathBuf,
+    /// Sign access tokens; all are accepted.
     pub(super) signing: Vec<SigningKey>,
+    /// When the first of them was added, in Unix seconds.
+    rotated_at: i64,
+    wrapping: Wrapping,
     master: [u8; 32],
+}
+
+/// The keys that wrap persons' keys; the first wraps, all unwrap.
+#[derive(Clone)]
+pub(crate) struct Wrapping(Vec<(String, [u8; 32])>);
+
+impl Wrapping {
+    /// The one that wraps, with its name.
+    pub(crate) fn newest(&self) -> (String, [u8; 32]) {
+        self.0.first().cloned().unwrap_or_default()
+    }
+
+    /// The one of that name.
+    pub(crate) fn find(&self, id: &str) -> Option<[u8; 32]> {
+        self.0.iter().find(|(known, _)| known == id).map(|(_, key)| *key)
+    }
 }
 
 /// Why there are no secrets to work with.
@@ -43,8 +68,13 @@ pub enum SecretsError {
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    /// Ed25519 seeds (RFC 8032), base64url; the first signs.
+    /// Ed25519 seeds (RFC 8032), base64url; the newest first.
     signing: Vec<String>,
+    /// When the first of them was added, in Unix seconds.
+    #[serde(default)]
+    rotated_at: i64,
+    /// AES-256 keys that wrap persons' keys, base64url; the newest first.
+    wrapping: Vec<String>,
     /// 32 bytes, base64url.
     master: String,
 }
@@ -53,32 +83,38 @@ impl Secrets {
     /// Reads the file, or makes it. Of several programs that make it at once, one wins.
     pub fn load_or_create(path: &Path) -> Result<Self, SecretsError> {
         let failed = |source| SecretsError::Io { path: path.to_owned(), source };
-        match fs::read(path) {
-            Ok(bytes) => Self::parse(&bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned())),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                create(path).map_err(failed)?;
-                let bytes = fs::read(path).map_err(failed)?;
-                Self::parse(&bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned()))
-            }
-            Err(error) => Err(failed(error)),
+        if !path.try_exists().map_err(failed)? {
+            create(path).map_err(failed)?;
         }
+        Self::load(path)
     }
 
-    /// Puts a new signing key first; the one before stays accepted, older ones go.
+    /// Reads the file.
+    pub(super) fn load(path: &Path) -> Result<Self, SecretsError> {
+        let bytes =
+            fs::read(path).map_err(|source| SecretsError::Io { path: path.to_owned(), source })?;
+        Self::parse(path, &bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned()))
+    }
+
+    /// Puts a new signing key and a new wrapping key first. The ones before stay accepted, older
+    /// ones go: persons' keys have to be wrapped anew before the next rotation.
     pub fn rotate(path: &Path) -> Result<(), SecretsError> {
         let failed = |source| SecretsError::Io { path: path.to_owned(), source };
         let bytes = fs::read(path).map_err(failed)?;
         let stored: Option<Stored> = serde_json::from_slice(&bytes).ok();
         let mut stored = stored
-            .filter(|_| Self::parse(&bytes).is_some())
+            .filter(|_| Self::parse(path, &bytes).is_some())
             .ok_or_else(|| SecretsError::Invalid(path.to_owned()))?;
         stored.signing.insert(0, random_key());
         stored.signing.truncate(2);
+        stored.rotated_at = OffsetDateTime::now_utc().unix_timestamp();
+        stored.wrapping.insert(0, random_key());
+        stored.wrapping.truncate(2);
         let beside = write_beside(path, &stored).map_err(failed)?;
         fs::rename(&beside, path).map_err(failed)
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    fn parse(path: &Path, bytes: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let key = |text: &String| {
             let key = <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok()?;
@@ -91,7 +127,37 @@ impl Secrets {
             .map(|text| key(text).map(|seed| SigningKey::from_bytes(&seed)))
             .collect();
         let signing = signing.filter(|keys| !keys.is_empty())?;
-        Some(Self { signing, master: key(&stored.master)? })
+        let wrapping: Option<Vec<_>> = stored
+            .wrapping
+            .iter()
+            .map(|text| key(text).map(|key| (hex::encode(&Sha256::digest(key)[..8]), key)))
+            .collect();
+        Some(Self {
+            path: path.to_owned(),
+            signing,
+            rotated_at: stored.rotated_at,
+            wrapping: Wrapping(wrapping.filter(|keys| !keys.is_empty())?),
+            master: key(&stored.master)?,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn wrapping(&self) -> Wrapping {
+        self.wrapping.clone()
+    }
+
+    /// The key that signs: a new one only once every process has had the time to read it.
+    pub(super) fn signing_key(&self) -> Option<(&SigningKey, Option<i64>)> {
+        let since = OffsetDateTime::now_utc().unix_timestamp() - self.rotated_at;
+        match self.signing.as_slice() {
+            [_, before, ..] if since < NEW_KEY_WAITS => {
+                Some((before, Some(self.rotated_at + NEW_KEY_WAITS)))
+            }
+            keys => keys.first().map(|first| (first, None)),
+        }
     }
 
     /// A key of its own for each purpose.
@@ -105,7 +171,12 @@ fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let stored = Stored { signing: vec![random_key()], master: random_key() };
+    let stored = Stored {
+        signing: vec![random_key()],
+        rotated_at: 0,
+        wrapping: vec![random_key()],
+        master: random_key(),
+    };
     let beside = write_beside(path, &stored)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;

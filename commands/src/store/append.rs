@@ -59,6 +59,8 @@ pub(crate) enum Effect {
     EndSession(SessionId),
     /// All sessions of a person are over, but for one.
     EndSessions(UserId, Option<SessionId>),
+    /// A person's key and password are destroyed.
+    DestroyKeys(UserId),
 }
 
 impl Claim {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError};
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
-use domain::{Aggregate, Event, Metadata, StreamId, upcast};
+use domain::{Aggregate, Event, HoldsPersonal, Metadata, StreamId, upcast};
 use postgres_es::PostgresEventRepository;
 
 use super::append::{Append, Encoded, Side};
@@ -63,16 +63,21 @@ impl Store {
             .get_events::<A>(&id.to_string())
             .await
             .map_err(|error| unreadable(&error))?;
-        let mut aggregate = A::default();
+        let mut events = Vec::with_capacity(stored.len());
         for event in stored {
             let payload = upcast::upcast(&event.event_type, &event.event_version, event.payload)
                 .ok_or_else(|| domain::DecodeError::Version {
                     event: event.event_type.clone(),
                     version: event.event_version,
                 })?;
-            aggregate.apply(serde_json::from_value(payload).map_err(|source| {
+            events.push(serde_json::from_value(payload).map_err(|source| {
                 domain::DecodeError::Payload { event: event.event_type, source }
             })?);
+        }
+        self.vault.open_stream::<A::Event>(stream::<A>(id), &mut events).await?;
+        let mut aggregate = A::default();
+        for event in events {
+            aggregate.apply(event);
         }
         if aggregate.version() > 0 {
             self.states.insert(stream::<A>(id), Arc::new(aggregate.clone()));
@@ -89,11 +94,14 @@ impl Store {
         let stream = stream::<A>(loaded.id);
         let metadata = loaded.metadata.ok_or(StoreError::Stopped)?;
         let encoded = serde_json::to_string(&metadata).map_err(unwritable)?;
-        let events = events.into_iter().map(encode).collect::<Result<_, _>>()?;
+        let mut encoded_events = Vec::with_capacity(events.len());
+        for (event, sequence) in events.into_iter().zip(loaded.version + 1..) {
+            encoded_events.push(self.encode(event, stream, sequence).await?);
+        }
         let append = Append {
             stream,
             expected: loaded.version,
-            events,
+            events: encoded_events,
             metadata: (metadata, encoded),
             side: loaded.side,
         };
@@ -101,13 +109,21 @@ impl Store {
         self.states.insert(stream, Arc::new(loaded.aggregate));
         Ok(version)
     }
-}
 
-fn encode<E: Clone + Into<Event> + cqrs_es::DomainEvent>(event: E) -> Result<Encoded, StoreError> {
-    let payload = serde_json::to_string(&event).map_err(unwritable)?;
-    let event: Event = event.into();
-    let event_type = event.name();
-    Ok(Encoded { event_version: upcast::current_version(event_type), event_type, payload, event })
+    /// What is stored has personal data sealed; what is folded has it readable.
+    async fn encode<E: Clone + Into<Event> + HoldsPersonal + cqrs_es::DomainEvent>(
+        &self,
+        event: E,
+        stream: StreamId,
+        sequence: i64,
+    ) -> Result<Encoded, StoreError> {
+        let readable: Event = event.clone().into();
+        let event_type = readable.name();
+        let event_version = upcast::current_version(event_type);
+        let sealed = self.vault.seal(event, stream, sequence, event_version).await?;
+        let payload = serde_json::to_string(&sealed).map_err(unwritable)?;
+        Ok(Encoded { event_version, event_type, payload, event: readable })
+    }
 }
 
 fn unwritable(error: serde_json::Error) -> StoreError {

@@ -22,6 +22,7 @@ pub(crate) use load::Loaded;
 
 use crate::Reservation;
 use crate::identity::Revocations;
+use crate::{Vault, VaultError};
 
 /// The read models as the appender needs them; handed in by the composition root.
 #[async_trait]
@@ -64,6 +65,9 @@ pub enum StoreError {
     /// A fold or its rows failed.
     #[error("the read models failed: {0}")]
     Projection(String),
+    /// Personal data could not be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The program is stopping.
     #[error("the appender has stopped")]
     Stopped,
@@ -80,6 +84,7 @@ pub(crate) struct Store {
     committed: watch::Receiver<i64>,
     states: Cache<StreamId, Arc<dyn Any + Send + Sync>>,
     turns: Cache<StreamId, Arc<Mutex<()>>>,
+    vault: Vault,
 }
 
 impl Store {
@@ -87,6 +92,7 @@ impl Store {
         pool: PgPool,
         read_models: Arc<dyn ReadModels>,
         revocations: Arc<Revocations>,
+        vault: Vault,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, committed) = watch::channel(0);
@@ -94,7 +100,7 @@ impl Store {
         tokio::spawn(appender.run(waiting));
         let states = Cache::builder().max_capacity(100_000).build();
         let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();
-        Self { pool, queue, committed, states, turns }
+        Self { pool, queue, committed, states, turns, vault }
     }
 
     pub(crate) fn committed(&self) -> watch::Receiver<i64> {

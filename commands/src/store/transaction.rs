@@ -294,6 +294,11 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
             )
             .bind(user.uuid())
             .bind(but.map(domain::SessionId::uuid)),
+            Effect::DestroyKeys(user) => sqlx::query(
+                "WITH password AS (DELETE FROM credentials WHERE user_id = $1)
+                 UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
+            )
+            .bind(user.uuid()),
         }
         .execute(&mut *conn)
         .await?;

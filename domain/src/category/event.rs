@@ -43,3 +43,10 @@ impl CategoryEvent {
         }
     }
 }
+
+/// None of them does.
+impl crate::HoldsPersonal for CategoryEvent {
+    fn personal(&mut self) -> Vec<(&'static str, &mut crate::Personal)> {
+        vec![]
+    }
+}

@@ -55,3 +55,10 @@ impl OrderEvent {
         }
     }
 }
+
+/// None of them does.
+impl crate::HoldsPersonal for OrderEvent {
+    fn personal(&mut self) -> Vec<(&'static str, &mut crate::Personal)> {
+        vec![]
+    }
+}

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ProductDescription, ProductName, ProductStatus};
-use crate::{CategoryId, Change, Money, Personal, UploadId, UserId};
+use crate::{CategoryId, Change, HoldsPersonal, Money, Personal, UploadId, UserId};
 
 /// What happened to a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -171,6 +171,26 @@ impl ProductEvent {
             Self::ProductCancelled { .. } => "ProductCancelled",
             Self::ProductResubmitted { .. } => "ProductResubmitted",
             Self::ProductDeleted { .. } => "ProductDeleted",
+        }
+    }
+}
+
+impl HoldsPersonal for ProductEvent {
+    fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {
+        match self {
+            Self::ProductApproved { reason, .. } => {
+                reason.iter_mut().map(|reason| ("reason", reason)).collect()
+            }
+            Self::ProductRejected { reason, .. } => vec![("reason", reason)],
+            Self::ProductSubmitted { .. }
+            | Self::ProductEdited { .. }
+            | Self::VideoUploaded { .. }
+            | Self::VideoFinalized { .. }
+            | Self::VideoFailed { .. }
+            | Self::ProductReturnedToReview { .. }
+            | Self::ProductCancelled { .. }
+            | Self::ProductResubmitted { .. }
+            | Self::ProductDeleted { .. } => vec![],
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum UserCommand {
         /// Which.
         session: SessionId,
     },
+    /// Forgets its person.
+    Erase,
     /// An ADMIN changes role or access.
     Manage {
         /// The ADMIN.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Personal, Role, SessionId};
+use crate::{HoldsPersonal, Personal, Role, SessionId};
 
 /// What happened to an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub enum UserEvent {
         /// Which.
         session: SessionId,
     },
+    /// Its person asked to be forgotten: their keys were destroyed, and every session ended.
+    PersonErased,
 }
 
 impl UserEvent {
@@ -72,6 +74,28 @@ impl UserEvent {
             Self::UserDeactivated => "UserDeactivated",
             Self::UserReactivated => "UserReactivated",
             Self::SessionEnded { .. } => "SessionEnded",
+            Self::PersonErased => "PersonErased",
+        }
+    }
+}
+
+impl HoldsPersonal for UserEvent {
+    fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {
+        match self {
+            Self::UserRegistered { email, .. }
+            | Self::EmailChangeRequested { email }
+            | Self::EmailChanged { email } => vec![("email", email)],
+            Self::RegistrationRepeated
+            | Self::ActivationRequested
+            | Self::UserActivated
+            | Self::PasswordResetRequested { .. }
+            | Self::PasswordReset
+            | Self::PasswordChanged
+            | Self::RoleChanged { .. }
+            | Self::UserDeactivated
+            | Self::UserReactivated
+            | Self::SessionEnded { .. }
+            | Self::PersonErased => vec![],
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct User {
     account: Option<Account>,
 }
 
-/// What an account is, from registration on.
+/// What an account is, from registration to erasure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Where mails go.
@@ -44,7 +44,7 @@ pub struct Account {
 crate::aggregate::aggregate!(User, UserId, UserCommand, UserEvent, UserError);
 
 impl User {
-    /// The account; `None` before registration.
+    /// The account; `None` before registration and after erasure.
     pub const fn account(&self) -> Option<&Account> {
         self.account.as_ref()
     }
@@ -77,6 +77,7 @@ impl User {
             C::ResetPassword { .. } => account.reset_password(),
             C::ChangePassword => vec![E::PasswordChanged],
             C::EndSession { session } => vec![E::SessionEnded { session }],
+            C::Erase => vec![E::PersonErased],
             C::Manage { by, user, manage } => account.manage(by, user, &manage)?,
         })
     }
@@ -85,6 +86,10 @@ impl User {
         use UserEvent as E;
         if let E::UserRegistered { email, role } = event {
             self.account = Some(Account::new(email, role));
+            return;
+        }
+        if let E::PersonErased = event {
+            self.account = None;
             return;
         }
         let Some(account) = &mut self.account else { return };
@@ -103,7 +108,8 @@ impl User {
             | E::RegistrationRepeated
             | E::ActivationRequested
             | E::PasswordResetRequested { .. }
-            | E::SessionEnded { .. } => {}
+            | E::SessionEnded { .. }
+            | E::PersonErased => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use domain::order::{OrderEvent, OrderStatus};
 use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
+use domain::user::UserEvent;
 use domain::{Actor, Change, Event, Personal, Recorded};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -101,6 +102,18 @@ impl Entry for TimelineRow {
             judged,
             changes: Json(changes),
         })
+    }
+
+    fn erased(recorded: &Recorded) -> Option<Uuid> {
+        matches!(recorded.event, Event::User(UserEvent::PersonErased)).then_some(recorded.stream.id)
+    }
+
+    /// Reasons are about the product's owner, who never changes.
+    fn purge(table: &str) -> String {
+        format!(
+            "UPDATE {table} SET reason = NULL WHERE reason IS NOT NULL AND stream_type = 'product' \
+             AND stream_id IN (SELECT id FROM products WHERE owner_id = $1)"
+        )
     }
 }
 

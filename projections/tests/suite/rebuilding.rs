@@ -97,14 +97,14 @@ async fn rebuilt_is_live_in_contents_and_in_names() {
         events.extend(made_up(&mut log, 1..40));
         append_all(&pool, &events).await;
         let live = contents(&pool).await;
-        assert_eq!(verify(&pool, |_, _| {}).await.unwrap(), []);
+        assert_eq!(verify(&pool, &(), |_, _| {}).await.unwrap(), []);
         // Statements prepared before the swap must do after it.
         let products = Products(pool.clone());
         let (filter, page) = (ProductFilter::default(), Page::default());
         let before = products.list(Visibility::Everything, &filter, &page).await.unwrap();
 
         let reports = Mutex::new(vec![]);
-        rebuild(&pool, None, |done, total| reports.lock().unwrap().push((done, total)))
+        rebuild(&pool, &(), None, |done, total| reports.lock().unwrap().push((done, total)))
             .await
             .unwrap();
 
@@ -114,7 +114,7 @@ async fn rebuilt_is_live_in_contents_and_in_names() {
         let after = products.list(Visibility::Everything, &filter, &page).await.unwrap();
         assert_eq!(after, before);
         append_all(&pool, &made_up(&mut log, 40..50)).await;
-        assert_eq!(verify(&pool, |_, _| {}).await.unwrap(), []);
+        assert_eq!(verify(&pool, &(), |_, _| {}).await.unwrap(), []);
     })
     .await;
 }
@@ -138,13 +138,13 @@ async fn a_rebuild_misses_nothing_that_is_appended_meanwhile() {
         };
         let rebuilder = async {
             for _ in 0..3 {
-                rebuild(&pool, None, |_, _| {}).await.unwrap();
+                rebuild(&pool, &(), None, |_, _| {}).await.unwrap();
             }
             done.store(true, Ordering::Relaxed);
         };
         let (written, ()) = tokio::join!(writer, rebuilder);
         assert!(written > 0);
-        assert_eq!(verify(&pool, |_, _| {}).await.unwrap(), []);
+        assert_eq!(verify(&pool, &(), |_, _| {}).await.unwrap(), []);
     })
     .await;
 }
@@ -169,12 +169,12 @@ async fn a_broken_event_fails_the_rebuild_and_leaves_the_old_tables() {
             .await
             .unwrap();
 
-        let failed = rebuild(&pool, None, |_, _| {}).await.unwrap_err();
+        let failed = rebuild(&pool, &(), None, |_, _| {}).await.unwrap_err();
 
         let named = format!("position {}", broken.position);
         assert!(failed.to_string().contains(&named), "{failed}");
         assert_eq!(contents(&pool).await, live);
-        assert!(verify(&pool, |_, _| {}).await.is_err(), "nor is it skipped there");
+        assert!(verify(&pool, &(), |_, _| {}).await.is_err(), "nor is it skipped there");
     })
     .await;
 }
@@ -184,11 +184,11 @@ async fn a_gap_in_the_log_fails_the_rebuild() {
     in_a_database(3, async |pool| {
         append(&pool, &made_up(&mut Log::default(), 1..5)).await;
         sqlx::query("DELETE FROM events WHERE position = 30").execute(&pool).await.unwrap();
-        let failed = rebuild(&pool, None, |_, _| {}).await.unwrap_err();
+        let failed = rebuild(&pool, &(), None, |_, _| {}).await.unwrap_err();
         assert!(failed.to_string().contains("position 30 should follow, position 31"), "{failed}");
 
         sqlx::query("DELETE FROM events WHERE position > 20").execute(&pool).await.unwrap();
-        let failed = rebuild(&pool, None, |_, _| {}).await.unwrap_err();
+        let failed = rebuild(&pool, &(), None, |_, _| {}).await.unwrap_err();
         assert!(failed.to_string().contains("position 21 should follow, nothing"), "{failed}");
     })
     .await;
@@ -209,17 +209,19 @@ async fn one_read_model_can_be_rebuilt_alone_and_by_one_at_a_time() {
         let mut conn = pool.acquire().await.unwrap();
         assert_eq!(outdated(&mut conn).await.unwrap(), ["orders", "users"]);
 
-        rebuild(&pool, Some(&["users"]), |_, _| {}).await.unwrap();
+        rebuild(&pool, &(), Some(&["users"]), |_, _| {}).await.unwrap();
 
         assert_eq!(outdated(&mut conn).await.unwrap(), ["orders"]);
-        let drifts = verify(&pool, |_, _| {}).await.unwrap();
+        let drifts = verify(&pool, &(), |_, _| {}).await.unwrap();
         assert_eq!(drifts.iter().map(|drift| drift.table).collect::<Vec<_>>(), ["orders"]);
-        let unknown = rebuild(&pool, Some(&["user"]), |_, _| {}).await.unwrap_err();
+        let unknown = rebuild(&pool, &(), Some(&["user"]), |_, _| {}).await.unwrap_err();
         assert!(matches!(unknown, RebuildError::Unknown { .. }));
-        let (one, other) =
-            tokio::join!(rebuild(&pool, None, |_, _| {}), rebuild(&pool, None, |_, _| {}));
+        let (one, other) = tokio::join!(
+            rebuild(&pool, &(), None, |_, _| {}),
+            rebuild(&pool, &(), None, |_, _| {})
+        );
         assert!(one.is_ok() || other.is_ok());
-        assert_eq!(verify(&pool, |_, _| {}).await.unwrap(), []);
+        assert_eq!(verify(&pool, &(), |_, _| {}).await.unwrap(), []);
     })
     .await;
 }
@@ -234,9 +236,9 @@ async fn a_swap_waits_for_whoever_reads_the_old_table() {
             tokio::time::sleep(Duration::from_millis(2500)).await;
             reader.rollback().await.unwrap();
         };
-        let (rebuilt, ()) = tokio::join!(rebuild(&pool, Some(&["users"]), |_, _| {}), release);
+        let (rebuilt, ()) = tokio::join!(rebuild(&pool, &(), Some(&["users"]), |_, _| {}), release);
         rebuilt.unwrap();
-        assert_eq!(verify(&pool, |_, _| {}).await.unwrap(), []);
+        assert_eq!(verify(&pool, &(), |_, _| {}).await.unwrap(), []);
     })
     .await;
 }
@@ -261,7 +263,7 @@ async fn verifying_names_rows_that_differ_are_missing_or_should_not_be() {
         .await
         .unwrap();
 
-        let drifts = verify(&pool, |_, _| {}).await.unwrap();
+        let drifts = verify(&pool, &(), |_, _| {}).await.unwrap();
 
         let [products, categories, timeline] = &drifts[..] else { panic!("{drifts:?}") };
         assert_eq!((products.table, products.rows), ("products", 2));

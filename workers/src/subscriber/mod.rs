@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_trait::async_trait;
+use commands::Vault;
 use domain::Recorded;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
@@ -85,6 +86,7 @@ impl Default for Pace {
 pub struct Subscriber<H> {
     handler: H,
     pool: PgPool,
+    vault: Vault,
     effects: Effects,
     jetstream: jetstream::Context,
     names: Names,
@@ -97,6 +99,7 @@ impl<H: Handler> Subscriber<H> {
     pub fn new(
         handler: H,
         pool: PgPool,
+        vault: Vault,
         client: async_nats::Client,
         prefix: &str,
         pace: Pace,
@@ -104,7 +107,7 @@ impl<H: Handler> Subscriber<H> {
         let effects = Effects::new(pool.clone(), handler.name(), pace.lease);
         let slots = Arc::new(Semaphore::new(pace.concurrency));
         let (jetstream, names) = (jetstream::new(client), Names::new(prefix));
-        Self { handler, pool, effects, jetstream, names, pace, slots }
+        Self { handler, pool, vault, effects, jetstream, names, pace, slots }
     }
 
     /// Handles events until the program ends.

@@ -63,7 +63,10 @@ impl<H: Handler> Subscriber<H> {
         let mut conn = self.pool.acquire().await?;
         let before = place.position - 1;
         let read = projections::log::read(&mut conn, before, place.position, 1).await;
-        let event = read.map_err(|error| unreadable(place, error))?.pop();
+        let mut events = read.map_err(|error| unreadable(place, error))?;
+        drop(conn);
+        self.vault.open(&mut events).await.map_err(Fault::passing)?;
+        let event = events.pop();
         Ok(event.filter(|event| event.event_id == place.event_id))
     }
 

@@ -1,6 +1,18 @@
 use super::*;
 
 #[test]
+fn nothing_is_left_of_an_account_whose_person_was_erased() {
+    TestFramework::<User>::with(())
+        .given(active())
+        .when(UserCommand::Erase)
+        .then_expect_events(vec![UserEvent::PersonErased]);
+    TestFramework::<User>::with(())
+        .given(after(active(), UserEvent::PersonErased))
+        .when(UserCommand::ChangePassword)
+        .then_expect_error(UserError::NotFound);
+}
+
+#[test]
 fn an_account_is_made_with_the_role_that_it_is_given() {
     for role in Role::ALL {
         let email = address("alice@example.org");

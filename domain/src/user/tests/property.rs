@@ -25,6 +25,7 @@ fn commands() -> impl Strategy<Value = UserCommand> {
         2 => (0..4u32).prop_map(|generation| UserCommand::ResetPassword { generation }),
         1 => Just(UserCommand::ChangePassword),
         1 => (0..3u128).prop_map(|number| UserCommand::EndSession { session: session(number) }),
+        1 => Just(UserCommand::Erase),
         5 => (anybody(), option::of(role()), option::of(any::<bool>()))
             .prop_map(|(by, role, is_active)| manage(by, role, is_active)),
     ]
@@ -33,11 +34,15 @@ fn commands() -> impl Strategy<Value = UserCommand> {
 /// What the log says without the aggregate's help.
 fn role(log: &[UserEvent]) -> Option<Role> {
     use UserEvent as E;
-    log.iter().rev().find_map(|event| match event {
+    log.iter().filter(|_| !erased(log)).rev().find_map(|event| match event {
         E::UserRegistered { role, .. } => Some(*role),
         E::RoleChanged { to, .. } => Some(*to),
         _ => None,
     })
+}
+
+fn erased(log: &[UserEvent]) -> bool {
+    log.contains(&UserEvent::PersonErased)
 }
 
 fn shut(log: &[UserEvent]) -> bool {
@@ -54,7 +59,7 @@ fn passwords(log: &[UserEvent]) -> u32 {
 
 fn email(log: &[UserEvent]) -> Option<&Personal> {
     use UserEvent as E;
-    log.iter().rev().find_map(|event| match event {
+    log.iter().filter(|_| !erased(log)).rev().find_map(|event| match event {
         E::UserRegistered { email, .. } | E::EmailChanged { email } => Some(email),
         _ => None,
     })
@@ -72,8 +77,10 @@ fn email_last_asked_for(log: &[UserEvent]) -> Option<&Personal> {
 fn check(log: &[UserEvent], command: &UserCommand, event: &UserEvent) -> Result<(), TestCaseError> {
     use {UserCommand as C, UserEvent as E};
     let managed = matches!(command, C::Manage { by, .. } if by.has(Role::Admin) && !by.is(ALICE));
+    prop_assert!(!erased(log));
     match event {
         E::UserRegistered { .. } => prop_assert!(log.is_empty()),
+        E::PersonErased => prop_assert!(matches!(command, C::Erase)),
         E::RoleChanged { from, to } => {
             prop_assert!(managed && from != to);
             prop_assert_eq!(Some(*from), role(log));
@@ -122,7 +129,8 @@ proptest! {
             let account = user.account();
             prop_assert_eq!(account.map(|account| account.role), role(&log));
             prop_assert_eq!(account.map(|account| &account.email), email(&log));
-            let active = log.contains(&UserEvent::UserActivated) && !shut(&log);
+            let active =
+                log.contains(&UserEvent::UserActivated) && !shut(&log) && !erased(&log);
             prop_assert_eq!(account.is_some_and(Account::is_active), active);
         }
     }

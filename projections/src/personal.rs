@@ -1,0 +1,25 @@
+//! Personal data in the log, which is sealed there: whoever has the keys opens it for the folds.
+
+use async_trait::async_trait;
+use domain::Recorded;
+
+/// Makes personal data in events readable; of persons who were erased nothing comes back.
+#[async_trait]
+pub trait OpenPersonal: Send + Sync {
+    /// Opens what the events hold.
+    async fn open(
+        &self,
+        recorded: &mut [Recorded],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// For a log in which nothing is sealed.
+#[async_trait]
+impl OpenPersonal for () {
+    async fn open(
+        &self,
+        _: &mut [Recorded],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
+}
