@@ -34,17 +34,13 @@ async fn creates_until_it_is_gone(
     for round in 0.. {
         let key = format!("client {number}, no. {round}");
         let call = Call::new(&client, "POST", &url).by(&seller).header("Idempotency-Key", &key);
-        match call.json(create(&category, &key)).try_send().await {
-            Ok(answer) => {
-                let answer = answer.expect(201);
-                sent.insert(key, answer.json["id"].as_str().map(str::to_owned));
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(_) => {
-                sent.insert(key, None);
-                break;
-            }
-        }
+        let Ok(answer) = call.json(create(&category, &key)).try_send().await else {
+            sent.insert(key, None);
+            break;
+        };
+        let answer = answer.expect(201);
+        sent.insert(key, answer.json["id"].as_str().map(str::to_owned));
+        answered.fetch_add(1, Ordering::Relaxed);
     }
     sent
 }

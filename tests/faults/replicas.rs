@@ -46,7 +46,7 @@ async fn one_address_is_registered_once_however_many_try_at_two_replicas() {
     let replica = app.replica().await;
     let admin = app.user(Role::Admin).await;
     let register = |number: usize| {
-        let email = if number % 3 == 0 { "Ada@Example.com" } else { "ada@example.com" };
+        let email = if number.is_multiple_of(3) { "Ada@Example.com" } else { "ada@example.com" };
         let body = json!({ "email": email, "password": "a lamp in every window" });
         let call = match number % 2 {
             0 => app.post("/register/"),

@@ -103,10 +103,6 @@ impl TestApp {
         &self.data
     }
 
-    pub fn folder(&self) -> &Path {
-        self.program.folder()
-    }
-
     pub fn stderr(&self) -> String {
         self.program.stderr()
     }
