@@ -29,6 +29,11 @@ impl TestApp {
 
     /// With variables that differ from what tests usually have.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+        Self::start_as(&[], variables).await
+    }
+
+    /// A part of it: what that subcommand serves.
+    pub async fn start_as(subcommand: &[&str], variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create().await;
         let prefix = format!("t{}_", Uuid::now_v7().simple());
         let nats = broker::url();
@@ -41,7 +46,7 @@ impl TestApp {
             ("RUST_LOG", "warn"),
         ];
         let mut program = Program::new(&[usual.as_slice(), variables].concat());
-        let server = program.serve(&[]).await;
+        let server = program.serve(subcommand).await;
         // Tokens are for one public address; what starts later binds to another port.
         program.set_default("PUBLIC_URL", server.base());
         let (pool, data) = (database.pool().await, program.folder().join("data"));
@@ -51,6 +56,11 @@ impl TestApp {
     /// Another process on the same database, which serves and does nothing else.
     pub async fn replica(&self) -> Server {
         self.program.serve(&["api"]).await
+    }
+
+    /// What the program has on the broker is lost.
+    pub fn lose_stream(&self) {
+        broker::forget(&self.prefix);
     }
 
     /// The absolute form of a path, wherever the program is now.
