@@ -1,6 +1,7 @@
 //! The whole program on a database of a test's own.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
@@ -147,7 +148,11 @@ impl TestApp {
 fn client() -> Client {
     // It fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().redirect(Policy::none()).no_proxy().build().unwrap()
+    // The server ends a connection that rests for 10 s; a test that makes a film meanwhile must not
+    // send a body that cannot be sent again into such a one.
+    let rest = Duration::from_secs(3);
+    let builder = Client::builder().redirect(Policy::none()).no_proxy().pool_idle_timeout(rest);
+    builder.build().unwrap()
 }
 
 impl Drop for TestApp {
