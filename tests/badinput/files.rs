@@ -145,17 +145,19 @@ async fn a_video_over_the_limit_is_refused_and_leaves_nothing() {
     let before = events(&shop.app.pool()).await;
     let send = |bytes: usize| {
         let form = video_form(&shop.category, vec![7; bytes]);
-        shop.app.post("/products/").by(&shop.seller).multipart(form).send()
+        shop.app.post("/products/").by(&shop.seller).multipart(form).try_send()
     };
 
-    // Within what a form may have besides its file, and beyond it.
-    for bytes in [100_001, 2_000_000] {
-        refused(send(bytes).await, 413, "video_too_large");
+    // Within what a form may have besides its file, and beyond it: whoever goes on sending then
+    // may find the connection closed before they read the answer.
+    refused(send(100_001).await.unwrap(), 413, "video_too_large");
+    if let Ok(answer) = send(2_000_000).await {
+        refused(answer, 413, "video_too_large");
     }
 
     eventually("the file is removed", async || stored(&shop.app).is_empty().then_some(())).await;
     assert_eq!(events(&shop.app.pool()).await, before);
-    send(100_000).await.expect(201);
+    send(100_000).await.unwrap().expect(201);
 }
 
 #[tokio::test]

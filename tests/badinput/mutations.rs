@@ -88,6 +88,8 @@ impl Chance {
 async fn routes(app: &TestApp) -> Vec<(&'static str, String, Person, Value)> {
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
     let (admin, other) = (app.user(Role::Admin).await, app.user(Role::EndUser).await);
+    // Whose account may be shut on the way.
+    let managed = app.user(Role::EndUser).await;
     let category = app.category(&staff, "Lamps").await;
     let product = app.product(&seller, &category, "Lamp").await;
     let listed = app.approved_product(&other, &staff, &category).await;
@@ -118,7 +120,7 @@ async fn routes(app: &TestApp) -> Vec<(&'static str, String, Person, Value)> {
         ("PATCH", of("/orders/{id}/", &order), seller.clone(), lines),
         (
             "PATCH",
-            of("/users/{id}/", &other.id),
+            of("/users/{id}/", &managed.id),
             admin,
             json!({"role": "STAFF", "is_active": true}),
         ),
