@@ -94,6 +94,11 @@ impl Part {
         sql.push(format_args!("SELECT {} FROM products WHERE ", ProductRow::TABLE.column_list()));
         sql.push(match self.shelf {
             Shelf::Listed => "NOT deleted AND listed",
+            // Said to be positive, as all positions are, it is in the indexes of everybody's: those
+            // are no use for one owner's.
+            Shelf::Unlisted if self.owner.is_none() => {
+                "NOT deleted AND NOT listed AND created_position > 0"
+            }
             Shelf::Unlisted => "NOT deleted AND NOT listed",
             Shelf::Deleted => "deleted AND NOT listed",
         });
