@@ -37,21 +37,33 @@ CREATE TABLE products (
 );
 
 -- A list is a merge of listed rows and unlisted ones (all of them for staff, one's own
--- otherwise), so `listed` leads each index: one index serves both halves, each half is read in
--- order from where the page begins, and millions of unlisted rows never stand between two
--- listed ones. One index per order that a list may have:
-CREATE INDEX products_newest ON products (listed, created_position) WHERE NOT deleted;
-CREATE INDEX products_name   ON products (listed, sort_name, created_position) WHERE NOT deleted;
-CREATE INDEX products_price  ON products (listed, sort_price, created_position) WHERE NOT deleted;
+-- otherwise). Each half is read in order from where the page begins, and millions of unlisted
+-- rows never stand between two listed ones. One index per half and order that a list may have;
+-- those of everybody's rows ask for a position above 0, -1 or -2, which is always so and which
+-- only the query says that each was made for: no plan for one owner's rows, say, may walk through
+-- all of them.
+CREATE INDEX products_newest ON products (created_position)
+    WHERE NOT deleted AND listed AND created_position > 0;
+CREATE INDEX products_name   ON products (sort_name, created_position)
+    WHERE NOT deleted AND listed AND created_position > 0;
+CREATE INDEX products_price  ON products (sort_price, created_position)
+    WHERE NOT deleted AND listed AND created_position > 0;
+CREATE INDEX products_unlisted_newest ON products (created_position)
+    WHERE NOT deleted AND NOT listed AND created_position > 0;
+CREATE INDEX products_unlisted_name ON products (sort_name, created_position)
+    WHERE NOT deleted AND NOT listed AND created_position > 0;
+CREATE INDEX products_unlisted_price ON products (sort_price, created_position)
+    WHERE NOT deleted AND NOT listed AND created_position > 0;
 -- Browsing a category, and one owner's products; the latter also for their history, which has
 -- deleted ones. Other orders within these sort that category's or owner's rows.
 CREATE INDEX products_category ON products (category_id, listed, created_position) WHERE NOT deleted;
 CREATE INDEX products_owner    ON products (owner_id, deleted, listed, created_position);
 -- The moderators' queue. Listed rows are all APPROVED, so they need no part in it.
-CREATE INDEX products_status ON products (status, created_position) WHERE NOT deleted AND NOT listed;
+CREATE INDEX products_status ON products (status, created_position)
+    WHERE NOT deleted AND NOT listed AND created_position > -1;
 -- Videos that are stuck or failed: few among many that are READY.
 CREATE INDEX products_unfinished ON products (processing_status, created_position)
-    WHERE NOT deleted AND processing_status <> 'READY';
+    WHERE NOT deleted AND NOT listed AND created_position > -2 AND processing_status <> 'READY';
 CREATE INDEX products_search ON products USING gin (search);
 
 CREATE TABLE categories (

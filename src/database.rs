@@ -13,6 +13,8 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Connections of one process at most.
 const CONNECTIONS: u32 = 24;
+/// Of its workers.
+const WORKER_CONNECTIONS: u32 = 8;
 
 /// Why a database can't be used; the text is meant for its user.
 #[derive(Debug, thiserror::Error)]
@@ -34,23 +36,38 @@ pub enum Error {
 
 /// Connects, and refuses a database that may lose what it has confirmed.
 pub async fn connect(url: &SecretString, allow_unsafe: bool) -> Result<PgPool, Error> {
+    let pool = pool(options(url)?, CONNECTIONS).await?;
+    if !allow_unsafe {
+        refuse_unsafe(&pool).await?;
+    }
+    Ok(pool)
+}
+
+fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url.expose_secret()).map_err(Error::Url)?.options([
         ("timezone", "UTC"),
         ("statement_timeout", "20s"),
         // A transaction whose request went away must not hold the log's lock for long.
         ("idle_in_transaction_session_timeout", "10s"),
     ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+    Ok(options.application_name("vetted"))
+}
+
+async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, Error> {
+    PgPoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
-        .connect_with(options.application_name("vetted"))
+        .connect_with(options)
         .await
-        .map_err(Error::Unreachable)?;
-    if !allow_unsafe {
-        refuse_unsafe(&pool).await?;
-    }
-    Ok(pool)
+        .map_err(Error::Unreachable)
+}
+
+/// For workers: what they write down is about the log and may be lost with the last moment before
+/// a crash, since each effect may be tried again; so their commits wait for no disk.
+pub async fn connect_relaxed(url: &SecretString) -> Result<PgPool, Error> {
+    let options = options(url)?.options([("synchronous_commit", "off")]);
+    pool(options, WORKER_CONNECTIONS).await
 }
 
 async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {

@@ -29,6 +29,10 @@ use serve::Role;
 use subcommand::{audit, demo, keys, migrate, projections, users, worker};
 use uuid::Uuid;
 
+/// Requests are many small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Without a command: the API, the workers and what they need, all in one.
 #[derive(Parser)]
 #[command(name = "vetted", version)]

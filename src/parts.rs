@@ -60,6 +60,7 @@ pub enum Error {
 pub struct Database {
     /// The pool.
     pub pool: PgPool,
+    url: SecretString,
     embedded: Option<Postgres>,
 }
 
@@ -72,7 +73,12 @@ impl Database {
             None => private_database(config).await?,
         };
         let pool = database::connect(&url, config.allow_unsafe_database).await?;
-        Ok(Self { pool, embedded })
+        Ok(Self { pool, url, embedded })
+    }
+
+    /// A pool for workers, see [`database::connect_relaxed`].
+    pub async fn relaxed(&self) -> Result<PgPool, Error> {
+        Ok(database::connect_relaxed(&self.url).await?)
     }
 
     /// Opens the database for one piece of work, and closes it whatever comes of that.

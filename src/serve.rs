@@ -44,6 +44,7 @@ const REMUX_ROOM: u64 = 64 << 20;
 struct Running<'a> {
     config: &'a Config,
     pool: PgPool,
+    relaxed: PgPool,
     commands: Commands,
     nats: async_nats::Client,
     media: Arc<dyn ObjectStore>,
@@ -96,7 +97,8 @@ async fn with(
     let nats = broker.address.options().name("vetted").retry_on_initial_connect();
     let nats = nats.connect(broker.address.servers.clone()).await?;
     let media = storage::open(config)?;
-    let running = Running { config, pool, commands, nats, media, public_url, shutdown };
+    let relaxed = database.relaxed().await?;
+    let running = Running { config, pool, relaxed, commands, nats, media, public_url, shutdown };
     running.all(role, listener).await
 }
 
@@ -156,7 +158,7 @@ impl Running<'_> {
         let max_bytes = config.max_video_bytes;
         let max_output_bytes = max_bytes.saturating_add(REMUX_ROOM);
         Ok(workers::Parts {
-            pool: self.pool.clone(),
+            pool: self.relaxed.clone(),
             commands: self.commands.clone(),
             nats: self.nats.clone(),
             prefix: config.nats_prefix.clone(),

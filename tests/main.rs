@@ -4,11 +4,23 @@
 //! `vetted services -- cargo test`. Each test has its own database and NATS prefix.
 
 #[cfg(test)]
+mod badinput;
+#[cfg(test)]
 mod commandline;
+#[cfg(test)]
+mod conventions;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod predecessor;
+#[cfg(test)]
+mod refusal;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

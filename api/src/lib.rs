@@ -8,6 +8,7 @@ mod caller;
 mod categories;
 mod conditional;
 mod cors;
+mod drain;
 mod edit;
 mod fingerprint;
 mod idempotency;

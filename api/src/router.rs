@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::accounts::{evenly, me, passwords, registration, sessions, users};
+use crate::drain::drain;
 use crate::overload::{self, Room};
 use crate::problem::Problem;
 use crate::products::{history, media, review};
@@ -108,6 +109,7 @@ pub fn service(app: App) -> Service {
         .with_state(app);
     let service = ServiceBuilder::new()
         .layer(from_fn(observe::observe))
+        .layer(from_fn(drain))
         .layer(cors)
         .layer(from_fn(server::bound_headers))
         .layer(from_fn_with_state(Room::new(), overload::limit))

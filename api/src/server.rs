@@ -21,7 +21,8 @@ use tower::ServiceExt;
 use crate::problem::Problem;
 use crate::router::Service;
 
-/// How long the header fields of a request may take to arrive.
+/// How long the header fields of a request may take to arrive, and how long a connection may wait
+/// for its next request.
 const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
 /// Bytes of a request's header fields. What is larger gets a problem, what is much larger the
 /// protocol library's bare 431.
@@ -34,17 +35,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves until told to end; then until what was begun is answered, or has had its time.
 pub async fn serve(listener: TcpListener, service: Service, shutdown: CancellationToken) {
-    let mut server = Builder::new(TokioExecutor::new());
+    // HTTP/2 is for whoever ends TLS in front: telling it apart here would wait without a limit.
+    let mut server = Builder::new(TokioExecutor::new()).http1_only();
     server
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(SLOWEST_HEADERS)
         .max_buf_size(READ_BUFFER);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(20))
-        .max_header_list_size(32 * 1024);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

@@ -19,7 +19,7 @@ impl Commands {
         create: CreateCategory,
     ) -> Result<CategoryId, CommandError> {
         let (id, by) = (CategoryId::from_uuid(Uuid::now_v7()), context.actor());
-        self.execute_with::<Category, _>(context, id, move |_| {
+        self.execute_new::<Category, _>(context, id, move |_| {
             let side = Side { claim: Some(claim(&create.name)), ..Side::default() };
             Ok((CategoryCommand::Create { by, create: create.clone() }, side))
         })

@@ -54,6 +54,27 @@ impl Commands {
         tokio::spawn(task).await.map_err(CommandError::fault)?
     }
 
+    /// Makes what has no stream yet: an id that was just made up need not be looked for.
+    pub(crate) async fn execute_new<A, F>(
+        &self,
+        context: &Context,
+        id: A::Id,
+        prepare: F,
+    ) -> Result<Done, CommandError>
+    where
+        A: Aggregate,
+        F: Fn(&A) -> Result<(A::Command, Side), CommandError> + Send + Sync + 'static,
+    {
+        let (commands, context) = (self.clone(), context.clone());
+        let task = async move {
+            match commands.once(&context, Loaded::fresh(id), &prepare).await {
+                Attempt::Decided(done) | Attempt::Appended(done) => done,
+                Attempt::Lost => Err(CommandError::Conflict),
+            }
+        };
+        tokio::spawn(task).await.map_err(CommandError::fault)?
+    }
+
     async fn retried<A, F>(
         &self,
         context: &Context,

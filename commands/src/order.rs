@@ -25,7 +25,7 @@ impl Commands {
     ) -> Result<OrderId, CommandError> {
         let (id, by) = (OrderId::from_uuid(Uuid::now_v7()), context.actor());
         let asked = place.lines()?;
-        self.with_offers(context, id, asked, move |lines| OrderCommand::Place { by, lines })
+        self.with_offers(context, id, true, asked, move |lines| OrderCommand::Place { by, lines })
             .await?;
         Ok(id)
     }
@@ -45,7 +45,7 @@ impl Commands {
             }
             Some(asked) => {
                 let command = move |lines| OrderCommand::Edit { by, lines: Some(lines), status };
-                self.with_offers(context, id, asked, command).await
+                self.with_offers(context, id, false, asked, command).await
             }
         }
     }
@@ -62,6 +62,7 @@ impl Commands {
         &self,
         context: &Context,
         id: OrderId,
+        is_new: bool,
         asked: Vec<(String, ProductId, i64)>,
         command: impl Fn(Vec<Line>) -> OrderCommand + Clone + Send + Sync + 'static,
     ) -> Result<Done, CommandError> {
@@ -70,12 +71,15 @@ impl Commands {
             let offers = self.offers(&asked, fresh).await?;
             let lines = lines(&asked, &offers);
             let (guards, command) = (guards(&offers), command.clone());
-            let done = self
-                .execute_with::<Order, _>(context, id, move |_| {
-                    let side = Side { guards: guards.clone(), ..Side::default() };
-                    Ok((command(lines.clone()), side))
-                })
-                .await;
+            let prepare = move |_: &Order| {
+                let side = Side { guards: guards.clone(), ..Side::default() };
+                Ok((command(lines.clone()), side))
+            };
+            let done = if is_new {
+                self.execute_new(context, id, prepare).await
+            } else {
+                self.execute_with(context, id, prepare).await
+            };
             match done {
                 Err(CommandError::Conflict | CommandError::Refused(_)) if !fresh => {}
                 Err(CommandError::Conflict) if attempt + 1 < TRIES => {}

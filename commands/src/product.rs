@@ -131,19 +131,20 @@ impl Commands {
             let (exists, version, fresh) = (found.aggregate.exists(), found.version, !found.cached);
             let stream = StreamId { kind: StreamType::Category, id: category.uuid() };
             let command = command.clone();
-            let done = self
-                .execute_with::<Product, _>(context, id, move |product| {
-                    may_at_all(product, &command)?;
-                    if !exists {
-                        return Err(CommandError::field(
-                            "category_id",
-                            "There is no such category.",
-                        ));
-                    }
-                    let guards = vec![Guard::StreamAt(stream, version)];
-                    Ok((command.clone(), Side { guards, ..Side::default() }))
-                })
-                .await;
+            let is_new = matches!(command, ProductCommand::Submit { .. });
+            let prepare = move |product: &Product| {
+                may_at_all(product, &command)?;
+                if !exists {
+                    return Err(CommandError::field("category_id", "There is no such category."));
+                }
+                let guards = vec![Guard::StreamAt(stream, version)];
+                Ok((command.clone(), Side { guards, ..Side::default() }))
+            };
+            let done = if is_new {
+                self.execute_new(context, id, prepare).await
+            } else {
+                self.execute_with(context, id, prepare).await
+            };
             match done {
                 Err(CommandError::Conflict) if !fresh => {
                     found = self.store.load_afresh::<Category>(category).await?;

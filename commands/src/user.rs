@@ -60,7 +60,7 @@ impl Commands {
         let hash = self.hashed(password, email.as_str(), field).await?;
         let user = UserId::from_uuid(Uuid::now_v7());
         let (claim, email) = (self.email_claim(email), Personal::new(user, email.as_str()));
-        self.execute_with::<User, _>(context, user, move |_| {
+        self.execute_new::<User, _>(context, user, move |_| {
             let effects = vec![Effect::SetCredential(user, hash.clone())];
             let side = Side { claim: Some(claim.clone()), effects, ..Side::default() };
             Ok((UserCommand::Register { email: email.clone(), role }, side))

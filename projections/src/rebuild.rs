@@ -49,6 +49,8 @@ pub async fn rebuild(
     {
         tracing::warn!(%error, "what the failed rebuild made is left to the next one");
     }
+    // The server may take a moment to end the session, and the next rebuild need not wait for that.
+    sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(&mut conn).await?;
     conn.close().await?;
     outcome
 }

@@ -8,7 +8,7 @@ use domain::Role;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{claims_lapse, positions_are_contiguous};
+use super::{claims_lapse, positions_are_contiguous, products_are_there_once};
 use crate::support::{Call, Person, TestApp, eventually, link_in, video};
 
 const CLIENTS: usize = 16;
@@ -34,17 +34,13 @@ async fn creates_until_it_is_gone(
     for round in 0.. {
         let key = format!("client {number}, no. {round}");
         let call = Call::new(&client, "POST", &url).by(&seller).header("Idempotency-Key", &key);
-        match call.json(create(&category, &key)).try_send().await {
-            Ok(answer) => {
-                let answer = answer.expect(201);
-                sent.insert(key, answer.json["id"].as_str().map(str::to_owned));
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(_) => {
-                sent.insert(key, None);
-                break;
-            }
-        }
+        let Ok(answer) = call.json(create(&category, &key)).try_send().await else {
+            sent.insert(key, None);
+            break;
+        };
+        let answer = answer.expect(201);
+        sent.insert(key, answer.json["id"].as_str().map(str::to_owned));
+        answered.fetch_add(1, Ordering::Relaxed);
     }
     sent
 }
@@ -83,13 +79,7 @@ async fn whatever_was_answered_before_a_crash_is_there_exactly_once() {
             assert_eq!(again.header("idempotent-replayed"), "true");
         }
     }
-    let counted: Vec<(String, i64)> =
-        sqlx::query_as("SELECT name, count(*) FROM products GROUP BY name")
-            .fetch_all(&app.pool())
-            .await
-            .unwrap();
-    let once: BTreeMap<_, _> = sent.into_keys().map(|key| (key, 1)).collect();
-    assert_eq!(counted.into_iter().collect::<BTreeMap<_, _>>(), once);
+    products_are_there_once(&app, sent.into_keys()).await;
     positions_are_contiguous(&app).await;
     app.finish().await;
 }

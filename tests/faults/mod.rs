@@ -2,7 +2,10 @@
 
 mod crashes;
 mod hang_ups;
+mod losses;
 mod replicas;
+
+use std::collections::BTreeMap;
 
 use crate::support::{TestApp, eventually};
 
@@ -17,6 +20,17 @@ async fn positions_are_contiguous(app: &TestApp) {
     assert_eq!(head, last);
 }
 
+/// There is one product of each of these names.
+async fn products_are_there_once(app: &TestApp, names: impl IntoIterator<Item = String>) {
+    let counted: Vec<(String, i64)> =
+        sqlx::query_as("SELECT name, count(*) FROM products GROUP BY name")
+            .fetch_all(&app.pool())
+            .await
+            .unwrap();
+    let once: BTreeMap<_, _> = names.into_iter().map(|name| (name, 1)).collect();
+    assert_eq!(counted.into_iter().collect::<BTreeMap<_, _>>(), once);
+}
+
 /// Time passes: what a dead process had claimed, for seconds or minutes, is free again.
 async fn claims_lapse(app: &TestApp) {
     eventually("what was on its way to the database has come to an end", async || {
@@ -26,6 +40,10 @@ async fn claims_lapse(app: &TestApp) {
         (left == 0).then_some(())
     })
     .await;
+    lapse(app).await;
+}
+
+async fn lapse(app: &TestApp) {
     for lapse in [
         "UPDATE idempotency_keys SET locked_until = now() - interval '1 s'",
         "UPDATE leases SET until = now() - interval '1 s'",

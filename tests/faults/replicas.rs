@@ -4,7 +4,7 @@ use domain::Role;
 use serde_json::json;
 
 use super::positions_are_contiguous;
-use crate::support::TestApp;
+use crate::support::{TestApp, eventually, link_in};
 
 #[tokio::test]
 async fn of_two_decisions_on_one_version_at_two_replicas_one_wins() {
@@ -46,7 +46,7 @@ async fn one_address_is_registered_once_however_many_try_at_two_replicas() {
     let replica = app.replica().await;
     let admin = app.user(Role::Admin).await;
     let register = |number: usize| {
-        let email = if number % 3 == 0 { "Ada@Example.com" } else { "ada@example.com" };
+        let email = if number.is_multiple_of(3) { "Ada@Example.com" } else { "ada@example.com" };
         let body = json!({ "email": email, "password": "a lamp in every window" });
         let call = match number % 2 {
             0 => app.post("/register/"),
@@ -77,9 +77,25 @@ async fn what_one_replica_has_ended_the_other_refuses() {
     let refresh = json!({ "refresh": person.refresh });
     app.post("/logout/").by(&person).json(refresh).send().await.expect(205);
 
-    crate::support::eventually("the other replica knows", async || {
-        (ask().await.status == 401).then_some(())
-    })
-    .await;
+    eventually("the other replica knows", async || (ask().await.status == 401).then_some(())).await;
     app.get("/me/").by(&person).send().await.expect(401);
+}
+
+#[tokio::test]
+async fn workers_apart_from_the_api_share_the_work_and_do_each_piece_once() {
+    let app = TestApp::start_as(&["api"], &[]).await;
+    let addresses: Vec<_> = (0..12).map(|number| format!("ada{number}@example.com")).collect();
+    for address in &addresses {
+        let body = json!({ "email": address, "password": "a lamp in every window" });
+        app.post("/register/").json(body).send().await.expect(201);
+    }
+    assert!(addresses.iter().all(|address| app.mails(address).is_empty()));
+
+    let _workers = (app.program.serve(&["worker"]).await, app.program.serve(&["worker"]).await);
+
+    for address in &addresses {
+        app.get(&link_in(&app.mail_to(address).await)).send().await.expect(200);
+    }
+    assert!(addresses.iter().all(|address| app.mails(address).len() == 1));
+    app.finish().await;
 }

@@ -26,6 +26,7 @@ async fn rows_13_and_14_an_address_in_other_case_is_the_same_account() {
     let link = mails.iter().find(|mail| mail.contains("/activate/")).unwrap();
     app.get(&link_in(link)).send().await.expect(200);
     app.login("ADA@EXAMPLE.COM", PASSWORD).await.expect(200);
+    app.finish().await;
 }
 
 #[tokio::test]

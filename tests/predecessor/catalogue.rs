@@ -121,6 +121,7 @@ async fn row_21_what_get_gave_can_be_sent_back() {
     let other = json!({ "status": "APPROVED" });
     let refused = shop.app.patch(&path).by(&shop.seller).json(other).send().await.expect(400);
     assert_eq!(refused.code(), "read_only");
+    shop.app.finish().await;
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ async fn rows_32_and_33_a_buyer_neither_fulfils_an_order_nor_calls_it_back() {
     }
     let refused = change(&shop, &shop.buyer, &order, json!({ "status": "PENDING" })).await;
     assert_eq!(refused, (409, "order_closed".to_owned()));
+    shop.app.finish().await;
 }
 
 #[tokio::test]
@@ -101,6 +102,7 @@ async fn rows_34_to_36_an_order_keeps_its_copy_of_what_is_deleted() {
     let after = shop.app.get(&order).by(&shop.buyer).send().await.expect(200).json;
     assert_eq!(after, before);
     assert_eq!(after["items"][0]["name"], "Lamp");
+    shop.app.finish().await;
 }
 
 #[tokio::test]

@@ -13,9 +13,9 @@ async fn row_09_a_product_is_changed_as_json() {
     let put = shop.app.put(&path).by(&shop.seller).json(whole).send().await.expect(200).json;
     assert_eq!((&put["name"], &put["price"]), (&json!("Brighter lamp"), &Value::Null));
 
-    let part = json!({ "price": { "amount": "3.10", "currency": "EUR" } });
-    let patch = shop.app.patch(&path).by(&shop.seller).json(part).send().await.expect(200).json;
-    assert_eq!((&patch["name"], &patch["price"]["amount"]), (&put["name"], &json!("3.10")));
+    let price = json!({ "price": { "amount": "3.10", "currency": "EUR" } });
+    let changed = shop.app.patch(&path).by(&shop.seller).json(price).send().await.expect(200).json;
+    assert_eq!((&changed["name"], &changed["price"]["amount"]), (&put["name"], &json!("3.10")));
 }
 
 #[tokio::test]
@@ -26,8 +26,8 @@ async fn rows_11_and_12_json_that_is_no_object_or_holds_absurd_numbers_is_a_bad_
 
     for path in ["/products/", "/categories/", "/orders/", "/register/", "/login/"] {
         for body in bodies {
-            let person = if path == "/categories/" { &shop.staff } else { &shop.seller };
-            let call = shop.app.post(path).by(person);
+            let by = if path == "/categories/" { &shop.staff } else { &shop.seller };
+            let call = shop.app.post(path).by(by);
             call.body(body.as_bytes().to_vec(), "application/json").send().await.expect(400);
         }
     }

@@ -25,6 +25,7 @@ async fn rows_27_to_29_the_same_decision_stands_once_and_a_reversal_needs_a_reas
     let timeline = shop.timeline(&product).await;
     assert_eq!(kinds(&timeline), ["ProductSubmitted", "ProductApproved", "ProductRejected"]);
     assert_eq!(timeline[2]["judged"], 2);
+    shop.app.finish().await;
 }
 
 #[tokio::test]
@@ -62,6 +63,7 @@ async fn rows_27_to_29_of_eight_decisions_at_once_one_counts_and_all_know_whose(
     let timeline = shop.timeline(&product).await;
     assert_eq!(kinds(&timeline), ["ProductSubmitted", "ProductApproved"]);
     assert_eq!(timeline[1]["actor"]["id"], won[0].0.id.as_str());
+    shop.app.finish().await;
 }
 
 #[tokio::test]
@@ -80,6 +82,7 @@ async fn row_30_a_decision_and_a_finished_video_are_both_kept() {
     let happened = kinds(&timeline);
     assert!(happened.contains(&"ProductRejected") && happened.contains(&"VideoFinalized"));
     assert_eq!(happened.len(), 4, "{happened:?}");
+    shop.app.finish().await;
 }
 
 #[tokio::test]
@@ -98,4 +101,5 @@ async fn row_31_another_film_for_an_approved_product_goes_to_review() {
     assert!(early.status == 200 || early.code() == "video_not_ready", "{early:?}");
     let ready = shop.app.processed(&shop.seller, &product).await;
     assert_eq!(ready["processing_status"], "READY", "{ready}");
+    shop.app.finish().await;
 }

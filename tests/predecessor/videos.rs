@@ -25,6 +25,7 @@ async fn rows_05_and_06_a_product_with_a_video_is_saved_whole_or_not_at_all() {
     let listed = shop.app.get("/products/").by(&shop.seller).send().await.expect(200);
     assert_eq!(listed.ids(), [product]);
     eventually("the refused files are gone", async || (files(&media) <= kept).then_some(())).await;
+    shop.app.finish().await;
 }
 
 #[tokio::test]
@@ -86,6 +87,7 @@ async fn row_49_a_program_is_no_video_whatever_its_name() {
         let refused = shop.app.approve(&shop.staff, &product).await.expect(409);
         assert_eq!(refused.code(), "video_not_ready");
     }
+    shop.app.finish().await;
 }
 
 #[tokio::test]

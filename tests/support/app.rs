@@ -1,6 +1,7 @@
 //! The whole program on a database of a test's own.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
@@ -29,6 +30,11 @@ impl TestApp {
 
     /// With variables that differ from what tests usually have.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+        Self::start_as(&[], variables).await
+    }
+
+    /// A part of it: what that subcommand serves.
+    pub async fn start_as(subcommand: &[&str], variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create().await;
         let prefix = format!("t{}_", Uuid::now_v7().simple());
         let nats = broker::url();
@@ -41,7 +47,7 @@ impl TestApp {
             ("RUST_LOG", "warn"),
         ];
         let mut program = Program::new(&[usual.as_slice(), variables].concat());
-        let server = program.serve(&[]).await;
+        let server = program.serve(subcommand).await;
         // Tokens are for one public address; what starts later binds to another port.
         program.set_default("PUBLIC_URL", server.base());
         let (pool, data) = (database.pool().await, program.folder().join("data"));
@@ -51,6 +57,11 @@ impl TestApp {
     /// Another process on the same database, which serves and does nothing else.
     pub async fn replica(&self) -> Server {
         self.program.serve(&["api"]).await
+    }
+
+    /// What the program has on the broker is lost.
+    pub fn lose_stream(&self) {
+        broker::forget(&self.prefix);
     }
 
     /// The absolute form of a path, wherever the program is now.
@@ -103,10 +114,6 @@ impl TestApp {
         &self.data
     }
 
-    pub fn folder(&self) -> &Path {
-        self.program.folder()
-    }
-
     pub fn stderr(&self) -> String {
         self.program.stderr()
     }
@@ -141,7 +148,11 @@ impl TestApp {
 fn client() -> Client {
     // It fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().redirect(Policy::none()).no_proxy().build().unwrap()
+    // The server ends a connection that rests for 10 s; a test that makes a film meanwhile must not
+    // send a body that cannot be sent again into such a one.
+    let rest = Duration::from_secs(3);
+    let builder = Client::builder().redirect(Policy::none()).no_proxy().pool_idle_timeout(rest);
+    builder.build().unwrap()
 }
 
 impl Drop for TestApp {

@@ -6,11 +6,17 @@ use crate::fingerprint::Digest;
 fn form(boundary: &str, parts: &[(&str, &str)]) -> (HeaderMap, Vec<u8>) {
     let mut body = String::new();
     for (disposition, content) in parts {
-        body += &format!(
-            "--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n"
-        );
+        body += "--";
+        body += boundary;
+        body += "\r\nContent-Disposition: form-data; ";
+        body += disposition;
+        body += "\r\n\r\n";
+        body += content;
+        body += "\r\n";
     }
-    body += &format!("--{boundary}--\r\n");
+    body += "--";
+    body += boundary;
+    body += "--\r\n";
     let kind = format!("multipart/form-data; boundary={boundary}").parse().unwrap();
     (HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body.into_bytes())
 }

@@ -36,7 +36,7 @@ async fn each_command_error_has_its_status() {
         let (code, detail) = ("a_code", String::new());
         CommandError::Refused(Refusal { kind, code, detail })
     };
-    let minute = std::time::Duration::from_secs(60);
+    let minute = std::time::Duration::from_mins(1);
     for (error, expected) in [
         (refused(RefusalKind::NotFound), 404),
         (refused(RefusalKind::Forbidden), 403),

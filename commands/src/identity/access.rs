@@ -127,15 +127,16 @@ impl AccessTokens {
     /// once: after that, only the expiry.
     pub(super) fn read(&self, token: &str) -> Result<(Authenticated, i64), CommandError> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let known = self.read.get(&digest);
-        let (who, pos, expiry) = match known {
-            Some(known) => known,
-            None => self.verify(token).ok_or_else(invalid_token)?,
+        let (who, pos, expiry) = if let Some(known) = self.read.get(&digest) {
+            known
+        } else {
+            let verified = self.verify(token).ok_or_else(invalid_token)?;
+            self.read.insert(digest, verified);
+            verified
         };
         if expiry <= OffsetDateTime::now_utc().unix_timestamp() {
             return Err(invalid_token());
         }
-        self.read.insert(digest, (who, pos, expiry));
         Ok((who, pos))
     }
 

@@ -32,6 +32,11 @@ impl<A: Aggregate> AggregateContext<A> for Loaded<A> {
 }
 
 impl<A: Aggregate> Loaded<A> {
+    /// What has no stream yet.
+    pub(crate) fn fresh(id: A::Id) -> Self {
+        Self::new(id, A::default(), false)
+    }
+
     fn new(id: A::Id, aggregate: A, cached: bool) -> Self {
         let version = aggregate.version();
         Self { id, aggregate, version, cached, side: Side::default(), metadata: None }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId};
 use moka::sync::Cache;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -87,6 +88,17 @@ pub(crate) struct Store {
     vault: Vault,
 }
 
+/// The appender's own connection, so that readers never stand before it. Its statements are few
+/// and their plans don't depend on values, so they are planned once.
+fn own(pool: &PgPool) -> PgPool {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
+        .connect_lazy_with(options.options([("plan_cache_mode", "force_generic_plan")]))
+}
+
 impl Store {
     pub(crate) fn new(
         pool: PgPool,
@@ -96,7 +108,7 @@ impl Store {
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, committed) = watch::channel(0);
-        let appender = appender::Appender::new(pool.clone(), read_models, revocations, newest);
+        let appender = appender::Appender::new(own(&pool), read_models, revocations, newest);
         tokio::spawn(appender.run(waiting));
         let states = Cache::builder().max_capacity(100_000).build();
         let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();

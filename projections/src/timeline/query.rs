@@ -53,7 +53,10 @@ pub enum TimelineActor {
         system: SystemActor,
     },
     /// Somebody who was not signed in.
-    Anonymous {},
+    Anonymous {
+        /// `true`.
+        anonymous: bool,
+    },
 }
 
 impl From<Actor> for TimelineActor {
@@ -61,7 +64,7 @@ impl From<Actor> for TimelineActor {
         match actor {
             Actor::User { id, role } => Self::User { id, role },
             Actor::System(system) => Self::System { system },
-            Actor::Anonymous => Self::Anonymous {},
+            Actor::Anonymous => Self::Anonymous { anonymous: true },
         }
     }
 }

@@ -29,6 +29,8 @@ const LEASE: Duration = Duration::from_secs(6);
 const UPKEEP: Duration = Duration::from_millis(1_500);
 /// The longest time that a committed event waits when nobody wakes the relay.
 const POLL: Duration = Duration::from_millis(250);
+/// What comes in close together is read and written down together.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long one message may wait for its acknowledgement.
 const ACK_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -89,6 +91,7 @@ impl Relay {
             let batch = log::read(&self.pool, tail.position).await?;
             if batch.is_empty() {
                 wait(&mut committed, shutdown).await;
+                tokio::time::sleep(GATHER).await;
             } else {
                 self.publish(&batch, &mut tail, fence).await?;
             }

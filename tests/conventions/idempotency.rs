@@ -1,0 +1,116 @@
+//! `Idempotency-Key`: races, faults, and whoever is not signed in.
+
+use futures::future::join_all;
+use futures::{SinkExt, StreamExt, channel::mpsc};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Shop, each};
+use crate::refusal::refused;
+use crate::support::{TestApp, eventually, id};
+
+async fn is_claimed(pool: &PgPool, key: &str) -> bool {
+    let claimed = "SELECT EXISTS (SELECT FROM idempotency_keys WHERE key = $1)";
+    sqlx::query_scalar(claimed).bind(key).fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn while_the_first_is_running_the_second_is_told_so() {
+    let shop = Shop::open().await;
+    let (mut half, rest) = mpsc::channel::<Vec<u8>>(1);
+    let body = reqwest::Body::wrap_stream(rest.map(Ok::<_, std::io::Error>));
+    let part = |name: &str, text: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let request = shop.app.client.post(shop.app.url("/products/")).bearer_auth(&shop.seller.access);
+    let request = request
+        .header("content-type", "multipart/form-data; boundary=b")
+        .header("idempotency-key", "slow");
+    let first = tokio::spawn(request.body(body).send());
+    half.send(part("name", "Lamp").into_bytes()).await.unwrap();
+    let pool = shop.app.pool();
+    eventually("the key is claimed", async || is_claimed(&pool, "slow").await.then_some(())).await;
+
+    let second = shop.app.post("/products/").by(&shop.seller).json(json!({}));
+    let second = second.header("idempotency-key", "slow").send().await;
+
+    refused(second, 409, "idempotency_in_progress");
+    let last = format!("{}--b--\r\n", part("category_id", &shop.category));
+    half.send(last.into_bytes()).await.unwrap();
+    drop(half);
+    assert_eq!(first.await.unwrap().unwrap().status(), 201);
+    assert_eq!(each(&shop.get("/products/", &shop.seller).await, "name"), ["Lamp"]);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_is_done_and_none_fails() {
+    let shop = Shop::open().await;
+    let body = json!({"name": "Chair", "category_id": shop.category});
+    let post = || {
+        let post = shop.app.post("/products/").by(&shop.seller).json(body.clone());
+        post.header("idempotency-key", "many").send()
+    };
+
+    let answers = join_all((0..12).map(|_| post())).await;
+
+    let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).map(id).collect();
+    assert!(!made.is_empty() && made.iter().all(|other| *other == made[0]), "{made:?}");
+    for answer in answers.into_iter().filter(|answer| answer.status != 201) {
+        refused(answer, 409, "idempotency_in_progress");
+    }
+    assert_eq!(each(&shop.get("/products/", &shop.seller).await, "id"), [&made[0]]);
+}
+
+#[tokio::test]
+async fn a_fault_is_not_kept_and_the_same_request_works_later() {
+    let shop = Shop::open().await;
+    let pool = shop.app.pool();
+    let post = || {
+        let post = shop.app.post("/categories/").by(&shop.staff).json(json!({"name": "Chairs"}));
+        post.header("idempotency-key", "faulty").send()
+    };
+    sqlx::raw_sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''refused''; END';
+         CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+
+    let failed = refused(post().await, 500, "internal_error");
+    sqlx::raw_sql("DROP TRIGGER refuse ON events").execute(&pool).await.unwrap();
+    let done = post().await.expect(201);
+
+    assert!(!failed.json.to_string().contains("refused"), "{}", failed.json);
+    assert_eq!(done.header("idempotent-replayed"), "");
+    assert_eq!(post().await.expect(201).header("idempotent-replayed"), "true");
+}
+
+#[tokio::test]
+async fn a_key_works_before_signing_in_too() {
+    let app = TestApp::start().await;
+    let body = json!({"email": "ann@example.com", "password": "three green lamps"});
+    let register =
+        || app.post("/register/").json(body.clone()).header("idempotency-key", "ann").send();
+
+    let (first, second) = (register().await.expect(201), register().await.expect(201));
+
+    assert_eq!(second.header("idempotent-replayed"), "true");
+    assert_eq!(first.bytes, second.bytes);
+    let registered = "SELECT count(*) FROM events WHERE aggregate_type ILIKE 'user'";
+    let registered: i64 = sqlx::query_scalar(registered).fetch_one(&app.pool()).await.unwrap();
+    assert_eq!(registered, 1, "nothing was repeated");
+}
+
+#[tokio::test]
+async fn the_key_is_recorded_with_what_it_led_to() {
+    let shop = Shop::open().await;
+    let post = shop.app.post("/categories/").by(&shop.staff).json(json!({"name": "Chairs"}));
+    post.header("idempotency-key", "of chairs").send().await.expect(201);
+
+    let newest = "SELECT metadata ->> 'idempotency_key' FROM events ORDER BY position DESC LIMIT 1";
+    let key: String = sqlx::query_scalar(newest).fetch_one(&shop.app.pool()).await.unwrap();
+
+    assert_eq!(key, "of chairs");
+}

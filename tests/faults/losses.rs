@@ -1,0 +1,66 @@
+//! Parts that the program stands on go away and come back.
+
+use domain::Role;
+use futures::future::join_all;
+use serde_json::json;
+
+use super::{lapse, positions_are_contiguous, products_are_there_once};
+use crate::support::{TestApp, eventually, link_in};
+
+#[tokio::test]
+async fn lost_connections_to_the_database_lose_nothing_that_was_answered() {
+    let app = TestApp::start().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let create = |name: String| {
+        let call = app.post("/products/").by(&seller).header("Idempotency-Key", &name);
+        call.json(json!({ "name": name, "category_id": category })).send()
+    };
+    let cut = async || {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name = 'vetted'";
+        sqlx::query(cut).execute(&app.pool()).await.unwrap();
+    };
+
+    let mut names = vec![];
+    for round in 0..5 {
+        let of_round: Vec<_> = (0..40).map(|number| format!("{round}.{number}")).collect();
+        let creates = join_all(of_round.iter().cloned().map(create));
+        let (answers, ()) = tokio::join!(creates, cut());
+        for answer in answers {
+            let status = answer.status;
+            assert!(matches!(status, 201 | 500 | 503), "{answer:?}");
+            answer.expect(status);
+        }
+        names.extend(of_round);
+    }
+
+    eventually("the database is there again", async || {
+        (app.get("/readyz").send().await.status == 200).then_some(())
+    })
+    .await;
+    lapse(&app).await;
+    for name in &names {
+        create(name.clone()).await.expect(201);
+    }
+    products_are_there_once(&app, names).await;
+    positions_are_contiguous(&app).await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_the_broker_lost_is_filled_again() {
+    let app = TestApp::start().await;
+    let register = async |email: &str| {
+        let body = json!({ "email": email, "password": "a lamp in every window" });
+        app.post("/register/").json(body).send().await.expect(201);
+    };
+    register("ada@example.com").await;
+    app.mail_to("ada@example.com").await;
+
+    app.lose_stream();
+    register("bob@example.com").await;
+
+    app.get(&link_in(&app.mail_to("bob@example.com").await)).send().await.expect(200);
+    assert_eq!(app.mails("ada@example.com").len(), 1);
+}

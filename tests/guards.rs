@@ -1,0 +1,114 @@
+//! Rules of the design that the compiler does not know (style.md, "Guards").
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::TestApp;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Which crates of the workspace each of them is built on.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let name = |package: &Value| package["name"].as_str().unwrap().to_owned();
+    let ours: BTreeSet<String> = packages.iter().map(name).collect();
+    let of = |package: &Value| {
+        let dependencies = package["dependencies"].as_array().unwrap();
+        let built_on = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
+        built_on.map(name).filter(|name| ours.contains(name)).collect()
+    };
+    packages.iter().map(|package| (name(package), of(package))).collect()
+}
+
+#[test]
+fn crates_are_built_only_on_those_below_them() {
+    let arrows = arrows();
+
+    let below = |name: &str, below: &[&str]| {
+        (name.to_owned(), below.iter().map(|name| (*name).to_owned()).collect())
+    };
+    let expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::from([
+        below("domain", &[]),
+        below("commands", &["domain"]),
+        below("projections", &["domain"]),
+        below("api", &["domain", "commands", "projections"]),
+        below("workers", &["domain", "commands", "projections"]),
+        below("vetted", &["domain", "commands", "projections", "api", "workers"]),
+    ]);
+    assert_eq!(arrows.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, built_on) in &arrows {
+        let more: Vec<_> = built_on.difference(&expected[name]).collect();
+        assert!(more.is_empty(), "{name} must not be built on {more:?}");
+    }
+}
+
+#[test]
+fn domain_and_folds_reach_for_no_clock_no_chance_and_no_network() {
+    for folder in ["domain/src", "projections/src"] {
+        for file in sources(&root().join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for banned in [
+                "now_utc(",
+                "SystemTime::now",
+                "Instant::now",
+                "now_v7(",
+                "new_v4(",
+                "rand::",
+                "reqwest",
+            ] {
+                assert!(!program.contains(banned), "{} has {banned}", file.display());
+            }
+        }
+    }
+}
+
+/// The program's own files below a folder; those of tests are apart.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let is_of_tests =
+            entry.file_stem().is_some_and(|name| name == "tests" || name == "testing");
+        if entry.is_dir() && !is_of_tests {
+            found.extend(sources(&entry));
+        } else if entry.extension().is_some_and(|kind| kind == "rs") && !is_of_tests {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+/// `UPDATE_OPENAPI=1 cargo test … the_document` writes the snapshot anew.
+#[tokio::test]
+async fn the_document_is_the_snapshot_that_is_kept_in_docs() {
+    let app = TestApp::start().await;
+    let kept = root().join("docs/openapi.json");
+
+    let served = app.get("/openapi.json").send().await.expect(200).json;
+
+    let mut served = serde_json::to_string_pretty(&served).unwrap();
+    served.push('\n');
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&kept, &served).unwrap();
+    }
+    let kept = std::fs::read_to_string(&kept).unwrap_or_default();
+    let first = kept.lines().zip(served.lines()).position(|(kept, served)| kept != served);
+    assert!(
+        kept == served,
+        "docs/openapi.json differs from line {} on: run this test with UPDATE_OPENAPI=1, and see \
+         with git diff whether clients can live with the change",
+        first.map_or(kept.lines().count().min(served.lines().count()), |line| line) + 1,
+    );
+}

@@ -1,0 +1,133 @@
+//! The access matrix: who × every operation × whose, each on something fresh.
+
+mod asking;
+mod table;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp};
+use table::{CALLERS, Row};
+use world::World;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+#[tokio::test]
+async fn everybody_reaches_what_watches_over_the_program() {
+    holds(table::AROUND).await;
+}
+
+#[tokio::test]
+async fn everybody_may_do_with_accounts_what_the_matrix_says() {
+    holds(table::ACCOUNTS).await;
+}
+
+#[tokio::test]
+async fn everybody_may_do_with_categories_what_the_matrix_says() {
+    holds(table::CATEGORIES).await;
+}
+
+#[tokio::test]
+async fn everybody_may_do_with_products_what_the_matrix_says() {
+    holds(table::PRODUCTS).await;
+}
+
+#[tokio::test]
+async fn everybody_may_do_with_orders_what_the_matrix_says() {
+    holds(table::ORDERS).await;
+}
+
+/// Asks for every cell of the rows, and tells all that differ at once.
+async fn holds(rows: &'static [Row]) {
+    let world = World::start(rows).await;
+    let mut wrong = vec![];
+    for row in rows {
+        for (whose, expected) in row.cells {
+            for (who, expected) in CALLERS.into_iter().zip(*expected) {
+                let answer = world.ask(row, *whose, who).await;
+                let cell = format!("{}, {whose:?}, by {who:?}", row.operation);
+                if answer.status != expected {
+                    let body = String::from_utf8_lossy(&answer.bytes);
+                    wrong.push(format!("{cell}: {} for {expected}: {body}", answer.status));
+                } else if let Some(fault) = misshapen(&answer, expected) {
+                    wrong.push(format!("{cell}: {fault}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells differ:\n{}", wrong.len(), wrong.join("\n"));
+    world.app.finish().await;
+}
+
+/// What is wrong with the form of a refusal, if anything is.
+fn misshapen(answer: &Answer, status: u16) -> Option<&'static str> {
+    if status < 400 {
+        return None;
+    }
+    if answer.header("content-type") != "application/problem+json"
+        || answer.json["status"] != status
+    {
+        return Some("a refusal that is no problem");
+    }
+    let challenged = answer.header("www-authenticate").starts_with("Bearer");
+    (challenged != (status == 401)).then_some("401 and WWW-Authenticate: Bearer belong together")
+}
+
+#[tokio::test]
+async fn the_matrix_covers_every_operation_of_the_document_and_no_other() {
+    let app = TestApp::start().await;
+
+    let documented: BTreeSet<String> = operations(&app).await.into_keys().collect();
+    let covered: BTreeSet<String> = table::all().map(Row::key).collect();
+
+    let lacking: Vec<_> = documented.difference(&covered).collect();
+    assert!(lacking.is_empty(), "add these to the table of the access matrix: {lacking:#?}");
+    let gone: Vec<_> = covered.difference(&documented).collect();
+    assert!(gone.is_empty(), "the table has what the document has not: {gone:#?}");
+}
+
+#[tokio::test]
+async fn the_document_names_for_each_operation_the_roles_that_the_matrix_lets_in() {
+    let app = TestApp::start().await;
+
+    let documented = operations(&app).await;
+
+    let mut wrong = vec![];
+    for (operation, described) in &documented {
+        let rows: Vec<&Row> = table::all().filter(|row| row.key() == *operation).collect();
+        let roles = let_in(&rows);
+        let anybody = rows.iter().any(|row| row.cells.iter().any(|(_, cell)| cell[0] != 401));
+        let expected = if anybody { Value::Null } else { json!(roles) };
+        if described["x-roles"] != expected {
+            wrong.push(format!("{operation}: {} for {expected}", described["x-roles"]));
+        }
+        if described["security"].is_null() != anybody {
+            wrong.push(format!("{operation}: security is {}", described["security"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Roles that are told more than "your role may not do this" by one of the rows.
+fn let_in(rows: &[&Row]) -> Vec<&'static str> {
+    // Nobody judges their own, and nobody manages their own account: that is not the role's doing.
+    let let_in =
+        |index: usize| rows.iter().any(|row| row.cells.iter().any(|(_, cell)| cell[index] != 403));
+    let roles = CALLERS.into_iter().enumerate();
+    roles.filter(|(index, _)| let_in(*index)).filter_map(|(_, who)| Some(who?.as_str())).collect()
+}
+
+/// The operations of the document by "METHOD path".
+async fn operations(app: &TestApp) -> BTreeMap<String, Value> {
+    let document = app.get("/openapi.json").send().await.expect(200).json;
+    let paths = document["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, item)| {
+        METHODS.into_iter().filter_map(move |method| {
+            let operation = item.get(method)?;
+            Some((format!("{} {path}", method.to_uppercase()), operation.clone()))
+        })
+    });
+    each.collect()
+}
