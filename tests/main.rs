@@ -10,6 +10,8 @@ mod commandline;
 #[cfg(test)]
 mod conventions;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod guards;

@@ -44,6 +44,16 @@ struct Store {
     _database: TestDatabase,
 }
 
+#[async_trait]
+impl projections::OpenPersonal for Store {
+    async fn open(
+        &self,
+        recorded: &mut [Recorded],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.commands.vault().open(recorded).await?)
+    }
+}
+
 impl Store {
     async fn start() -> Self {
         let database = TestDatabase::create().await;
@@ -233,7 +243,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
     .await
     .unwrap();
     assert_eq!(open, 0);
-    assert!(projections::verify(&store.pool, |_, _| {}).await.unwrap().is_empty());
+    assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
 }
 
 #[tokio::test]

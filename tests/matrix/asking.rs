@@ -36,7 +36,7 @@ impl World {
     async fn caller(&self, row: &Row, who: Option<Role>) -> Option<Person> {
         let role = who?;
         match row.operation {
-            "POST /logout/" | "POST /password/change/" | "PATCH /me/" => {
+            "POST /logout/" | "POST /password/change/" | "PATCH /me/" | "DELETE /me/" => {
                 Some(self.app.user(role).await)
             }
             _ => Some(self.people[&role].clone()),

@@ -73,6 +73,7 @@ pub const ACCOUNTS: &[Row] = &[
     row("POST /logout/", &[(Nobodys, [401, 205, 205, 205, 205])]),
     row("GET /me/", &[(Nobodys, [401, 200, 200, 200, 200])]),
     row("PATCH /me/", &[(Nobodys, [401, 200, 200, 200, 200])]),
+    row("DELETE /me/", &[(Nobodys, [401, 204, 204, 204, 204])]),
     row("GET /me/sessions/", &[(Nobodys, [401, 200, 200, 200, 200])]),
     row(
         "DELETE /me/sessions/{id}/",
