@@ -22,7 +22,7 @@ pub async fn rotate(config: &Config) -> Result<(), Error> {
         rewrap(config, pool).await?;
         Secrets::rotate(&config.secrets_file)?;
         tokio::time::sleep(READ_BY_ALL).await;
-        Ok(rewrap(config, pool).await?)
+        rewrap(config, pool).await
     })
     .await?;
     super::say(&format!(
