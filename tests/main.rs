@@ -24,6 +24,8 @@ mod predecessor;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

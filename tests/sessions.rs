@@ -1,0 +1,143 @@
+//! Sessions: refresh tokens that rotate, tokens that nobody else can make.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::Role;
+use ed25519_dalek::{Signer, SigningKey};
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp};
+
+async fn refresh(app: &TestApp, token: &str) -> Answer {
+    app.post("/token/refresh/").json(json!({"refresh": token})).send().await
+}
+
+#[tokio::test]
+async fn of_a_hundred_refreshes_at_once_comes_one_successor_that_works() {
+    let app = TestApp::start().await;
+    let person = app.user(Role::EndUser).await;
+
+    let answers = join_all((0..100).map(|_| refresh(&app, &person.refresh))).await;
+
+    let successors: std::collections::BTreeSet<_> =
+        answers.iter().map(|answer| answer.json["refresh"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(successors.len(), 1);
+    let successor = successors.first().unwrap();
+    refresh(&app, successor).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_comes_again_after_its_successor_was_used_ends_the_session() {
+    let app = TestApp::start().await;
+    let person = app.user(Role::EndUser).await;
+    let first = refresh(&app, &person.refresh).await.expect(200).json;
+    let second = refresh(&app, first["refresh"].as_str().unwrap()).await.expect(200).json;
+
+    let reused = refresh(&app, &person.refresh).await.expect(401);
+
+    assert_eq!(reused.code(), "token_reused");
+    refresh(&app, second["refresh"].as_str().unwrap()).await.expect(401);
+    let access = second["access"].as_str().unwrap();
+    app.get("/me/").bearer(access).send().await.expect(401);
+}
+
+#[tokio::test]
+async fn ones_sessions_are_listed_and_ended_and_nobody_elses() {
+    let app = TestApp::start().await;
+    let (here, other) = (app.user(Role::EndUser).await, app.user(Role::EndUser).await);
+    let there = app.sign_in(&here.email, &here.password).await;
+
+    let listed = app.get("/me/sessions/").by(&here).send().await.expect(200).json;
+
+    let sessions = listed.as_array().unwrap();
+    assert_eq!(sessions.len(), 2);
+    let elsewhere = sessions.iter().find(|session| session["current"] == false).unwrap();
+    let path = format!("/me/sessions/{}/", elsewhere["id"].as_str().unwrap());
+    app.delete(&path).by(&other).send().await.expect(404);
+    app.get("/me/").by(&there).send().await.expect(200);
+    app.delete(&path).by(&here).send().await.expect(204);
+    app.get("/me/").by(&there).send().await.expect(401);
+    app.get("/me/").by(&here).send().await.expect(200);
+}
+
+/// A token of the program's own key, as somebody who has it would make it.
+fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| BASE64.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = BASE64.encode(key.sign(signed.as_bytes()).to_bytes());
+    format!("{signed}.{signature}")
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&BASE64.decode(part).unwrap()).unwrap()
+}
+
+fn with(value: &Value, member: &str, to: Value) -> Value {
+    let mut value = value.clone();
+    value[member] = to;
+    value
+}
+
+fn without(value: &Value, member: &str) -> Value {
+    let mut value = value.clone();
+    value.as_object_mut().unwrap().remove(member);
+    value
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_wholly_right_is_refused() {
+    let app = TestApp::start().await;
+    let person = app.user(Role::Admin).await;
+    let secrets = std::fs::read(app.data_dir().join("secrets.json")).unwrap();
+    let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+    let seed = BASE64.decode(secrets["signing"][0].as_str().unwrap()).unwrap();
+    let key = SigningKey::from_bytes(&seed.try_into().unwrap());
+    let (header, claims) = (part(&person.access, 0), part(&person.access, 1));
+    let genuine = signed(&key, &header, &claims);
+    app.get("/me/").bearer(&genuine).send().await.expect(200);
+
+    let now = claims["iat"].as_i64().unwrap();
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"});
+    let headers = [
+        with(&header, "alg", json!("none")),
+        with(&header, "alg", json!("HS256")),
+        with(&header, "alg", json!("ES256")),
+        with(&header, "typ", json!("JWT")),
+        without(&header, "typ"),
+        without(&header, "kid"),
+        with(&header, "kid", json!("../../secrets.json")),
+        with(&header, "kid", json!("' OR 1=1 --")),
+        with(&header, "jku", json!("https://evil.example/jwks.json")),
+        with(&header, "jwk", jwk),
+        with(&header, "x5u", json!("https://evil.example/cert.pem")),
+    ];
+    let bodies = [
+        with(&claims, "exp", json!((now + 300).to_string())),
+        with(&claims, "exp", json!(now - 1)),
+        with(&claims, "iat", json!(now + 3_600)),
+        with(&claims, "aud", json!("another-api")),
+        with(&claims, "iss", json!("https://evil.example")),
+        with(&claims, "role", json!("KING")),
+        with(&claims, "sub", json!("nobody")),
+        without(&claims, "exp"),
+        without(&claims, "aud"),
+        without(&claims, "iss"),
+        without(&claims, "sid"),
+        json!([]),
+    ];
+    let mut forged: Vec<String> =
+        headers.iter().map(|header| signed(&key, header, &claims)).collect();
+    forged.extend(bodies.iter().map(|claims| signed(&key, &header, claims)));
+    forged.push(signed(&SigningKey::from_bytes(&[7; 32]), &header, &claims));
+    let mut unsigned = genuine.rsplit_once('.').unwrap().0.to_owned();
+    unsigned.push('.');
+    forged.extend([unsigned, format!("{genuine}.{genuine}"), genuine.to_uppercase()]);
+    forged.extend([person.refresh.clone(), String::new(), "a.b.c".to_owned()]);
+
+    for token in forged {
+        let answer = app.get("/me/").bearer(&token).send().await;
+        assert_eq!(answer.status, 401, "accepted: {token}");
+    }
+}
