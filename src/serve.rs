@@ -116,9 +116,10 @@ impl Running<'_> {
             tasks.spawn(workers.run(self.shutdown.clone()));
             tasks.spawn(housekeeping(self.commands.clone(), self.shutdown.clone()));
         }
+        // Workers too: it also rereads the keys and forgets those of people who were erased.
+        let follower = self.commands.follow_sessions().await?;
+        tasks.spawn(follower.run(self.shutdown.clone()));
         if let Some((listener, bound)) = listener {
-            let follower = self.commands.follow_sessions().await?;
-            tasks.spawn(follower.run(self.shutdown.clone()));
             let service = api::service(self.app(health)?);
             tasks.spawn(api::serve(listener, service, self.shutdown.clone()));
             say(&format!("Vetted is at http://{bound}/"))?;
