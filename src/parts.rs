@@ -148,7 +148,7 @@ fn make_data_dir(config: &Config) -> Result<(), Error> {
 pub fn commands(config: &Config, pool: &PgPool, public_url: &Url) -> Result<Commands, Error> {
     let secrets = Secrets::load_or_create(&config.secrets_file)?;
     let identity = Identity::try_new(&secrets, public_url)?;
-    Ok(Commands::new(pool.clone(), Arc::new(Inline), identity))
+    Ok(Commands::new(pool.clone(), Arc::new(Inline::default()), identity))
 }
 
 /// A context for what somebody does at the command line.

@@ -1,8 +1,8 @@
 //! The read models, as the appender needs them: neither crate knows the other.
 
 use async_trait::async_trait;
-use commands::Vault;
 use commands::identity::Secrets;
+use commands::{Commands, Vault, Write};
 use domain::{CategoryId, Recorded};
 use sqlx::{PgConnection, PgPool};
 
@@ -28,6 +28,11 @@ pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Erro
 pub struct Opener(Vault);
 
 impl Opener {
+    /// With the keys that these commands use.
+    pub fn of(commands: &Commands) -> Self {
+        Self(commands.vault().clone())
+    }
+
     /// With the program's secrets.
     pub fn try_new(config: &Config, pool: &PgPool) -> Result<Self, Error> {
         let secrets = Secrets::load_or_create(&config.secrets_file)?;
@@ -43,14 +48,25 @@ impl projections::OpenPersonal for Opener {
 }
 
 /// Hands the append's events to the folds.
-pub struct Inline;
+#[derive(Default)]
+pub struct Inline(projections::ReadModels);
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
 #[async_trait]
 impl commands::ReadModels for Inline {
-    async fn apply(&self, conn: &mut PgConnection, recorded: &[Recorded]) -> Result<(), Boxed> {
-        Ok(projections::ReadModels::apply(conn, recorded).await?)
+    async fn fold(
+        &self,
+        conn: &mut PgConnection,
+        recorded: &[Recorded],
+    ) -> Result<commands::Folded, Boxed> {
+        let projections::Folded { writes, rows } = self.0.fold(conn, recorded).await?;
+        let writes = writes.into_iter().map(|projections::Write { sql, rows }| Write { sql, rows });
+        Ok(commands::Folded { writes: writes.collect(), rows })
+    }
+
+    fn forget(&self) {
+        self.0.forget();
     }
 
     async fn category_is_empty(

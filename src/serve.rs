@@ -20,6 +20,7 @@ use crate::first_admin;
 use crate::health::Checks;
 use crate::parts::{self, Broker, Database, Error};
 use crate::subcommand::say;
+use crate::read_models::Opener;
 use crate::{database, metrics, read_models, storage};
 
 /// What of the program runs in this process.
@@ -139,6 +140,7 @@ impl Running<'_> {
         Ok(api::App {
             commands: self.commands.clone(),
             pool: self.pool.clone(),
+            personal: Arc::new(Opener::of(&self.commands)),
             media: Arc::clone(&self.media),
             settings: Arc::new(api::Settings {
                 public_url: self.public_url.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use commands::identity::{Identity, Secrets};
-use commands::{CommandError, Commands, Context, Reservation};
+use commands::{CommandError, Commands, Context, Reservation, Write};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
 use domain::{Actor, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId};
@@ -16,16 +16,23 @@ use uuid::Uuid;
 
 use crate::support::TestDatabase;
 
-struct Inline;
+#[derive(Default)]
+struct Inline(projections::ReadModels);
 
 #[async_trait]
 impl commands::ReadModels for Inline {
-    async fn apply(
+    async fn fold(
         &self,
         conn: &mut PgConnection,
         recorded: &[Recorded],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        Ok(projections::ReadModels::apply(conn, recorded).await?)
+    ) -> Result<commands::Folded, Box<dyn std::error::Error + Send + Sync>> {
+        let projections::Folded { writes, rows } = self.0.fold(conn, recorded).await?;
+        let writes = writes.into_iter().map(|projections::Write { sql, rows }| Write { sql, rows });
+        Ok(commands::Folded { writes: writes.collect(), rows })
+    }
+
+    fn forget(&self) {
+        self.0.forget();
     }
 
     async fn category_is_empty(
@@ -72,12 +79,12 @@ impl Store {
 
     async fn category(&self, name: &str) -> CategoryId {
         let create = domain::read(json!({ "name": name })).unwrap();
-        self.commands.create_category(&by(Role::Staff), create).await.unwrap()
+        self.commands.create_category(&by(Role::Staff), create).await.unwrap().id
     }
 
     async fn product(&self, category: CategoryId) -> ProductId {
         let context = by(Role::EndUser);
-        self.commands.submit_product(&context, details(category), None).await.unwrap()
+        self.commands.submit_product(&context, details(category), None).await.unwrap().id
     }
 
     async fn log(&self) -> Vec<Recorded> {
@@ -88,7 +95,7 @@ impl Store {
 
 fn replica(pool: &PgPool, secrets: &Secrets) -> Commands {
     let url = "http://vetted.example".parse().unwrap();
-    Commands::new(pool.clone(), Arc::new(Inline), Identity::try_new(secrets, &url).unwrap())
+    Commands::new(pool.clone(), Arc::new(Inline::default()), Identity::try_new(secrets, &url).unwrap())
 }
 
 fn by(role: Role) -> Context {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use commands::Commands;
 use object_store::ObjectStore;
+use projections::{OpenPersonal, Timeline};
 use sqlx::PgPool;
 use url::Url;
 
@@ -15,6 +16,8 @@ pub struct App {
     pub commands: Commands,
     /// For the read side.
     pub pool: PgPool,
+    /// Opens personal data in the log.
+    pub personal: Arc<dyn OpenPersonal>,
     /// Videos and posters.
     pub media: Arc<dyn ObjectStore>,
     /// What can be set from outside.
@@ -23,6 +26,13 @@ pub struct App {
     pub health: Arc<dyn Health>,
     /// Writes the metrics in Prometheus' text format.
     pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl App {
+    /// What happened to products and orders.
+    pub(crate) fn timeline(&self) -> Timeline<'_> {
+        Timeline { pool: &self.pool, personal: &*self.personal }
+    }
 }
 
 /// What of the configuration the API needs.

@@ -16,7 +16,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ReadCategories, WriteCategories};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
-use crate::resource::{created, expected, expected_of, get, show};
+use crate::resource::{changed, created, expected, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["name", "description"];
 
@@ -42,8 +42,8 @@ pub(crate) async fn create(
     State(app): State<App>,
     Input(body): Input<CreateCategory>,
 ) -> Result<Versioned<Category>, Problem> {
-    let id = app.commands.create_category(&caller.context(), body).await?;
-    created(&app, &caller, id).await
+    let made = app.commands.create_category(&caller.context(), body).await?;
+    created(&app, &caller, &made).await
 }
 
 /// One category.
@@ -74,8 +74,8 @@ pub(crate) async fn replace(
     let mut edit = Edit::new(body, &current);
     edit.keep_writable(&WRITABLE);
     let whole: CreateCategory = edit.read()?;
-    app.commands.edit_category(&context, id, whole.into()).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.edit_category(&context, id, whole.into()).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Changes a category.
@@ -93,8 +93,8 @@ pub(crate) async fn edit(
     let context = caller.context_at(expected_of(&current, &version)?);
     let mut edit = Edit::new(body, &current);
     edit.keep_writable(&WRITABLE);
-    app.commands.edit_category(&context, id, edit.read()?).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.edit_category(&context, id, edit.read()?).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Takes an empty category away.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::order::{EditOrder, OrderStatus, PlaceOrder};
 use domain::{FieldErrors, OrderId, ProductId, StreamId, StreamType, UserId};
-use projections::{Order, OrderFilter, Orders, Timeline, TimelineEntry, Visibility};
+use projections::{Order, OrderFilter, Orders, TimelineEntry, Visibility};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
@@ -19,7 +19,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, DeleteOrders, EditOrders, PlaceOrders, ReadOrders};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
-use crate::resource::{created, expected, expected_of, get, show};
+use crate::resource::{changed, created, expected, expected_of, get, show};
 
 const WRITABLE: [&str; 3] = ["products", "items", "status"];
 
@@ -67,8 +67,8 @@ pub(crate) async fn place(
     State(app): State<App>,
     Input(body): Input<PlaceOrder>,
 ) -> Result<Versioned<Order>, Problem> {
-    let id = app.commands.place_order(&caller.context(), &body).await?;
-    created(&app, &caller, id).await
+    let made = app.commands.place_order(&caller.context(), &body).await?;
+    created(&app, &caller, &made).await
 }
 
 /// One order.
@@ -101,8 +101,8 @@ pub(crate) async fn replace(
     if !named {
         return Err(FieldErrors::one("products", "This field is required.").into());
     }
-    app.commands.edit_order(&context, id, &edit).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.edit_order(&context, id, &edit).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Changes what is ordered, or settles the order.
@@ -119,8 +119,8 @@ pub(crate) async fn edit(
     let current: Order = get(&app, &caller, id).await?;
     let context = caller.context_at(expected_of(&current, &version)?);
     let edit: EditOrder = read(body, &current)?;
-    app.commands.edit_order(&context, id, &edit).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.edit_order(&context, id, &edit).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Takes an order out of every list; its history stays.
@@ -146,7 +146,7 @@ pub(crate) async fn history(
     Id(id): Id<OrderId>,
 ) -> Result<Json<Vec<TimelineEntry>>, Problem> {
     let stream = StreamId { kind: StreamType::Order, id: id.uuid() };
-    let timeline = Timeline(app.pool).of(Visibility::of(caller.actor), stream).await?;
+    let timeline = app.timeline().of(Visibility::of(caller.actor), stream).await?;
     if timeline.is_empty() { Err(Problem::not_found()) } else { Ok(Json(timeline)) }
 }
 

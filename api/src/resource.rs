@@ -1,8 +1,10 @@
 //! What can be got by id, with a version: every command answers with one.
 
+use commands::{Done, Made, Row};
 use domain::{CategoryId, OrderId, ProductId, StreamType, UserId};
 use projections::{
-    Categories, Category, Order, Orders, Product, ReadError, User, Users, Visibility,
+    Categories, Category, CategoryRow, Order, OrderRow, Orders, Product, ProductView, ReadError,
+    User, UserRow, Users, Visibility,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -23,6 +25,9 @@ pub(crate) trait Resource: Serialize + Send + Sized {
         caller: &Caller,
         id: Self::Id,
     ) -> impl Future<Output = Result<Option<Self>, ReadError>> + Send;
+
+    /// The one that the row of a read model shows.
+    fn of_row(row: &Row) -> Option<Self>;
 
     /// Counts what happened to it.
     fn version(&self) -> i64;
@@ -50,13 +55,37 @@ pub(crate) async fn show<R: Resource>(
     get(app, caller, id).await.map(Versioned::ok)
 }
 
+/// What a command made of it, as an answer.
+pub(crate) async fn changed<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    id: R::Id,
+    done: &Done,
+) -> Result<Versioned<R>, Problem> {
+    after(app, caller, id, done).await.map(Versioned::ok)
+}
+
 /// What a POST made, as an answer.
 pub(crate) async fn created<R: Resource>(
     app: &App,
     caller: &Caller,
-    id: R::Id,
+    made: &Made<R::Id>,
 ) -> Result<Versioned<R>, Problem> {
-    get(app, caller, id).await.map(Versioned::created)
+    after(app, caller, made.id, &made.done).await.map(Versioned::created)
+}
+
+/// Whoever may change something may see it, and the command knows how it left it; only where it
+/// does not, as after one that changed nothing, is it looked up.
+async fn after<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    id: R::Id,
+    done: &Done,
+) -> Result<R, Problem> {
+    match done.row.as_ref().and_then(R::of_row) {
+        Some(resource) => Ok(resource),
+        None => get(app, caller, id).await,
+    }
 }
 
 /// The version that a command may meet. Looked up where the client named any, so that
@@ -94,6 +123,10 @@ impl Resource for Product {
         Ok(products.find(Visibility::of(caller.actor), id).await?.map(Self::from))
     }
 
+    fn of_row(row: &Row) -> Option<Self> {
+        row.get::<ProductView>().cloned().map(Self::from)
+    }
+
     fn version(&self) -> i64 {
         self.version
     }
@@ -119,6 +152,10 @@ impl Resource for Category {
         Ok(Categories(app.pool.clone()).find(id).await?.map(Self::from))
     }
 
+    fn of_row(row: &Row) -> Option<Self> {
+        row.get::<CategoryRow>().cloned().map(Self::from)
+    }
+
     fn version(&self) -> i64 {
         self.version
     }
@@ -136,6 +173,10 @@ impl Resource for Order {
         Ok(Orders(app.pool.clone()).find(visibility, id).await?.map(Self::from))
     }
 
+    fn of_row(row: &Row) -> Option<Self> {
+        row.get::<OrderRow>().cloned().map(Self::from)
+    }
+
     fn version(&self) -> i64 {
         self.version
     }
@@ -151,6 +192,10 @@ impl Resource for User {
     async fn find(app: &App, caller: &Caller, id: UserId) -> Result<Option<Self>, ReadError> {
         let visibility = Visibility::of_accounts(caller.actor);
         Ok(Users(app.pool.clone()).find(visibility, id).await?.map(Self::from))
+    }
+
+    fn of_row(row: &Row) -> Option<Self> {
+        row.get::<UserRow>().cloned().map(Self::from)
     }
 
     fn version(&self) -> i64 {

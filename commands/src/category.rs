@@ -5,7 +5,7 @@ use domain::category::{Category, CategoryCommand, CategoryName, CreateCategory, 
 use uuid::Uuid;
 
 use crate::store::{Claim, Guard, Side};
-use crate::{CommandError, Commands, Context, Done, Reservation};
+use crate::{CommandError, Commands, Context, Done, Made, Reservation};
 
 fn claim(name: &CategoryName) -> Claim {
     Claim { reservation: Reservation::CategoryName, name: name.folded() }
@@ -17,14 +17,13 @@ impl Commands {
         &self,
         context: &Context,
         create: CreateCategory,
-    ) -> Result<CategoryId, CommandError> {
+    ) -> Result<Made<CategoryId>, CommandError> {
         let (id, by) = (CategoryId::from_uuid(Uuid::now_v7()), context.actor());
-        self.execute_new::<Category, _>(context, id, move |_| {
+        let made = self.execute_new::<Category, _>(context, id, move |_| {
             let side = Side { claim: Some(claim(&create.name)), ..Side::default() };
             Ok((CategoryCommand::Create { by, create: create.clone() }, side))
-        })
-        .await?;
-        Ok(id)
+        });
+        Ok(Made { id, done: made.await? })
     }
 
     /// Changes a category; a new name is claimed and the old one freed in one transaction.

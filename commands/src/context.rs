@@ -1,3 +1,6 @@
+use std::any::Any;
+use std::sync::Arc;
+
 use domain::{Actor, Metadata, RequestId, SystemActor};
 use uuid::Uuid;
 
@@ -22,10 +25,32 @@ pub struct IdempotencyClaim {
 }
 
 /// A command was carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Done {
     /// The stream's version after it.
     pub version: i64,
+    /// What it looks like in the read models then, if the command wrote to it.
+    pub row: Option<Row>,
+}
+
+/// A row of a read model, of whichever type that has.
+#[derive(Clone, Debug)]
+pub struct Row(pub(crate) Arc<dyn Any + Send + Sync>);
+
+impl Row {
+    /// The row, if it is of that type.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+/// Something was made.
+#[derive(Clone, Debug)]
+pub struct Made<Id> {
+    /// Which.
+    pub id: Id,
+    /// As of any command.
+    pub done: Done,
 }
 
 impl Context {

@@ -118,7 +118,7 @@ impl Commands {
     ) -> Attempt {
         let version = loaded.version;
         let events = match decide(context, &mut loaded, prepare).await {
-            Ok(events) if events.is_empty() => return Attempt::Decided(Ok(Done { version })),
+            Ok(events) if events.is_empty() => return Attempt::Decided(Ok(Done { version, row: None })),
             Ok(events) => events,
             Err(error) => return Attempt::Decided(Err(error)),
         };
@@ -128,7 +128,7 @@ impl Commands {
             (claim, json!({ "kind": A::STREAM, "id": id, "created": version == 0 }))
         });
         match self.store.commit_loaded(events, loaded).await {
-            Ok(version) => Attempt::Appended(Ok(Done { version })),
+            Ok(done) => Attempt::Appended(Ok(done)),
             Err(StoreError::Conflict) => Attempt::Lost,
             Err(error) => Attempt::Appended(Err(error.into())),
         }

@@ -22,11 +22,11 @@ use std::sync::Arc;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
-pub use context::{Context, Done, IdempotencyClaim};
+pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{Authenticated, Session, Tokens};
-pub use store::{ReadModels, StoreError};
+pub use store::{Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
 use identity::Identity;

@@ -8,7 +8,7 @@ use domain::{OrderId, ProductId, StreamId, StreamType};
 use uuid::Uuid;
 
 use crate::store::{Guard, Side};
-use crate::{CommandError, Commands, Context, Done};
+use crate::{CommandError, Commands, Context, Done, Made};
 
 /// Tries of an order whose products keep changing.
 const TRIES: usize = 5;
@@ -22,12 +22,12 @@ impl Commands {
         &self,
         context: &Context,
         place: &PlaceOrder,
-    ) -> Result<OrderId, CommandError> {
+    ) -> Result<Made<OrderId>, CommandError> {
         let (id, by) = (OrderId::from_uuid(Uuid::now_v7()), context.actor());
         let asked = place.lines()?;
-        self.with_offers(context, id, true, asked, move |lines| OrderCommand::Place { by, lines })
-            .await?;
-        Ok(id)
+        let place = move |lines| OrderCommand::Place { by, lines };
+        let done = self.with_offers(context, id, true, asked, place).await?;
+        Ok(Made { id, done })
     }
 
     /// Changes what is ordered, or settles an order.

@@ -8,7 +8,7 @@ use domain::{CategoryId, ProductId, StreamId, StreamType, UploadId};
 use uuid::Uuid;
 
 use crate::store::{Guard, Side};
-use crate::{CommandError, Commands, Context, Done};
+use crate::{CommandError, Commands, Context, Done, Made};
 
 impl Commands {
     /// Hands a product in for review.
@@ -17,12 +17,12 @@ impl Commands {
         context: &Context,
         details: ProductDetails,
         video: Option<UploadedVideo>,
-    ) -> Result<ProductId, CommandError> {
+    ) -> Result<Made<ProductId>, CommandError> {
         let (id, by) = (ProductId::from_uuid(Uuid::now_v7()), context.actor());
         let category = details.category;
         let submit = ProductCommand::Submit { by, details, video };
-        self.in_category(context, id, category, submit).await?;
-        Ok(id)
+        let done = self.in_category(context, id, category, submit).await?;
+        Ok(Made { id, done })
     }
 
     /// Changes a product, its video included.

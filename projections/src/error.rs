@@ -32,6 +32,9 @@ pub enum ReadError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Personal data could not be opened.
+    #[error("personal data in the log cannot be opened: {0}")]
+    Personal(Box<dyn std::error::Error + Send + Sync>),
     /// The database refused.
     #[error("the read model cannot be read: {0}")]
     Database(#[from] sqlx::Error),

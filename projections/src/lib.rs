@@ -1,7 +1,7 @@
 //! The read side: pure folds from events to rows, and the queries on them.
 //!
 //! One file per read model: its row, its fold, its queries. `machine.rs` runs the folds, inline
-//! in an append's transaction ([`ReadModels::apply`]) as well as in [`rebuild`] and [`verify`],
+//! in an append's transaction ([`ReadModels::fold`]) as well as in [`rebuild`] and [`verify`],
 //! so these cannot disagree.
 
 mod category;
@@ -23,8 +23,8 @@ mod visibility;
 pub use category::{Categories, Category, CategoryRow};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use log::LogError;
-pub use machine::{Entry, Fold, Table};
-pub use models::{ReadModels, outdated};
+pub use machine::{Fold, Table, Write};
+pub use models::{Folded, ReadModels, outdated};
 pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
 pub use personal::OpenPersonal;
@@ -33,7 +33,7 @@ pub use product::{
     VideoFacts,
 };
 pub use rebuild::rebuild;
-pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineRow, timeline_of};
+pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, timeline_of};
 pub use user::{User, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;

@@ -1,6 +1,6 @@
 //! Reading the log.
 
-use domain::{DecodeError, Recorded, Stored, StreamId};
+use domain::{DecodeError, Recorded, Stored, StreamId, StreamType};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use sqlx::postgres::PgRow;
@@ -82,6 +82,27 @@ pub async fn stream(
     decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
 }
 
+/// Several streams of one kind, one after another, each from its beginning.
+pub async fn streams(
+    conn: &mut PgConnection,
+    kind: StreamType,
+    ids: &[Uuid],
+) -> Result<Vec<Recorded>, LogError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = ANY($2) \
+         ORDER BY aggregate_id, sequence"
+    );
+    let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
+    let rows = sqlx::query(&sql).bind(kind.as_str()).bind(ids).fetch_all(conn).await?;
+    let recorded: Vec<_> = rows.iter().map(decode_row).collect::<Result<_, _>>()?;
+    for stream in recorded.chunk_by(|one, next| one.stream == next.stream) {
+        for (event, expected) in stream.iter().zip(1..) {
+            follows(event.sequence, expected, |sequence| format!("{} {sequence}", event.stream))?;
+        }
+    }
+    Ok(recorded)
+}
+
 async fn decode(
     mut rows: BoxStream<'_, Result<PgRow, sqlx::Error>>,
     mut after: i64,
@@ -92,13 +113,18 @@ async fn decode(
     while let Some(row) = rows.try_next().await? {
         let recorded = decode_row(&row)?;
         let found = place(&recorded);
-        if found != after + 1 {
-            return Err(LogError::Gap { expected: name(after + 1), found: name(found) });
-        }
+        follows(found, after + 1, &name)?;
         after = found;
         all.push(recorded);
     }
     Ok(all)
+}
+
+fn follows(found: i64, expected: i64, name: impl Fn(i64) -> String) -> Result<(), LogError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(LogError::Gap { expected: name(expected), found: name(found) })
 }
 
 fn decode_row(row: &PgRow) -> Result<Recorded, LogError> {

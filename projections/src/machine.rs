@@ -1,9 +1,12 @@
-//! What runs the folds: loads the rows that a batch touches, folds in memory, writes once.
+//! What runs the folds: loads the rows that a batch touches, folds in memory, and says what is to
+//! be written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::Recorded;
+use moka::sync::Cache;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -17,10 +20,8 @@ pub struct Table {
     pub name: &'static str,
     /// Of the fold; a new number means rebuild.
     pub version: i32,
-    /// What the fold writes.
+    /// What the fold writes, the key `id` among it.
     pub columns: &'static [&'static str],
-    /// What names a row.
-    pub key: &'static [&'static str],
 }
 
 /// A row that events change: `fold` says how.
@@ -38,34 +39,27 @@ pub trait Fold:
 
     /// What names the row.
     fn key(&self) -> Uuid;
+
+    /// About as many bytes as it takes in memory.
+    fn bytes(&self) -> usize;
 }
 
-/// A row that one event makes, and that nothing changes after.
-pub trait Entry: Sized + Serialize + Send + Sync + 'static {
-    /// Where the rows are.
-    const TABLE: Table;
-
-    /// The row that the event makes, if it does.
-    fn entry(recorded: &Recorded) -> Option<Self>;
-
-    /// The person about whom the rows so far may say nothing more from that event on.
-    fn erased(recorded: &Recorded) -> Option<Uuid>;
-
-    /// Takes out of `table` what the rows say about the person `$1`.
-    fn purge(table: &str) -> String;
+/// Something to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The statement; the rows are its `$1::json`, an array of objects.
+    pub sql: String,
+    /// What is to stand there.
+    pub rows: String,
 }
+
+/// Rows of a table as they are stored: true for as long as nobody else writes there.
+pub(crate) struct Kept<F>(Cache<Uuid, F>);
 
 impl Table {
     /// A table whose key is `id`.
     pub const fn new(name: &'static str, version: i32, columns: &'static [&'static str]) -> Self {
-        Self { name, version, columns, key: &["id"] }
-    }
-
-    /// The same with another key.
-    #[must_use]
-    pub const fn keyed(mut self, key: &'static [&'static str]) -> Self {
-        self.key = key;
-        self
+        Self { name, version, columns }
     }
 
     /// A copy of the table goes by the same name and a suffix; the table itself has none.
@@ -81,25 +75,34 @@ impl Table {
         format!("SELECT {} FROM {} WHERE id = ANY($1)", self.column_list(), self.named(suffix))
     }
 
-    fn insert(&self, suffix: &str) -> String {
+    fn upsert(&self, suffix: &str) -> String {
         let (name, columns) = (self.named(suffix), self.column_list());
+        let others = self.columns.iter().filter(|column| **column != "id");
+        let sets: Vec<_> = others.map(|column| format!("{column} = EXCLUDED.{column}")).collect();
         format!(
             "INSERT INTO {name} ({columns}) \
-             SELECT {columns} FROM json_populate_recordset(NULL::{name}, $1::json)"
+             SELECT {columns} FROM json_populate_recordset(NULL::{name}, $1::json) \
+             ON CONFLICT (id) DO UPDATE SET {}",
+            sets.join(", ")
         )
     }
 
-    fn upsert(&self, suffix: &str) -> String {
-        let mut sql = self.insert(suffix);
-        sql.push_str(" ON CONFLICT (id) DO UPDATE SET ");
-        let others = self.columns.iter().filter(|column| !self.key.contains(column));
-        let sets: Vec<_> = others.map(|column| format!("{column} = EXCLUDED.{column}")).collect();
-        sql.push_str(&sets.join(", "));
-        sql
+    fn update(&self, suffix: &str, columns: &[&str]) -> String {
+        let name = self.named(suffix);
+        let sets: Vec<_> = columns.iter().map(|column| format!("{column} = new.{column}")).collect();
+        format!(
+            "UPDATE {name} AS old SET {} \
+             FROM json_populate_recordset(NULL::{name}, $1::json) AS new WHERE old.id = new.id",
+            sets.join(", ")
+        )
     }
 
     fn delete(&self, suffix: &str) -> String {
-        format!("DELETE FROM {} WHERE id = ANY($1)", self.named(suffix))
+        let name = self.named(suffix);
+        format!(
+            "DELETE FROM {name} WHERE id IN \
+             (SELECT id FROM json_populate_recordset(NULL::{name}, $1::json))"
+        )
     }
 
     fn failed(&self) -> impl Fn(sqlx::Error) -> ProjectionError + use<> {
@@ -108,18 +111,36 @@ impl Table {
     }
 }
 
-/// The rows that a batch touches, in the order in which it first touches them.
-struct Touched<F> {
-    places: HashMap<Uuid, usize>,
-    rows: Vec<Slot<F>>,
+impl<F: Fold> Kept<F> {
+    /// No more than about that many bytes.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let weigh = |_: &Uuid, row: &F| u32::try_from(row.bytes()).unwrap_or(u32::MAX);
+        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+    }
+
+    pub(crate) fn get(&self, key: Uuid) -> Option<F> {
+        self.0.get(&key)
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.invalidate_all();
+    }
 }
 
-struct Slot<F> {
+/// A row before and after a batch.
+pub(crate) struct Change<F> {
     key: Uuid,
     /// Whether the stream begins in this batch: there is nothing to load.
     new: bool,
-    stored: bool,
-    row: Option<F>,
+    before: Option<F>,
+    /// The row as it is to be.
+    pub(crate) after: Option<F>,
+}
+
+/// The rows that a batch touches, in the order in which it first touches them.
+struct Touched<F> {
+    places: HashMap<Uuid, usize>,
+    rows: Vec<Change<F>>,
 }
 
 impl<F: Fold> Touched<F> {
@@ -128,95 +149,157 @@ impl<F: Fold> Touched<F> {
         for (key, recorded) in steps {
             touched.places.entry(*key).or_insert_with(|| {
                 let new = recorded.sequence == 1 && recorded.stream.id == *key;
-                touched.rows.push(Slot { key: *key, new, stored: false, row: None });
+                touched.rows.push(Change { key: *key, new, before: None, after: None });
                 touched.rows.len() - 1
             });
         }
         touched
     }
 
-    fn slot(&mut self, key: Uuid) -> Option<&mut Slot<F>> {
+    fn row(&mut self, key: Uuid) -> Option<&mut Change<F>> {
         self.rows.get_mut(*self.places.get(&key)?)
     }
 
-    async fn load(&mut self, conn: &mut PgConnection, suffix: &str) -> Result<(), sqlx::Error> {
-        let keys: Vec<_> = self.rows.iter().filter(|slot| !slot.new).map(|slot| slot.key).collect();
-        if keys.is_empty() {
-            return Ok(());
+    async fn load(
+        &mut self,
+        conn: &mut PgConnection,
+        suffix: &str,
+        kept: Option<&Kept<F>>,
+    ) -> Result<(), ProjectionError> {
+        for row in self.rows.iter_mut().filter(|row| !row.new) {
+            row.before = kept.and_then(|kept| kept.get(row.key));
         }
-        let sql = F::TABLE.select(suffix);
-        for row in sqlx::query_as::<_, F>(&sql).bind(keys).fetch_all(conn).await? {
-            if let Some(slot) = self.slot(row.key()) {
-                slot.stored = true;
-                slot.row = Some(row);
+        let missing = self.rows.iter().filter(|row| !row.new && row.before.is_none());
+        let missing = missing.map(|row| row.key).collect();
+        for stored in load::<F>(conn, suffix, missing).await? {
+            if let Some(row) = self.row(stored.key()) {
+                row.before = Some(stored);
             }
+        }
+        for row in &mut self.rows {
+            row.after.clone_from(&row.before);
         }
         Ok(())
     }
 }
 
-/// Folds a batch into the table, or into its copy with that suffix.
+/// Those of these rows that are stored.
+pub(crate) async fn load<F: Fold>(
+    conn: &mut PgConnection,
+    suffix: &str,
+    keys: Vec<Uuid>,
+) -> Result<Vec<F>, ProjectionError> {
+    if keys.is_empty() {
+        return Ok(vec![]);
+    }
+    let sql = F::TABLE.select(suffix);
+    sqlx::query_as(&sql).bind(keys).fetch_all(conn).await.map_err(F::TABLE.failed())
+}
+
+/// Those of these rows that there are, by key.
+pub(crate) async fn find<F: Fold>(
+    conn: &mut PgConnection,
+    kept: &Kept<F>,
+    keys: HashSet<Uuid>,
+) -> Result<HashMap<Uuid, F>, ProjectionError> {
+    let known = keys.iter().filter_map(|key| Some((*key, kept.get(*key)?)));
+    let mut rows: HashMap<_, _> = known.collect();
+    let missing = keys.into_iter().filter(|key| !rows.contains_key(key)).collect();
+    for row in load::<F>(conn, "", missing).await? {
+        kept.0.insert(row.key(), row.clone());
+        rows.insert(row.key(), row);
+    }
+    Ok(rows)
+}
+
+/// Folds a batch into the rows of the table, or of its copy with that suffix. Nothing is written;
+/// what is kept is as if it were.
 pub(crate) async fn fold<F: Fold>(
     conn: &mut PgConnection,
     suffix: &str,
     recorded: &[Recorded],
-) -> Result<(), ProjectionError> {
+    kept: Option<&Kept<F>>,
+) -> Result<Vec<Change<F>>, ProjectionError> {
     let steps: Vec<_> = recorded
         .iter()
         .flat_map(|recorded| F::keys(recorded).into_iter().map(move |key| (key, recorded)))
         .collect();
-    if steps.is_empty() {
-        return Ok(());
-    }
     let mut touched = Touched::<F>::by(&steps);
-    touched.load(conn, suffix).await.map_err(F::TABLE.failed())?;
+    touched.load(conn, suffix, kept).await?;
     for (key, recorded) in steps {
-        if let Some(slot) = touched.slot(key) {
-            slot.row = F::fold(slot.row.take(), key, recorded);
+        if let Some(row) = touched.row(key) {
+            row.after = F::fold(row.after.take(), key, recorded);
         }
     }
-    let rows: Vec<_> = touched.rows.iter().filter_map(|slot| slot.row.as_ref()).collect();
-    write(conn, &F::TABLE, F::TABLE.upsert(suffix), &rows).await?;
-    let gone = touched.rows.iter().filter(|slot| slot.stored && slot.row.is_none());
-    let gone: Vec<_> = gone.map(|slot| slot.key).collect();
-    if !gone.is_empty() {
-        let sql = F::TABLE.delete(suffix);
-        sqlx::query(&sql).bind(gone).execute(conn).await.map_err(F::TABLE.failed())?;
+    for row in &touched.rows {
+        match (kept, &row.after) {
+            (Some(kept), Some(after)) => kept.0.insert(row.key, after.clone()),
+            (Some(kept), None) => kept.0.invalidate(&row.key),
+            (None, _) => {}
+        }
     }
-    Ok(())
+    Ok(touched.rows)
 }
 
-/// Appends the rows that a batch makes to the table, or to its copy with that suffix.
-pub(crate) async fn append<E: Entry>(
+/// What brings the table, or its copy with that suffix, to where the fold has come: of rows that
+/// there are only the columns that changed, since indexes on the others need not be touched then.
+pub(crate) fn writes<F: Fold>(
+    suffix: &str,
+    changes: &[Change<F>],
+) -> Result<Vec<Write>, ProjectionError> {
+    let (mut made, mut gone) = (vec![], vec![]);
+    let (mut changed, mut columns) = (vec![], vec![]);
+    for change in changes {
+        match (&change.before, &change.after) {
+            (None, Some(after)) => made.push(object(after)?),
+            (Some(_), None) => gone.push(Map::from_iter([("id".to_owned(), json!(change.key))])),
+            (Some(before), Some(after)) if before != after => {
+                let (before, after) = (object(before)?, object(after)?);
+                columns.extend(F::TABLE.columns.iter().copied().filter(|column| {
+                    before.get(*column) != after.get(*column)
+                }));
+                changed.push(after);
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+    columns.sort_unstable();
+    columns.dedup();
+    for row in &mut changed {
+        row.retain(|name, _| name == "id" || columns.contains(&name.as_str()));
+    }
+    let all = [
+        (F::TABLE.upsert(suffix), made),
+        (F::TABLE.update(suffix, &columns), changed),
+        (F::TABLE.delete(suffix), gone),
+    ];
+    let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());
+    filled.map(|(sql, rows)| Ok(Write { sql, rows: text::<F, _>(&rows)? })).collect()
+}
+
+fn object<F: Fold>(row: &F) -> Result<Map<String, Value>, ProjectionError> {
+    match serde_json::to_value(row) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Ok(Map::new()),
+        Err(source) => Err(ProjectionError::Json { table: F::TABLE.name, source }),
+    }
+}
+
+fn text<F: Fold, R: Serialize>(rows: &[R]) -> Result<String, ProjectionError> {
+    serde_json::to_string(rows)
+        .map_err(|source| ProjectionError::Json { table: F::TABLE.name, source })
+}
+
+/// Folds a batch and writes it.
+pub(crate) async fn apply<F: Fold>(
     conn: &mut PgConnection,
     suffix: &str,
     recorded: &[Recorded],
 ) -> Result<(), ProjectionError> {
-    let mut rows = vec![];
-    for recorded in recorded {
-        rows.extend(E::entry(recorded));
-        if let Some(person) = E::erased(recorded) {
-            write(conn, &E::TABLE, E::TABLE.insert(suffix), &rows).await?;
-            rows.clear();
-            let sql = E::purge(&E::TABLE.named(suffix));
-            sqlx::query(&sql).bind(person).execute(&mut *conn).await.map_err(E::TABLE.failed())?;
-        }
+    let changes = fold::<F>(conn, suffix, recorded, None).await?;
+    for write in writes(suffix, &changes)? {
+        let query = sqlx::query(&write.sql).bind(write.rows);
+        query.execute(&mut *conn).await.map_err(F::TABLE.failed())?;
     }
-    write(conn, &E::TABLE, E::TABLE.insert(suffix), &rows).await
-}
-
-/// Sent as text: as `jsonb`, which the driver prefers, the server would take it apart twice.
-async fn write<R: Serialize>(
-    conn: &mut PgConnection,
-    table: &Table,
-    sql: String,
-    rows: &[R],
-) -> Result<(), ProjectionError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let json = serde_json::to_string(rows)
-        .map_err(|source| ProjectionError::Json { table: table.name, source })?;
-    sqlx::query(&sql).bind(json).execute(conn).await.map_err(table.failed())?;
     Ok(())
 }

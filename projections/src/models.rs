@@ -1,14 +1,18 @@
 //! All read models, and what is done to them together.
 
+use std::any::Any;
+use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use domain::{CategoryId, Recorded};
+use domain::product::ProcessingStatus;
+use domain::{CategoryId, Recorded, StreamId, StreamType};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
-use crate::machine::{self, Entry, Fold, Table};
+use crate::machine::{self, Fold, Kept, Table, Write};
 use crate::{
-    CategoryRow, OrderRow, ProductRow, ProjectionError, RebuildError, TimelineRow, UserRow,
+    CategoryRow, OrderRow, ProductRow, ProductView, ProjectionError, RebuildError, UserRow,
 };
 
 /// A read model, whatever its rows are.
@@ -24,9 +28,9 @@ pub(crate) trait Model: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProjectionError>>;
 }
 
-struct Folded<F>(PhantomData<F>);
+struct Of<F>(PhantomData<F>);
 
-impl<F: Fold> Model for Folded<F> {
+impl<F: Fold> Model for Of<F> {
     fn table(&self) -> Table {
         F::TABLE
     }
@@ -37,34 +41,16 @@ impl<F: Fold> Model for Folded<F> {
         suffix: &'a str,
         recorded: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), ProjectionError>> {
-        Box::pin(machine::fold::<F>(conn, suffix, recorded))
-    }
-}
-
-struct Appended<E>(PhantomData<E>);
-
-impl<E: Entry> Model for Appended<E> {
-    fn table(&self) -> Table {
-        E::TABLE
-    }
-
-    fn apply<'a>(
-        &'a self,
-        conn: &'a mut PgConnection,
-        suffix: &'a str,
-        recorded: &'a [Recorded],
-    ) -> BoxFuture<'a, Result<(), ProjectionError>> {
-        Box::pin(machine::append::<E>(conn, suffix, recorded))
+        Box::pin(machine::apply::<F>(conn, suffix, recorded))
     }
 }
 
 /// Every read model that there is.
-pub(crate) static MODELS: [&dyn Model; 5] = [
-    &Folded::<ProductRow>(PhantomData),
-    &Folded::<CategoryRow>(PhantomData),
-    &Folded::<OrderRow>(PhantomData),
-    &Folded::<UserRow>(PhantomData),
-    &Appended::<TimelineRow>(PhantomData),
+pub(crate) static MODELS: [&dyn Model; 4] = [
+    &Of::<ProductRow>(PhantomData),
+    &Of::<CategoryRow>(PhantomData),
+    &Of::<OrderRow>(PhantomData),
+    &Of::<UserRow>(PhantomData),
 ];
 
 /// Those of these names; all of them where none is given.
@@ -79,17 +65,103 @@ pub(crate) fn named(names: Option<&[&str]>) -> Result<Vec<&'static dyn Model>, R
     names.iter().map(find).collect()
 }
 
-/// The read models as the append keeps them.
-pub struct ReadModels;
+/// Bytes of rows that are kept in memory, per table.
+const KEPT: u64 = 16 << 20;
+
+/// The read models as the append keeps them. One writer at a time may use it: rows that it has
+/// loaded or folded are remembered, so that they need not be read again.
+pub struct ReadModels {
+    products: Kept<ProductRow>,
+    categories: Kept<CategoryRow>,
+    orders: Kept<OrderRow>,
+    users: Kept<UserRow>,
+}
+
+/// What a batch makes of the read models.
+#[derive(Default)]
+pub struct Folded {
+    /// To be written in the append's own transaction, in any order.
+    pub writes: Vec<Write>,
+    /// What each stream that was written to looks like from then on: a [`ProductView`], unless
+    /// its video is being worked on, [`CategoryRow`], [`OrderRow`] or [`UserRow`].
+    pub rows: HashMap<StreamId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl Default for ReadModels {
+    fn default() -> Self {
+        Self {
+            products: Kept::new(KEPT),
+            categories: Kept::new(KEPT),
+            orders: Kept::new(KEPT),
+            users: Kept::new(KEPT),
+        }
+    }
+}
 
 impl ReadModels {
-    /// Folds events that were just appended, within the append's own transaction.
-    pub async fn apply(
+    /// Folds events that are being appended. Where the append comes to nothing, or somebody else
+    /// has appended, [`ReadModels::forget`] has to be called before the next batch.
+    pub async fn fold(
+        &self,
         conn: &mut PgConnection,
         recorded: &[Recorded],
+    ) -> Result<Folded, ProjectionError> {
+        let mut folded = Folded::default();
+        let products = machine::fold(conn, "", recorded, Some(&self.products)).await?;
+        folded.take(StreamType::Category, conn, recorded, &self.categories).await?;
+        folded.take(StreamType::Order, conn, recorded, &self.orders).await?;
+        folded.take(StreamType::User, conn, recorded, &self.users).await?;
+        folded.writes.extend(machine::writes("", &products)?);
+        let products = products.into_iter().filter_map(|change| change.after).collect();
+        self.show(conn, products, &mut folded).await?;
+        Ok(folded)
+    }
+
+    /// What is remembered may no longer be so.
+    pub fn forget(&self) {
+        self.products.forget();
+        self.categories.forget();
+        self.orders.forget();
+        self.users.forget();
+    }
+
+    /// Joins products with their categories. How far a worker is with a video is not in the log.
+    async fn show(
+        &self,
+        conn: &mut PgConnection,
+        mut products: Vec<ProductRow>,
+        folded: &mut Folded,
     ) -> Result<(), ProjectionError> {
-        for model in MODELS {
-            model.apply(conn, "", recorded).await?;
+        products.retain(|row| row.processing_status != ProcessingStatus::Processing);
+        let ids = products.iter().map(|row| row.category_id.uuid()).collect();
+        let categories = machine::find(conn, &self.categories, ids).await?;
+        for row in products {
+            let category = categories.get(&row.category_id.uuid());
+            let view = ProductView {
+                category_name: category.map(|category| category.name.clone()),
+                category_description: category.map(|category| category.description.clone()),
+                progress: None,
+                row,
+            };
+            let stream = StreamId { kind: StreamType::Product, id: view.row.id.uuid() };
+            folded.rows.insert(stream, Arc::new(view));
+        }
+        Ok(())
+    }
+}
+
+impl Folded {
+    async fn take<F: Fold>(
+        &mut self,
+        kind: StreamType,
+        conn: &mut PgConnection,
+        recorded: &[Recorded],
+        kept: &Kept<F>,
+    ) -> Result<(), ProjectionError> {
+        let changes = machine::fold(conn, "", recorded, Some(kept)).await?;
+        self.writes.extend(machine::writes("", &changes)?);
+        for row in changes.into_iter().filter_map(|change| change.after) {
+            self.rows.insert(StreamId { kind, id: row.key() }, Arc::new(row));
         }
         Ok(())
     }

@@ -145,10 +145,10 @@ pub(crate) async fn create(
     kind: &str,
     suffix: &str,
 ) -> Result<(), sqlx::Error> {
-    let (name, copy, key) = (table.name, table.named(suffix), table.key.join(", "));
+    let (name, copy) = (table.name, table.named(suffix));
     let sql = format!(
         "CREATE {kind} {copy} (LIKE {name} INCLUDING ALL EXCLUDING INDEXES); \
-         ALTER TABLE {copy} ADD CONSTRAINT {name}_pkey{suffix} PRIMARY KEY ({key})"
+         ALTER TABLE {copy} ADD CONSTRAINT {name}_pkey{suffix} PRIMARY KEY (id)"
     );
     sqlx::raw_sql(&sql).execute(conn).await?;
     Ok(())

@@ -76,8 +76,7 @@ async fn compare(conn: &mut PgConnection, table: &Table) -> Result<Option<Drift>
 
 fn comparison(table: &Table) -> String {
     let (name, copy) = (table.name, table.named(SUFFIX));
-    let (columns, key) = (table.column_list(), table.key.join(", "));
-    let first = table.key.first().copied().unwrap_or("id");
+    let columns = table.column_list();
     let differs = table.columns.iter().map(|column| {
         format!("CASE WHEN live.{column} IS DISTINCT FROM folded.{column} THEN '{column}' END")
     });
@@ -85,10 +84,10 @@ fn comparison(table: &Table) -> String {
     format!(
         "WITH live AS (SELECT {columns} FROM {name} EXCEPT SELECT {columns} FROM {copy}), \
          folded AS (SELECT {columns} FROM {copy} EXCEPT SELECT {columns} FROM {name}) \
-         SELECT concat_ws('/', {key}) AS key, live.{first} IS NULL AS missing, \
-         folded.{first} IS NULL AS extra, \
-         CASE WHEN live.{first} IS NULL OR folded.{first} IS NULL THEN ARRAY[]::text[] \
+         SELECT id::text AS key, live.id IS NULL AS missing, \
+         folded.id IS NULL AS extra, \
+         CASE WHEN live.id IS NULL OR folded.id IS NULL THEN ARRAY[]::text[] \
          ELSE array_remove(ARRAY[{differs}], NULL) END AS columns, count(*) OVER () AS rows \
-         FROM live FULL JOIN folded USING ({key}) ORDER BY {key} LIMIT $1"
+         FROM live FULL JOIN folded USING (id) ORDER BY id LIMIT $1"
     )
 }

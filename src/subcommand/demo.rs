@@ -108,7 +108,7 @@ async fn shelves(commands: &Commands, people: &People) -> Result<Vec<CategoryId>
     for name in SHELVES {
         let body = json!({ "name": format!("{name} {}", &run[20..]), "description": "Made up." });
         let create: CreateCategory = domain::read(body).map_err(unexpected)?;
-        shelves.push(commands.create_category(&people.moderator, create).await?);
+        shelves.push(commands.create_category(&people.moderator, create).await?.id);
     }
     Ok(shelves)
 }
@@ -128,7 +128,7 @@ async fn one(
     let shelf = shelves.get(place % shelves.len().max(1)).copied();
     let category = shelf.ok_or_else(|| Error::Usage("there is no category".to_owned()))?;
     let details = made_up(number, category)?;
-    let id = commands.submit_product(&people.seller, details, None).await?;
+    let id = commands.submit_product(&people.seller, details, None).await?.id;
     judge(commands, people, id, number).await
 }
 

@@ -16,7 +16,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ManageUsers, ReadUsers};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
-use crate::resource::{expected_of, get, show};
+use crate::resource::{changed, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["role", "is_active"];
 
@@ -62,6 +62,6 @@ pub(crate) async fn manage(
     let context = caller.context_at(expected_of(&current, &version)?);
     let mut edit = Edit::new(body, &current);
     edit.keep_writable(&WRITABLE);
-    app.commands.manage_user(&context, id, edit.read()?).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.manage_user(&context, id, edit.read()?).await?;
+    changed(&app, &caller, id, &done).await
 }

@@ -73,7 +73,7 @@ impl From<projections::ReadError> for Problem {
         match error {
             E::Cursor(error) => FieldErrors::one("cursor", error.to_string()).into(),
             E::Database(sqlx::Error::PoolTimedOut) => Self::overloaded(),
-            error @ (E::Log(_) | E::Database(_)) => Self::fault(&error),
+            error @ (E::Log(_) | E::Personal(_) | E::Database(_)) => Self::fault(&error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use domain::{ProductId, StreamId, StreamType};
-use projections::{Product, Products, Timeline, TimelineEntry, Visibility};
+use projections::{Product, Products, TimelineEntry, Visibility};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,7 +40,7 @@ pub(crate) async fn uploads(
     params.finish()?;
     let slice = Products(app.pool.clone()).uploads_of(caller.user, &page).await?;
     let ids: Vec<_> = slice.items.iter().map(|view| view.row.id).collect();
-    let mut timelines = Timeline(app.pool).of_products(&ids).await?;
+    let mut timelines = app.timeline().of_products(&ids).await?;
     let upload = |view: projections::ProductView| Upload {
         deleted: view.row.deleted,
         timeline: timelines.remove(&view.row.id).unwrap_or_default(),
@@ -58,7 +58,7 @@ pub(crate) async fn moderation(
     Id(id): Id<ProductId>,
 ) -> Result<Json<Vec<TimelineEntry>>, Problem> {
     let stream = StreamId { kind: StreamType::Product, id: id.uuid() };
-    let timeline = Timeline(app.pool.clone()).of(Visibility::of(caller.actor), stream).await?;
+    let timeline = app.timeline().of(Visibility::of(caller.actor), stream).await?;
     if timeline.is_empty() {
         return Err(not_ones_own(&app, &caller, id).await);
     }

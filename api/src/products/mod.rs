@@ -26,7 +26,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ReadProducts, WriteProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
-use crate::resource::{created, expected, expected_of, get, show};
+use crate::resource::{changed, created, expected, expected_of, get, show};
 use form::{ProductForm, Received};
 
 const WRITABLE: [&str; 5] = ["name", "description", "category", "category_id", "price"];
@@ -114,11 +114,11 @@ pub(crate) async fn submit(
     })?;
     let (commands, context) = (app.commands.clone(), caller.context());
     let video = received.video.as_ref().map(|staged| staged.video.clone());
-    let id = upload::take_over(received.video, async move {
+    let made = upload::take_over(received.video, async move {
         commands.submit_product(&context, submit.into(), video).await
     })
     .await?;
-    created(&app, &caller, id).await
+    created(&app, &caller, &made).await
 }
 
 /// One product; with `as_of` as it was then.
@@ -210,11 +210,11 @@ async fn change(
     })?;
     let commands = app.commands.clone();
     let video = received.video.as_ref().map(|staged| staged.video.clone());
-    upload::take_over(received.video, async move {
+    let done = upload::take_over(received.video, async move {
         commands.edit_product(&context, id, edit, video).await
     })
     .await?;
-    show(&app, &caller, id).await
+    changed(&app, &caller, id, &done).await
 }
 
 /// Takes a product out of every list; its history stays.

@@ -12,7 +12,7 @@ use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, ModerateProducts, WriteProducts};
 use crate::problem::Problem;
-use crate::resource::{expected, show};
+use crate::resource::{changed, expected};
 
 /// Lets a product be ordered.
 #[utoipa::path(post, path = "/products/{id}/approve/", tag = "products", operation_id = "approveProduct",
@@ -26,8 +26,8 @@ pub(crate) async fn approve(
     Optional(body): Optional<ApproveProduct>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
-    app.commands.approve_product(&context, id, body.reason).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.approve_product(&context, id, body.reason).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Refuses a product, with the reason that its owner will read.
@@ -42,8 +42,8 @@ pub(crate) async fn reject(
     Input(body): Input<RejectProduct>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
-    app.commands.reject_product(&context, id, body.reason).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.reject_product(&context, id, body.reason).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Withdraws a product.
@@ -58,8 +58,8 @@ pub(crate) async fn cancel(
     Optional(Nothing {}): Optional<Nothing>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
-    app.commands.cancel_product(&context, id).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.cancel_product(&context, id).await?;
+    changed(&app, &caller, id, &done).await
 }
 
 /// Puts a rejected or withdrawn product back to review.
@@ -74,6 +74,6 @@ pub(crate) async fn resubmit(
     Optional(Nothing {}): Optional<Nothing>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
-    app.commands.resubmit_product(&context, id).await?;
-    show(&app, &caller, id).await
+    let done = app.commands.resubmit_product(&context, id).await?;
+    changed(&app, &caller, id, &done).await
 }

@@ -1,7 +1,7 @@
 use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
 use serde_json::Value;
 
-use crate::{IdempotencyClaim, Reservation};
+use crate::{Done, IdempotencyClaim, Reservation};
 
 /// One command's events, and all that has to be true together with them.
 #[derive(Clone)]
@@ -80,6 +80,31 @@ impl Reservation {
 }
 
 impl Append {
+    /// What it comes to.
+    pub(crate) fn done(&self) -> Done {
+        let events = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
+        Done { version: self.expected.saturating_add(events), row: None }
+    }
+
+    /// Whether there is nothing beside the events and the versions that they stand on.
+    pub(crate) fn is_plain(&self) -> bool {
+        let Side { guards, claim, release, effects, idempotency } = &self.side;
+        let versions = |guard: &Guard| matches!(guard, Guard::StreamAt(..));
+        claim.is_none()
+            && release.is_none()
+            && effects.is_empty()
+            && idempotency.is_none()
+            && guards.iter().all(versions)
+    }
+
+    /// The versions of other streams that the decision stood on.
+    pub(crate) fn stands_on(&self) -> impl Iterator<Item = (StreamId, i64)> {
+        self.side.guards.iter().filter_map(|guard| match guard {
+            Guard::StreamAt(stream, version) => Some((*stream, *version)),
+            Guard::CategoryEmpty(_) => None,
+        })
+    }
+
     /// The streams that the decision stood on without writing to them.
     pub(crate) fn watched(&self) -> impl Iterator<Item = StreamId> {
         self.side.guards.iter().map(|guard| match guard {

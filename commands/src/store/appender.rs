@@ -1,15 +1,14 @@
 //! Group commit: one transaction for all the commands that wait.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use domain::{Recorded, StreamId};
-use sqlx::PgPool;
+use domain::StreamId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::append::Append;
-use super::transaction::{self, Verdict};
-use super::{ReadModels, StoreError};
+use super::transaction::{Committed, Failure, Verdict};
+use super::writer::Writer;
 use crate::identity::Revocations;
 
 /// Commands in one transaction at most: enough to share one flush, few enough to answer soon.
@@ -17,27 +16,25 @@ const BATCH: usize = 256;
 
 pub(super) struct Waiting {
     pub append: Append,
-    pub reply: oneshot::Sender<Result<i64, StoreError>>,
+    pub reply: oneshot::Sender<Verdict>,
 }
 
 pub(super) struct Appender {
-    pool: PgPool,
-    read_models: Arc<dyn ReadModels>,
+    writer: Writer,
     revocations: Arc<Revocations>,
     newest: watch::Sender<i64>,
 }
 
 impl Appender {
     pub(super) const fn new(
-        pool: PgPool,
-        read_models: Arc<dyn ReadModels>,
+        writer: Writer,
         revocations: Arc<Revocations>,
         newest: watch::Sender<i64>,
     ) -> Self {
-        Self { pool, read_models, revocations, newest }
+        Self { writer, revocations, newest }
     }
 
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
         let mut backlog = VecDeque::new();
         let mut received = Vec::with_capacity(BATCH);
         loop {
@@ -58,12 +55,12 @@ impl Appender {
 
     /// Commits a batch. Where the database refuses it, each half is tried on its own, so that one
     /// bad command does not fail its neighbours.
-    async fn commit(&self, batch: Vec<Waiting>) {
+    async fn commit(&mut self, batch: Vec<Waiting>) {
         let mut halves = VecDeque::from([batch]);
         while let Some(mut batch) = halves.pop_front() {
             let appends: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
-            match transaction::commit(&self.pool, &*self.read_models, &appends).await {
-                Ok(verdicts) => self.answer(batch, verdicts),
+            match self.writer.commit(&appends).await {
+                Ok(committed) => self.answer(batch, committed),
                 Err(error) if batch.len() > 1 && error.is_of_the_batch() => {
                     let second = batch.split_off(batch.len() / 2);
                     halves.push_front(second);
@@ -74,7 +71,7 @@ impl Appender {
         }
     }
 
-    fn answer(&self, batch: Vec<Waiting>, (verdicts, recorded): (Vec<Verdict>, Vec<Recorded>)) {
+    fn answer(&self, batch: Vec<Waiting>, Committed { verdicts, recorded }: Committed) {
         self.revocations.note(&recorded);
         if let Some(last) = recorded.last() {
             self.newest.send_replace(last.position);
@@ -111,7 +108,7 @@ fn compatible(backlog: &mut VecDeque<Waiting>) -> Vec<Waiting> {
     batch
 }
 
-fn fail(batch: Vec<Waiting>, error: &transaction::Failure) {
+fn fail(batch: Vec<Waiting>, error: &Failure) {
     tracing::error!(%error, commands = batch.len(), "an append failed");
     for waiting in batch {
         let _gone = waiting.reply.send(Err(error.for_one()));
@@ -122,6 +119,3 @@ fn fail(batch: Vec<Waiting>, error: &transaction::Failure) {
 const fn f64_of(length: usize) -> f64 {
     length as f64
 }
-
-/// Positions by stream, while a batch is put together.
-pub(super) type Versions = HashMap<StreamId, i64>;

@@ -10,6 +10,7 @@ use postgres_es::PostgresEventRepository;
 
 use super::append::{Append, Encoded, Side};
 use super::{Store, StoreError};
+use crate::Done;
 
 /// An aggregate as it was loaded, and what is to go with its events.
 pub(crate) struct Loaded<A: Aggregate> {
@@ -95,7 +96,7 @@ impl Store {
         &self,
         events: Vec<A::Event>,
         loaded: Loaded<A>,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<Done, StoreError> {
         let stream = stream::<A>(loaded.id);
         let metadata = loaded.metadata.ok_or(StoreError::Stopped)?;
         let encoded = serde_json::to_string(&metadata).map_err(unwritable)?;
@@ -110,9 +111,9 @@ impl Store {
             metadata: (metadata, encoded),
             side: loaded.side,
         };
-        let version = self.append(append).await.inspect_err(|_| self.states.invalidate(&stream))?;
+        let done = self.append(append).await.inspect_err(|_| self.states.invalidate(&stream))?;
         self.states.insert(stream, Arc::new(loaded.aggregate));
-        Ok(version)
+        Ok(done)
     }
 
     /// What is stored has personal data sealed; what is folded has it readable.

@@ -5,8 +5,11 @@ mod append;
 mod appender;
 mod load;
 mod transaction;
+mod write;
+mod writer;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,14 +26,21 @@ pub(crate) use load::Loaded;
 
 use crate::Reservation;
 use crate::identity::Revocations;
-use crate::{Vault, VaultError};
+use crate::{Done, Vault, VaultError};
 
 /// The read models as the appender needs them; handed in by the composition root.
 #[async_trait]
 pub trait ReadModels: Send + Sync + 'static {
-    /// Folds events into the rows, within the append's transaction.
-    async fn apply(&self, conn: &mut PgConnection, recorded: &[Recorded])
-    -> Result<(), BoxedError>;
+    /// Folds events that are being appended. It may remember rows from one batch to the next.
+    async fn fold(
+        &self,
+        conn: &mut PgConnection,
+        recorded: &[Recorded],
+    ) -> Result<Folded, BoxedError>;
+
+    /// The last batch came to nothing, or another process has written: what is remembered may no
+    /// longer be so.
+    fn forget(&self);
 
     /// Whether a category has no products; asked under the log's lock, so it stays so.
     async fn category_is_empty(
@@ -38,6 +48,23 @@ pub trait ReadModels: Send + Sync + 'static {
         conn: &mut PgConnection,
         category: CategoryId,
     ) -> Result<bool, BoxedError>;
+}
+
+/// What a batch makes of the read models.
+#[derive(Default)]
+pub struct Folded {
+    /// To be written together with the events, in any order.
+    pub writes: Vec<Write>,
+    /// What the streams that were written to look like from then on, for whoever knows the type.
+    pub rows: HashMap<StreamId, Arc<dyn Any + Send + Sync>>,
+}
+
+/// Something to be written.
+pub struct Write {
+    /// The statement; the rows are its `$1::json`, an array of objects.
+    pub sql: String,
+    /// What is to stand there.
+    pub rows: String,
 }
 
 type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -89,14 +116,20 @@ pub(crate) struct Store {
 }
 
 /// The appender's own connection, so that readers never stand before it. Its statements are few
-/// and their plans don't depend on values, so they are planned once.
+/// and their plans don't depend on values, so they are planned once, and always by keys: a plan
+/// that is made while a table is empty would read all of it ever after.
 fn own(pool: &PgPool) -> PgPool {
     let options = PgConnectOptions::clone(&pool.connect_options());
     PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
-        .connect_lazy_with(options.options([("plan_cache_mode", "force_generic_plan")]))
+        .connect_lazy_with(options.options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+        ]))
 }
 
 impl Store {
@@ -108,7 +141,8 @@ impl Store {
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, committed) = watch::channel(0);
-        let appender = appender::Appender::new(own(&pool), read_models, revocations, newest);
+        let writer = writer::Writer::new(own(&pool), read_models);
+        let appender = appender::Appender::new(writer, revocations, newest);
         tokio::spawn(appender.run(waiting));
         let states = Cache::builder().max_capacity(100_000).build();
         let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();
@@ -125,7 +159,7 @@ impl Store {
         self.turns.get_with(stream, Arc::default)
     }
 
-    pub(crate) async fn append(&self, append: Append) -> Result<i64, StoreError> {
+    pub(crate) async fn append(&self, append: Append) -> Result<Done, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(appender::Waiting { append, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,

@@ -1,19 +1,18 @@
-//! One transaction: lock the head, drop the losers, insert, fold, commit.
+//! One transaction: lock the head, drop the losers, fold, write, commit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::{Recorded, Refusal, RefusalKind, StreamId};
-use rand::Rng;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::append::{Append, Claim, Effect, Guard};
-use super::appender::Versions;
-use super::{ReadModels, StoreError};
+use super::{Folded, ReadModels, StoreError, write};
+use crate::context::{Done, Row};
 
-/// The stream's new version, or why there is none.
-pub(super) type Verdict = Result<i64, StoreError>;
+/// How a command ended.
+pub(super) type Verdict = Result<Done, StoreError>;
 
 /// The whole transaction failed.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +44,7 @@ impl Failure {
 }
 
 /// The stream's own key, a serialization failure or a deadlock; no other unique violation.
-fn lost_race(error: &dyn sqlx::error::DatabaseError) -> bool {
+pub(super) fn lost_race(error: &dyn sqlx::error::DatabaseError) -> bool {
     match error.code().as_deref() {
         Some("40001" | "40P01") => true,
         Some("23505") => error.constraint() == Some("events_pkey"),
@@ -53,38 +52,78 @@ fn lost_race(error: &dyn sqlx::error::DatabaseError) -> bool {
     }
 }
 
-pub(super) async fn commit(
-    pool: &PgPool,
-    read_models: &dyn ReadModels,
-    appends: &[&Append],
-) -> Result<(Vec<Verdict>, Vec<Recorded>), Failure> {
-    let mut tx = pool.begin().await?;
-    let (head, at) = lock_head(&mut tx).await?;
-    let mut verdicts = judge(&mut tx, read_models, appends).await?;
-    claim(&mut tx, appends, &mut verdicts).await?;
-    let winners: Vec<_> = winners(appends, &verdicts).collect();
-    if winners.is_empty() {
-        tx.rollback().await?;
-        return Ok((verdicts, vec![]));
-    }
-    let recorded = record(&winners, head, at);
-    insert(&mut tx, &winners, &recorded).await?;
-    release(&mut tx, &winners).await?;
-    for append in &winners {
-        effects(&mut tx, append).await?;
-    }
-    read_models.apply(&mut tx, &recorded).await.map_err(Failure::Projection)?;
-    tx.commit().await?;
-    Ok((verdicts, recorded))
+/// A batch, carried out.
+pub(super) struct Committed {
+    pub(super) verdicts: Vec<Verdict>,
+    /// Of those that came through, in the log's order.
+    pub(super) recorded: Vec<Recorded>,
 }
 
-async fn lock_head(conn: &mut PgConnection) -> Result<(i64, OffsetDateTime), sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT position, greatest(clock_timestamp(), recorded_at) AS at FROM log_head FOR UPDATE",
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok((row.try_get("position")?, row.try_get("at")?))
+/// Where the log ends.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    pub(super) position: i64,
+    /// No event is earlier than the last one.
+    pub(super) at: OffsetDateTime,
+    /// What the database's clock shows.
+    pub(super) now: OffsetDateTime,
+}
+
+/// A transaction that holds the head's lock.
+pub(super) struct Transaction {
+    tx: sqlx::Transaction<'static, Postgres>,
+    pub(super) head: Head,
+}
+
+impl Transaction {
+    pub(super) async fn begin(pool: &PgPool) -> Result<Self, sqlx::Error> {
+        let mut tx = pool.begin().await?;
+        let row = sqlx::query(
+            "SELECT position, greatest(now, recorded_at) AS at, now
+             FROM log_head, clock_timestamp() AS now FOR UPDATE OF log_head",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let (position, at) = (row.try_get("position")?, row.try_get("at")?);
+        Ok(Self { tx, head: Head { position, at, now: row.try_get("now")? } })
+    }
+
+    /// Judges, writes and commits.
+    pub(super) async fn commit(
+        mut self,
+        read_models: &dyn ReadModels,
+        appends: &[&Append],
+    ) -> Result<Committed, Failure> {
+        let tx = &mut self.tx;
+        let mut verdicts = judge(tx, read_models, appends).await?;
+        claim(tx, appends, &mut verdicts).await?;
+        let winners: Vec<_> = winners(appends, &verdicts).collect();
+        if winners.is_empty() {
+            self.tx.rollback().await?;
+            return Ok(Committed { verdicts, recorded: vec![] });
+        }
+        let recorded = record(&winners, self.head.position, self.head.at);
+        let mut folded = read_models.fold(tx, &recorded).await.map_err(Failure::Projection)?;
+        if !write::write(tx, &winners, &recorded, &folded.writes).await? {
+            return Err(sqlx::Error::Protocol("the log went on under its lock".to_owned()).into());
+        }
+        release(tx, &winners).await?;
+        for append in &winners {
+            effects(tx, append).await?;
+        }
+        self.tx.commit().await?;
+        show(appends, &mut verdicts, &mut folded);
+        Ok(Committed { verdicts, recorded })
+    }
+}
+
+/// Hands each command what its stream looks like now.
+pub(super) fn show(appends: &[&Append], verdicts: &mut [Verdict], folded: &mut Folded) {
+    for (append, verdict) in appends.iter().zip(verdicts) {
+        if let Ok(done) = verdict {
+            done.row = folded.rows.remove(&append.stream).map(Row);
+        }
+    }
 }
 
 /// Who is still at the version that was decided on, and whose guards hold.
@@ -98,7 +137,7 @@ async fn judge(
     let mut verdicts = Vec::with_capacity(appends.len());
     for append in appends {
         let mut verdict = if append.expected == 0 || at(&append.stream, append.expected) {
-            Ok(append.expected + i64::try_from(append.events.len()).unwrap_or(i64::MAX))
+            Ok(append.done())
         } else {
             Err(StoreError::Conflict)
         };
@@ -129,15 +168,17 @@ fn category_not_empty() -> StoreError {
     })
 }
 
-async fn versions(conn: &mut PgConnection, appends: &[&Append]) -> Result<Versions, sqlx::Error> {
+async fn versions(
+    conn: &mut PgConnection,
+    appends: &[&Append],
+) -> Result<HashMap<StreamId, i64>, sqlx::Error> {
     let written = appends.iter().filter(|append| append.expected > 0).map(|append| append.stream);
     let streams: HashSet<StreamId> =
         written.chain(appends.iter().flat_map(|append| append.watched())).collect();
     if streams.is_empty() {
-        return Ok(Versions::new());
+        return Ok(HashMap::new());
     }
-    let (kinds, ids): (Vec<_>, Vec<_>) =
-        streams.iter().map(|stream| (stream.kind.as_str(), stream.id.to_string())).unzip();
+    let (kinds, ids) = write::names(streams.into_iter());
     let rows = sqlx::query(
         "SELECT kind, id, (SELECT sequence FROM events
                            WHERE aggregate_type = kind AND aggregate_id = id
@@ -199,7 +240,7 @@ fn winners<'a>(
     appends.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(append, _)| *append)
 }
 
-fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<Recorded> {
+pub(super) fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<Recorded> {
     let events = winners.iter().flat_map(|append| {
         append.events.iter().zip(append.expected + 1..).map(move |event| (append, event))
     });
@@ -215,51 +256,6 @@ fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<Recorded> {
             event: encoded.event.clone(),
         })
         .collect()
-}
-
-async fn insert(
-    conn: &mut PgConnection,
-    winners: &[&Append],
-    recorded: &[Recorded],
-) -> Result<(), sqlx::Error> {
-    let encoded: Vec<_> = winners
-        .iter()
-        .flat_map(|append| append.events.iter().map(|event| (event, append.metadata.1.as_str())))
-        .collect();
-    let column = |read: fn(&Recorded) -> i64| recorded.iter().map(read).collect::<Vec<_>>();
-    let at = recorded.first().map(|first| first.at);
-    sqlx::query(
-        "WITH head AS (UPDATE log_head SET position = position + $11, recorded_at = $10)
-         INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
-                             payload, metadata, position, event_id, recorded_at, salt)
-         SELECT kind, id, sequence, type, version, payload::json, metadata::json, position,
-                event_id, $10, salt
-         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::bigint[], $9::uuid[], $12::bytea[])
-              AS rows (kind, id, sequence, type, version, payload, metadata, position, event_id, salt)",
-    )
-    .bind(recorded.iter().map(|event| event.stream.kind.as_str()).collect::<Vec<_>>())
-    .bind(recorded.iter().map(|event| event.stream.id.to_string()).collect::<Vec<_>>())
-    .bind(column(|event| event.sequence))
-    .bind(encoded.iter().map(|(event, _)| event.event_type).collect::<Vec<_>>())
-    .bind(encoded.iter().map(|(event, _)| event.event_version).collect::<Vec<_>>())
-    .bind(encoded.iter().map(|(event, _)| event.payload.as_str()).collect::<Vec<_>>())
-    .bind(encoded.iter().map(|(_, metadata)| *metadata).collect::<Vec<_>>())
-    .bind(column(|event| event.position))
-    .bind(recorded.iter().map(|event| event.event_id).collect::<Vec<_>>())
-    .bind(at)
-    .bind(i64::try_from(recorded.len()).unwrap_or(i64::MAX))
-    .bind(recorded.iter().map(|_| salt()).collect::<Vec<_>>())
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Hides a payload behind its commitment in the audit log.
-fn salt() -> Vec<u8> {
-    let mut salt = vec![0; 32];
-    rand::rng().fill_bytes(&mut salt);
-    salt
 }
 
 async fn release(conn: &mut PgConnection, winners: &[&Append]) -> Result<(), sqlx::Error> {

@@ -1,56 +1,19 @@
-//! The row that an event leaves in a timeline.
-
-use std::borrow::Cow;
+//! The entry that an event makes in a timeline.
 
 use domain::order::{OrderEvent, OrderStatus};
 use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
-use domain::user::UserEvent;
-use domain::{Actor, Change, Event, Personal, Recorded};
-use serde::{Deserialize, Serialize};
+use domain::{Change, Event, Personal, Recorded};
+use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::FromRow;
-use sqlx::types::Json;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use crate::{Entry, Table};
-
-/// A row of `timeline`.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
-pub struct TimelineRow {
-    /// What kind of thing it happened to.
-    #[sqlx(try_from = "String")]
-    pub stream_type: Cow<'static, str>,
-    /// To which.
-    pub stream_id: Uuid,
-    /// The thing's version after it.
-    pub sequence: i64,
-    /// Place in the whole log.
-    pub position: i64,
-    /// What happened: the event's type.
-    #[sqlx(rename = "type", try_from = "String")]
-    #[serde(rename = "type")]
-    pub kind: Cow<'static, str>,
-    /// When.
-    #[serde(with = "crate::timestamp")]
-    pub at: OffsetDateTime,
-    /// Who did it.
-    pub actor: Json<Actor>,
-    /// Why.
-    pub reason: Option<String>,
-    /// The version that a decision judged.
-    pub judged: Option<i64>,
-    /// What changed.
-    pub changes: Json<Vec<FieldChange>>,
-}
+use super::TimelineEntry;
 
 /// One member before and after.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FieldChange {
     /// Which member; `video` by its SHA-256.
-    #[schema(value_type = String)]
-    pub field: Cow<'static, str>,
+    pub field: &'static str,
     /// Before; `null` where there was nothing.
     pub from: Value,
     /// After; `null` where there is nothing.
@@ -65,56 +28,22 @@ struct Told {
     changes: Vec<FieldChange>,
 }
 
-impl Entry for TimelineRow {
-    const TABLE: Table = Table::new(
-        "timeline",
-        1,
-        &[
-            "stream_type",
-            "stream_id",
-            "sequence",
-            "position",
-            "type",
-            "at",
-            "actor",
-            "reason",
-            "judged",
-            "changes",
-        ],
-    )
-    .keyed(&["stream_type", "stream_id", "sequence"]);
-
-    fn entry(recorded: &Recorded) -> Option<Self> {
-        let Told { reason, judged, changes } = match &recorded.event {
-            Event::Product(event) => of_product(event),
-            Event::Order(event) => of_order(event),
-            Event::User(_) | Event::Category(_) => return None,
-        };
-        Some(Self {
-            stream_type: Cow::Borrowed(recorded.stream.kind.as_str()),
-            stream_id: recorded.stream.id,
-            sequence: recorded.sequence,
-            position: recorded.position,
-            kind: Cow::Borrowed(recorded.event.name()),
-            at: recorded.at,
-            actor: Json(recorded.actor()),
-            reason,
-            judged,
-            changes: Json(changes),
-        })
-    }
-
-    fn erased(recorded: &Recorded) -> Option<Uuid> {
-        matches!(recorded.event, Event::User(UserEvent::PersonErased)).then_some(recorded.stream.id)
-    }
-
-    /// Reasons are about the product's owner, who never changes.
-    fn purge(table: &str) -> String {
-        format!(
-            "UPDATE {table} SET reason = NULL WHERE reason IS NOT NULL AND stream_type = 'product' \
-             AND stream_id IN (SELECT id FROM products WHERE owner_id = $1)"
-        )
-    }
+/// The entry that an event makes, if it does. What was before a video stands in earlier events.
+pub(super) fn entry(recorded: &Recorded) -> Option<TimelineEntry> {
+    let Told { reason, judged, changes } = match &recorded.event {
+        Event::Product(event) => of_product(event),
+        Event::Order(event) => of_order(event),
+        Event::User(_) | Event::Category(_) => return None,
+    };
+    Some(TimelineEntry {
+        sequence: recorded.sequence,
+        kind: recorded.event.name(),
+        at: recorded.at,
+        actor: recorded.actor().into(),
+        reason,
+        judged,
+        changes,
+    })
 }
 
 fn of_product(event: &ProductEvent) -> Told {
@@ -190,7 +119,7 @@ impl Told {
         Self { reason, judged: Some(judged), ..Self::status(Some(was.as_str()), is.as_str()) }
     }
 
-    /// What was before stands in earlier events; the query fills it in.
+    /// What was before stands in earlier events: see `connected`.
     fn video(to: ProcessingStatus, sha256: Option<&str>) -> Self {
         let status = FieldChange::new("processing_status", Value::Null, json!(to));
         let video = sha256.map(|sha256| FieldChange::new("video", Value::Null, json!(sha256)));
@@ -200,7 +129,7 @@ impl Told {
 
 impl FieldChange {
     fn new(field: &'static str, from: Value, to: Value) -> Self {
-        Self { field: Cow::Borrowed(field), from, to }
+        Self { field, from, to }
     }
 
     fn of<T: Serialize>(field: &'static str, change: &Change<T>) -> Self {

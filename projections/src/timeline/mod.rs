@@ -3,5 +3,5 @@
 mod entry;
 mod query;
 
-pub use entry::{FieldChange, TimelineRow};
+pub use entry::FieldChange;
 pub use query::{Timeline, TimelineActor, TimelineEntry, timeline_of};

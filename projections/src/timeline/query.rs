@@ -1,6 +1,5 @@
 //! Timelines as the outside reads them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::{Actor, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId};
@@ -11,8 +10,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{FieldChange, TimelineRow};
-use crate::{Entry, ReadError, Visibility};
+use super::FieldChange;
+use super::entry::entry;
+use crate::{OpenPersonal, ReadError, Visibility, log};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -21,8 +21,7 @@ pub struct TimelineEntry {
     pub sequence: i64,
     /// What happened: the event's type.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
-    pub kind: Cow<'static, str>,
+    pub kind: &'static str,
     /// When.
     #[serde(with = "crate::timestamp")]
     pub at: OffsetDateTime,
@@ -71,28 +70,32 @@ impl From<Actor> for TimelineActor {
 
 /// The timeline that a product's or an order's events make, as [`Timeline`] shows it.
 pub fn timeline_of(recorded: &[Recorded]) -> Vec<TimelineEntry> {
-    connected(recorded.iter().filter_map(TimelineRow::entry).collect())
+    let mut entries: Vec<_> = recorded.iter().filter_map(entry).collect();
+    connect(&mut entries);
+    entries
 }
 
-impl From<TimelineRow> for TimelineEntry {
-    fn from(row: TimelineRow) -> Self {
-        Self {
-            sequence: row.sequence,
-            kind: row.kind,
-            at: row.at,
-            actor: row.actor.0.into(),
-            reason: row.reason,
-            judged: row.judged,
-            changes: row.changes.0,
+/// An event of a video doesn't say what was before it; the entries before do.
+fn connect(entries: &mut [TimelineEntry]) {
+    let mut known = HashMap::from([("processing_status", json!("READY")), ("video", Value::Null)]);
+    for change in entries.iter_mut().flat_map(|entry| &mut entry.changes) {
+        if let Some(before) = known.get_mut(change.field) {
+            change.from = std::mem::replace(before, change.to.clone());
         }
     }
 }
 
-/// Timelines of products and orders, those of deleted ones too.
-#[derive(Clone, Debug)]
-pub struct Timeline(pub PgPool);
+/// Timelines of products and orders, those of deleted ones too: the log in other words, so they
+/// are folded from it when they are read.
+#[derive(Clone, Copy)]
+pub struct Timeline<'a> {
+    /// Where the log is.
+    pub pool: &'a PgPool,
+    /// Opens reasons.
+    pub personal: &'a dyn OpenPersonal,
+}
 
-impl Timeline {
+impl Timeline<'_> {
     /// All that happened to one thing, oldest first; empty where it is not the actor's own and
     /// they may not see everything (listed or not).
     pub async fn of(
@@ -100,22 +103,10 @@ impl Timeline {
         visibility: Visibility,
         stream: StreamId,
     ) -> Result<Vec<TimelineEntry>, ReadError> {
-        let (table, owner) = match stream.kind {
-            StreamType::Product => ("products", "owner_id"),
-            StreamType::Order => ("orders", "user_id"),
-            StreamType::User | StreamType::Category => return Ok(vec![]),
-        };
-        let mut sql = select();
-        sql.push(" WHERE stream_type = ").push_bind(stream.kind.as_str());
-        sql.push(" AND stream_id = ").push_bind(stream.id);
-        if visibility != Visibility::Everything {
-            sql.push(format_args!(" AND EXISTS (SELECT FROM {table} WHERE id = stream_id"));
-            visibility.push(&mut sql, owner);
-            sql.push(")");
+        if !self.may_see(visibility, stream).await? {
+            return Ok(vec![]);
         }
-        sql.push(" ORDER BY sequence");
-        let rows = sql.build_query_as().fetch_all(&self.0).await?;
-        Ok(connected(rows))
+        Ok(timeline_of(&self.read(stream.kind, &[stream.id]).await?))
     }
 
     /// The timelines of products that the caller has found to be in sight, such as the
@@ -125,32 +116,36 @@ impl Timeline {
         products: &[ProductId],
     ) -> Result<HashMap<ProductId, Vec<TimelineEntry>>, ReadError> {
         let ids: Vec<Uuid> = products.iter().map(|id| id.uuid()).collect();
-        let mut sql = select();
-        sql.push(" WHERE stream_type = ").push_bind(StreamType::Product.as_str());
-        sql.push(" AND stream_id = ANY(").push_bind(ids);
-        sql.push(") ORDER BY stream_id, sequence");
-        let rows: Vec<TimelineRow> = sql.build_query_as().fetch_all(&self.0).await?;
-        let mut timelines: HashMap<ProductId, Vec<TimelineRow>> = HashMap::new();
-        for row in rows {
-            timelines.entry(ProductId::from_uuid(row.stream_id)).or_default().push(row);
-        }
-        Ok(timelines.into_iter().map(|(id, rows)| (id, connected(rows))).collect())
+        let recorded = self.read(StreamType::Product, &ids).await?;
+        let streams = recorded.chunk_by(|one, next| one.stream == next.stream);
+        let timeline = |events: &[Recorded]| {
+            let id = events.first()?.stream.id;
+            Some((ProductId::from_uuid(id), timeline_of(events)))
+        };
+        Ok(streams.filter_map(timeline).collect())
     }
-}
 
-fn select() -> QueryBuilder<'static, sqlx::Postgres> {
-    let columns = TimelineRow::TABLE.column_list();
-    QueryBuilder::new(format!("SELECT {columns} FROM timeline"))
-}
-
-/// An event of a video doesn't say what was before it; the entries before do.
-fn connected(rows: Vec<TimelineRow>) -> Vec<TimelineEntry> {
-    let mut known = HashMap::from([("processing_status", json!("READY")), ("video", Value::Null)]);
-    let mut entries: Vec<TimelineEntry> = rows.into_iter().map(TimelineEntry::from).collect();
-    for change in entries.iter_mut().flat_map(|entry| &mut entry.changes) {
-        if let Some(before) = known.get_mut(change.field.as_ref()) {
-            change.from = std::mem::replace(before, change.to.clone());
+    async fn may_see(&self, visibility: Visibility, stream: StreamId) -> Result<bool, ReadError> {
+        let (table, owner) = match stream.kind {
+            StreamType::Product => ("products", "owner_id"),
+            StreamType::Order => ("orders", "user_id"),
+            StreamType::User | StreamType::Category => return Ok(false),
+        };
+        if visibility == Visibility::Everything {
+            return Ok(true);
         }
+        let mut sql = QueryBuilder::new(format!("SELECT EXISTS (SELECT FROM {table} WHERE id = "));
+        sql.push_bind(stream.id);
+        visibility.push(&mut sql, owner);
+        sql.push(")");
+        Ok(sql.build_query_scalar().fetch_one(self.pool).await?)
     }
-    entries
+
+    async fn read(&self, kind: StreamType, ids: &[Uuid]) -> Result<Vec<Recorded>, ReadError> {
+        let mut conn = self.pool.acquire().await?;
+        let mut recorded = log::streams(&mut conn, kind, ids).await?;
+        drop(conn);
+        self.personal.open(&mut recorded).await.map_err(ReadError::Personal)?;
+        Ok(recorded)
+    }
 }

@@ -72,6 +72,9 @@ pub async fn store(conn: &mut PgConnection, recorded: &[Recorded]) {
 pub async fn append(pool: &PgPool, recorded: &[Recorded]) {
     let mut tx = pool.begin().await.unwrap();
     store(&mut tx, recorded).await;
-    ReadModels::apply(&mut tx, recorded).await.unwrap();
+    let folded = ReadModels::default().fold(&mut tx, recorded).await.unwrap();
+    for write in folded.writes {
+        sqlx::query(&write.sql).bind(write.rows).execute(&mut *tx).await.unwrap();
+    }
     tx.commit().await.unwrap();
 }

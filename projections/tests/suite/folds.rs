@@ -5,8 +5,7 @@ use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductSta
 use domain::user::UserEvent;
 use domain::{Change, Personal, Recorded, Role, StreamId, StreamType, UploadId};
 use projections::{
-    CategoryRow, Entry, Fold, Order, OrderRow, Product, ProductRow, ProductView, TimelineRow,
-    UserRow,
+    CategoryRow, Fold, Order, OrderRow, Product, ProductRow, ProductView, UserRow, timeline_of,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -174,7 +173,7 @@ fn an_order_keeps_its_items_and_adds_them_up() {
 #[test]
 fn a_timeline_tells_who_changed_what_from_what_to_what_and_why() {
     let mut log = Log::default();
-    let entry = |recorded| TimelineRow::entry(&recorded).unwrap();
+    let entry = |recorded| timeline_of(&[recorded]).remove(0);
     let changes = ProductChanges {
         name: Some(Change { from: text("Lamp"), to: text("Desk") }),
         price: Some(Change { from: None, to: Some(money("1", "EUR")) }),

@@ -121,9 +121,9 @@ async fn somebody_finds_all_their_uploads_and_what_became_of_them() {
         let ids: Vec<ProductId> = uploads.items.iter().map(|view| view.row.id).collect();
         assert_eq!(ids, [product(5), product(4), product(3)]);
 
-        let timelines = Timeline(pool.clone()).of_products(&ids).await.unwrap();
+        let timelines = Timeline { pool: &pool, personal: &() }.of_products(&ids).await.unwrap();
 
-        let kinds = |id| timelines[&id].iter().map(|entry| &*entry.kind).collect::<Vec<_>>();
+        let kinds = |id| timelines[&id].iter().map(|entry| entry.kind).collect::<Vec<_>>();
         assert_eq!(kinds(product(5)), ["ProductSubmitted", "ProductApproved", "ProductDeleted"]);
         assert_eq!(kinds(product(4)), ["ProductSubmitted", "VideoUploaded"]);
     })
@@ -136,7 +136,7 @@ async fn a_timeline_is_for_the_owner_and_those_who_see_everything() {
         let mut log = fill(&pool).await;
         let more = [log.product(product(4), finalized(40)), log.product(product(4), uploaded(41))];
         append(&pool, &more).await;
-        let timeline = Timeline(pool.clone());
+        let timeline = Timeline { pool: &pool, personal: &() };
         let of = async |visibility, number| {
             let stream = StreamId { kind: StreamType::Product, id: product(number).uuid() };
             timeline.of(visibility, stream).await.unwrap()
@@ -215,7 +215,7 @@ async fn orders_are_found_by_who_may_see_them() {
         let bobs = OrderId::from_uuid(Uuid::from_u128(2));
         assert_eq!(orders.find(Visibility::Own(ALICE), bobs).await.unwrap(), None);
         assert!(orders.find(Visibility::Own(BOB), bobs).await.unwrap().is_some());
-        let history = Timeline(pool.clone()).of(Visibility::Own(ALICE), third).await.unwrap();
+        let history = Timeline { pool: &pool, personal: &() }.of(Visibility::Own(ALICE), third).await.unwrap();
         assert_eq!(history.len(), 2, "a deleted order keeps its history");
     })
     .await;

@@ -1,0 +1,101 @@
+//! The one statement that writes: events, rows and the head, all of them or nothing.
+
+use domain::{Recorded, StreamId};
+use rand::Rng;
+use sqlx::PgConnection;
+
+use super::Write;
+use super::append::Append;
+
+/// Where the rows of a [`Write`] are.
+const ROWS: &str = "$1::json";
+/// Of the statement itself; those of the writes come after.
+const PARAMETERS: usize = 15;
+
+/// Moves the head, if the log still ends where `recorded` goes on and every stream that a decision
+/// stood on is at its version. Everything else hangs on whether it did.
+///
+/// The statement's snapshot may be older than the head's row that it waited for, but then the
+/// position is another one, and nothing is written.
+const HEAD: &str = "WITH head AS (
+    UPDATE log_head SET position = $1 + $2, recorded_at = $3
+    WHERE position = $1 AND recorded_at <= $3 AND NOT EXISTS (
+        SELECT FROM unnest($4::text[], $5::text[], $6::bigint[]) AS watched (kind, id, version)
+        WHERE version <> coalesce((SELECT sequence FROM events
+                                   WHERE aggregate_type = kind AND aggregate_id = id
+                                   ORDER BY sequence DESC LIMIT 1), 0))
+    RETURNING recorded_at
+), logged AS (
+    INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
+                        payload, metadata, position, event_id, recorded_at, salt)
+    SELECT kind, id, sequence, type, version, payload::json, metadata::json,
+           $1 + number, event_id, $3, salt
+    FROM unnest($7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[],
+                $13::text[], $14::uuid[], $15::bytea[]) WITH ORDINALITY
+         AS rows (kind, id, sequence, type, version, payload, metadata, event_id, salt, number)
+    WHERE EXISTS (SELECT FROM head)
+)";
+
+/// Writes; `false` where the log has gone on, or a stream has that a decision stood on.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    winners: &[&Append],
+    recorded: &[Recorded],
+    writes: &[Write],
+) -> Result<bool, sqlx::Error> {
+    let Some(first) = recorded.first() else { return Ok(true) };
+    let watched: Vec<_> = winners.iter().flat_map(|append| append.stands_on()).collect();
+    let (kinds, ids) = names(watched.iter().map(|(stream, _)| *stream));
+    let versions: Vec<_> = watched.iter().map(|(_, version)| *version).collect();
+    let (stream_kinds, stream_ids) = names(recorded.iter().map(|event| event.stream));
+    let encoded: Vec<_> = winners
+        .iter()
+        .flat_map(|append| append.events.iter().map(|event| (event, append.metadata.1.as_str())))
+        .collect();
+    let sql = statement(writes);
+    let mut query = sqlx::query_scalar(&sql)
+        .bind(first.position - 1)
+        .bind(i64::try_from(recorded.len()).unwrap_or(i64::MAX))
+        .bind(first.at)
+        .bind(kinds)
+        .bind(ids)
+        .bind(versions)
+        .bind(stream_kinds)
+        .bind(stream_ids)
+        .bind(recorded.iter().map(|event| event.sequence).collect::<Vec<_>>())
+        .bind(encoded.iter().map(|(event, _)| event.event_type).collect::<Vec<_>>())
+        .bind(encoded.iter().map(|(event, _)| event.event_version).collect::<Vec<_>>())
+        .bind(encoded.iter().map(|(event, _)| event.payload.as_str()).collect::<Vec<_>>())
+        .bind(encoded.iter().map(|(_, metadata)| *metadata).collect::<Vec<_>>())
+        .bind(recorded.iter().map(|event| event.event_id).collect::<Vec<_>>())
+        .bind(recorded.iter().map(|_| salt()).collect::<Vec<_>>());
+    for write in writes {
+        query = query.bind(write.rows.as_str());
+    }
+    query.fetch_one(conn).await
+}
+
+fn statement(writes: &[Write]) -> String {
+    let mut sql = HEAD.to_owned();
+    for (index, write) in writes.iter().enumerate() {
+        let number = PARAMETERS + 1 + index;
+        let rows = format!("(SELECT ${number}::json FROM head)");
+        sql.push_str(&format!(", write{index} AS ({})", write.sql.replace(ROWS, &rows)));
+    }
+    sql.push_str(" SELECT EXISTS (SELECT FROM head)");
+    sql
+}
+
+/// Kinds and ids, for `unnest`.
+pub(super) fn names(
+    streams: impl Iterator<Item = StreamId>,
+) -> (Vec<&'static str>, Vec<String>) {
+    streams.map(|stream| (stream.kind.as_str(), stream.id.to_string())).unzip()
+}
+
+/// Hides a payload behind its commitment in the audit log.
+fn salt() -> Vec<u8> {
+    let mut salt = vec![0; 32];
+    rand::rng().fill_bytes(&mut salt);
+    salt
+}
