@@ -47,6 +47,8 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url.expose_secret()).map_err(Error::Url)?.options([
         ("timezone", "UTC"),
         ("statement_timeout", "20s"),
+        // Compiling takes longer than any of these statements.
+        ("jit", "off"),
         // A transaction whose request went away must not hold the log's lock for long.
         ("idle_in_transaction_session_timeout", "10s"),
     ]);
