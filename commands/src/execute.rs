@@ -23,6 +23,13 @@ impl Commands {
         Ok(self.store.load_afresh::<A>(id).await?.aggregate)
     }
 
+    /// An aggregate as this process last saw it, if that was at this version or a later one; else
+    /// as it is now. Accounts are never behind by more than the follower is.
+    pub async fn recall<A: Aggregate>(&self, id: A::Id, since: i64) -> Result<A, CommandError> {
+        let seen = self.store.load::<A>(id).await?;
+        if seen.version >= since { Ok(seen.aggregate) } else { self.load(id).await }
+    }
+
     /// Carries out a command with nothing beside its events.
     pub(crate) async fn execute<A>(
         &self,

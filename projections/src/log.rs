@@ -59,6 +59,13 @@ pub async fn read(
         .await
 }
 
+/// The events at these positions, as far as the log has them.
+pub async fn at(conn: &mut PgConnection, positions: &[i64]) -> Result<Vec<Recorded>, LogError> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ANY($1)");
+    let rows = sqlx::query(&sql).bind(positions).fetch_all(conn).await?;
+    rows.iter().map(decode_row).collect()
+}
+
 /// The position of the last event; 0 where there is none.
 pub async fn head(conn: &mut PgConnection) -> Result<i64, LogError> {
     Ok(sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?)

@@ -49,7 +49,7 @@ impl Mailer {
         match &event.event {
             Event::User(of_user) => {
                 let user = UserId::from_uuid(event.stream.id);
-                let account = self.account(user).await?;
+                let account = self.account(user, event.sequence).await?;
                 Ok(account.and_then(|account| self.about_account(event, of_user, user, &account)))
             }
             Event::Product(of_product) => self.about_product(event, of_product).await,
@@ -122,9 +122,10 @@ impl Mailer {
             | E::ProductDeleted { .. } => return Ok(None),
         };
         let id = ProductId::from_uuid(event.stream.id);
-        let product = self.commands.load::<Product>(id).await.map_err(|e| unloadable(&e))?;
+        let product = self.commands.recall::<Product>(id, event.sequence).await;
+        let product = product.map_err(|e| unloadable(&e))?;
         let Some(listing) = product.listing() else { return Ok(None) };
-        let owner = self.account(listing.owner).await?.filter(Account::is_active);
+        let owner = self.account(listing.owner, 1).await?.filter(Account::is_active);
         let Some(to) = owner.as_ref().and_then(|owner| owner.email.text()) else { return Ok(None) };
         let letters = Letters::new(event, to, self.home());
         let (name, reason) = (listing.details.name.as_str(), reason.and_then(Personal::text));
@@ -133,8 +134,8 @@ impl Mailer {
         Ok(Some(letter))
     }
 
-    async fn account(&self, user: UserId) -> Result<Option<Account>, Failed> {
-        let user = self.commands.load::<User>(user).await.map_err(|e| unloadable(&e))?;
+    async fn account(&self, user: UserId, since: i64) -> Result<Option<Account>, Failed> {
+        let user = self.commands.recall::<User>(user, since).await.map_err(|e| unloadable(&e))?;
         Ok(user.account().cloned())
     }
 }

@@ -77,7 +77,7 @@ impl Workers {
         );
         let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
         let mailer = subscriber(&parts, mailer, parts.pace);
-        let videos = Pace { concurrency: parts.videos_at_once.max(1), ..parts.pace };
+        let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
         let finalizer = subscriber(&parts, parts.finalizer(), videos);
         let keep = |name| (name, self.health.clone(), shutdown.clone());
         let (relaying, mailing, finalizing) = (keep(relay::NAME), keep(MAILER), keep(FINALIZER));

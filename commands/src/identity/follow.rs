@@ -1,4 +1,5 @@
-//! Keeps the session check up to date with what other processes write to the log.
+//! Keeps the session check, and what is remembered of accounts, up to date with what other
+//! processes write to the log.
 
 use std::time::Duration;
 
@@ -66,18 +67,16 @@ impl SessionFollower {
         .await?;
         let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         self.commands.identity.revocations().note(&recorded);
-        for user in recorded.iter().filter_map(erased) {
-            self.commands.vault.forget(user);
+        for event in &recorded {
+            self.commands.store.forget(event.stream);
+            if matches!(event.event, Event::User(UserEvent::PersonErased)) {
+                self.commands.vault.forget(UserId::from_uuid(event.stream.id));
+            }
         }
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
         self.after = recorded.last().filter(|_| is_full).map_or(head, |last| last.position);
         Ok(is_full)
     }
-}
-
-fn erased(recorded: &Recorded) -> Option<UserId> {
-    matches!(recorded.event, Event::User(UserEvent::PersonErased))
-        .then(|| UserId::from_uuid(recorded.stream.id))
 }
 
 /// What came before ended tokens that have expired since.

@@ -168,6 +168,11 @@ impl Store {
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
+    /// The next one to need this aggregate reads it from the log.
+    pub(crate) fn forget(&self, stream: StreamId) {
+        self.states.invalidate(&stream);
+    }
+
     /// Who holds a name.
     pub(crate) async fn holder(&self, kind: &str, name: &str) -> Result<Option<Uuid>, sqlx::Error> {
         sqlx::query_scalar("SELECT owner FROM reservations WHERE kind = $1 AND name = $2")

@@ -30,7 +30,7 @@ const UPKEEP: Duration = Duration::from_millis(1_500);
 /// The longest time that a committed event waits when nobody wakes the relay.
 const POLL: Duration = Duration::from_millis(250);
 /// What comes in close together is read and written down together.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 /// How long one message may wait for its acknowledgement.
 const ACK_PATIENCE: Duration = Duration::from_secs(3);
 

@@ -1,5 +1,6 @@
 //! The rows that say what a subscriber has to do and has done.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
@@ -50,30 +51,43 @@ impl Effects {
         Self { pool, subscriber, lease }
     }
 
-    /// Claims an event that a message or a search told of.
-    pub(super) async fn claim(&self, place: Place) -> Result<Claimed, sqlx::Error> {
+    /// Claims events that messages or a search told of; the answers are in the same order.
+    pub(super) async fn claim(&self, places: &[Place]) -> Result<Vec<Claimed>, sqlx::Error> {
+        #[derive(sqlx::FromRow)]
+        struct Granted {
+            event_id: Uuid,
+            #[sqlx(flatten)]
+            claim: Claim,
+        }
         // Up to the checkpoint an event without a row has been handled.
-        let claim: Option<Claim> = sqlx::query_as(
+        let granted: Vec<Granted> = sqlx::query_as(
             "INSERT INTO effects AS known \
              (subscriber, event_id, position, attempts, fence, due_at) \
-             SELECT $1, $2, $3, 1, 1, now() + $4 WHERE EXISTS \
-             (SELECT FROM effects WHERE subscriber = $1 AND event_id = $2) \
-             OR $3 > coalesce((SELECT position FROM checkpoints WHERE subscriber = $1), 0) \
+             SELECT $1, event_id, position, 1, 1, now() + $4 \
+             FROM unnest($2::uuid[], $3::bigint[]) AS asked (event_id, position) WHERE EXISTS \
+             (SELECT FROM effects WHERE subscriber = $1 AND event_id = asked.event_id) \
+             OR position > coalesce((SELECT position FROM checkpoints WHERE subscriber = $1), 0) \
              ON CONFLICT (subscriber, event_id) DO UPDATE SET \
              attempts = known.attempts + 1, fence = known.fence + 1, due_at = excluded.due_at \
              WHERE known.handled_at IS NULL AND known.due_at <= now() \
-             RETURNING attempts, fence",
+             RETURNING event_id, attempts, fence",
         )
         .bind(self.subscriber)
-        .bind(place.event_id)
-        .bind(place.position)
+        .bind(places.iter().map(|place| place.event_id).collect::<Vec<_>>())
+        .bind(places.iter().map(|place| place.position).collect::<Vec<_>>())
         .bind(interval(self.lease))
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        match claim {
-            Some(claim) => Ok(Claimed::Granted(claim)),
-            None => self.why_not(place).await,
+        let granted: HashMap<_, _> =
+            granted.into_iter().map(|granted| (granted.event_id, granted.claim)).collect();
+        let mut claimed = Vec::with_capacity(places.len());
+        for place in places {
+            claimed.push(match granted.get(&place.event_id) {
+                Some(claim) => Claimed::Granted(*claim),
+                None => self.why_not(*place).await?,
+            });
         }
+        Ok(claimed)
     }
 
     async fn why_not(&self, place: Place) -> Result<Claimed, sqlx::Error> {
@@ -112,9 +126,20 @@ impl Effects {
         self.set(place, claim, change, Duration::ZERO).await
     }
 
-    /// Done.
-    pub(super) async fn handled(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
-        self.set(place, claim, "handled_at = now() + $4", Duration::ZERO).await
+    /// Done with these.
+    pub(super) async fn handled(&self, done: &[(Place, Claim)]) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE effects AS known SET handled_at = now() \
+             FROM unnest($2::uuid[], $3::bigint[]) AS done (event_id, fence) \
+             WHERE subscriber = $1 AND known.event_id = done.event_id \
+             AND known.fence = done.fence AND handled_at IS NULL",
+        )
+        .bind(self.subscriber)
+        .bind(done.iter().map(|(place, _)| place.event_id).collect::<Vec<_>>())
+        .bind(done.iter().map(|(_, claim)| claim.fence).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 
     async fn set(

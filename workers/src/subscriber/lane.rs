@@ -23,7 +23,8 @@ const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(4) };
 
 impl<H: Handler> Subscriber<H> {
-    /// Takes messages about one type of event, one at a time. Only what must not be skipped ends it.
+    /// Takes messages about one type of event, a batch at a time. Only what must not be skipped
+    /// ends it.
     pub(super) async fn consume(
         self: Arc<Self>,
         event: EventType,
@@ -54,17 +55,20 @@ impl<H: Handler> Subscriber<H> {
     ) -> Result<(), Fault> {
         let consumer = self.consumer(event).await?;
         while !stop.is_cancelled() {
-            let request = consumer.batch().max_messages(1).expires(REQUEST);
-            let mut messages = request.messages().await.map_err(Fault::passing)?;
-            let next = tokio::select! {
-                next = messages.next() => next,
-                () = stop.cancelled() => None,
-            };
-            let message = next.transpose().map_err(Fault::passing)?;
-            *failures = 0;
-            if let Some(message) = message {
-                self.take(&message, stop).await?;
+            let request = consumer.batch().max_messages(self.pace.batch).expires(REQUEST);
+            let messages = request.messages().await.map_err(Fault::passing)?;
+            let mut batches = messages.ready_chunks(self.pace.batch);
+            loop {
+                let next = tokio::select! {
+                    next = batches.next() => next,
+                    () = stop.cancelled() => None,
+                };
+                let Some(batch) = next else { break };
+                let batch: Result<Vec<_>, _> = batch.into_iter().collect();
+                *failures = 0;
+                self.take(batch.map_err(Fault::passing)?, stop).await?;
             }
+            *failures = 0;
         }
         Ok(())
     }
@@ -84,30 +88,46 @@ impl<H: Handler> Subscriber<H> {
         made.await.map_err(Fault::passing)
     }
 
-    async fn take(&self, message: &Message, stop: &CancellationToken) -> Result<(), Fault> {
-        let Ok(envelope) = serde_json::from_slice::<Envelope>(&message.payload) else {
-            let subject = message.subject.as_str();
-            tracing::warn!(subject, "not one of our messages: dropped");
-            return answer(message, AckKind::Term).await;
-        };
-        let Some(_slot) = self.slot(message, stop).await? else { return Ok(()) };
-        let place = Place { position: envelope.position, event_id: envelope.event_id };
-        match self.attempt(place, Some(message), stop).await {
-            Ok(Verdict::Settled) => answer(message, AckKind::Ack).await,
-            Ok(Verdict::Unknown) => answer(message, AckKind::Term).await,
-            Ok(Verdict::Later(delay)) => answer(message, AckKind::Nak(Some(delay))).await,
+    async fn take(&self, messages: Vec<Message>, stop: &CancellationToken) -> Result<(), Fault> {
+        let mut batch = Vec::with_capacity(messages.len());
+        for message in messages {
+            if let Ok(envelope) = serde_json::from_slice::<Envelope>(&message.payload) {
+                let place = Place { position: envelope.position, event_id: envelope.event_id };
+                batch.push((place, message));
+            } else {
+                let subject = message.subject.as_str();
+                tracing::warn!(subject, "not one of our messages: dropped");
+                answer(&message, AckKind::Term).await?;
+            }
+        }
+        let (places, messages): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let Some(_slot) = self.slot(&messages, stop).await? else { return Ok(()) };
+        match self.attempt(&places, &messages, stop).await {
+            Ok(verdicts) => {
+                for (message, verdict) in messages.iter().zip(verdicts) {
+                    let kind = match verdict {
+                        Verdict::Settled => AckKind::Ack,
+                        Verdict::Unknown => AckKind::Term,
+                        Verdict::Later(delay) => AckKind::Nak(Some(delay)),
+                    };
+                    answer(message, kind).await?;
+                }
+                Ok(())
+            }
             Err(fault) => {
-                // Whether that arrives or not, the message comes again.
-                let _ = answer(message, AckKind::Nak(Some(Duration::from_secs(2)))).await;
+                for message in &messages {
+                    // Whether that arrives or not, the message comes again.
+                    let _ = answer(message, AckKind::Nak(Some(Duration::from_secs(2)))).await;
+                }
                 Err(fault)
             }
         }
     }
 
-    /// Waits for its turn, and keeps the message meanwhile; `None` when the program ends.
+    /// Waits for its turn, and keeps the messages meanwhile; `None` when the program ends.
     async fn slot(
         &self,
-        message: &Message,
+        messages: &[Message],
         stop: &CancellationToken,
     ) -> Result<Option<OwnedSemaphorePermit>, Fault> {
         loop {
@@ -115,7 +135,9 @@ impl<H: Handler> Subscriber<H> {
                 slot = Arc::clone(&self.slots).acquire_owned() => return Ok(slot.ok()),
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(self.pace.lease / 3) => {
-                    answer(message, AckKind::Progress).await?;
+                    for message in messages {
+                        answer(message, AckKind::Progress).await?;
+                    }
                 }
             }
         }

@@ -60,6 +60,8 @@ pub struct Pace {
     pub backoff: Backoff,
     /// Events at once, in this process.
     pub concurrency: usize,
+    /// Events that are claimed together, handled one after another and settled together.
+    pub batch: usize,
     /// How long after the death of a process another one takes over what it was at.
     pub lease: Duration,
     /// How often the log is searched for what no message told of.
@@ -75,6 +77,7 @@ impl Default for Pace {
             attempts: 8,
             backoff: Backoff { first: Duration::from_secs(5), longest },
             concurrency: 4,
+            batch: 16,
             lease: Duration::from_secs(30),
             sweep: Duration::from_secs(10),
             tick: Duration::from_secs(1),
@@ -115,7 +118,7 @@ impl<H: Handler> Subscriber<H> {
         let stop = shutdown.child_token();
         let mut tasks = JoinSet::new();
         for event in self.handler.events() {
-            // A lane has one message at a time; who may work at once, the slots decide.
+            // A lane has one batch at a time; who may work at once, the slots decide.
             for _ in 0..self.pace.concurrency {
                 tasks.spawn(Arc::clone(&self).consume(*event, stop.clone()));
             }

@@ -11,11 +11,13 @@ use super::work::Verdict;
 use super::{Handler, Subscriber};
 use crate::supervise::Fault;
 
+type Tries = JoinSet<Result<Vec<Verdict>, Fault>>;
+
 const CLEARING: Duration = Duration::from_hours(1);
 
 impl<H: Handler> Subscriber<H> {
     pub(super) async fn sweep(self: Arc<Self>, stop: CancellationToken) -> Result<(), Fault> {
-        let mut tries = JoinSet::new();
+        let mut tries: Tries = JoinSet::new();
         let (mut searched, mut cleared) = (None, None);
         while !stop.is_cancelled() {
             if is_due(&mut searched, self.pace.sweep) {
@@ -38,26 +40,28 @@ impl<H: Handler> Subscriber<H> {
 
     async fn begin_due(
         self: &Arc<Self>,
-        tries: &mut JoinSet<Result<Verdict, Fault>>,
+        tries: &mut Tries,
         stop: &CancellationToken,
     ) -> Result<(), Fault> {
         let free = self.slots.available_permits();
-        let due = if free == 0 { vec![] } else { self.effects.due(free).await? };
-        for place in due {
+        let due = if free == 0 { vec![] } else { self.effects.due(free * self.pace.batch).await? };
+        for places in due.chunks(due.len().div_ceil(free.max(1)).max(1)) {
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { break };
-            let (subscriber, stop) = (Arc::clone(self), stop.clone());
+            let (subscriber, places, stop) = (Arc::clone(self), places.to_vec(), stop.clone());
             tries.spawn(async move {
                 let _slot = slot;
-                subscriber.attempt(place, None, &stop).await
+                subscriber.attempt(&places, &[], &stop).await
             });
         }
         Ok(())
     }
 
-    fn settle(&self, ended: Result<Result<Verdict, Fault>, JoinError>) -> Result<(), Fault> {
-        match ended.map_err(Fault::passing).and_then(|verdict| verdict) {
-            Ok(Verdict::Settled | Verdict::Later(_)) => Ok(()),
-            Ok(Verdict::Unknown) => Err(Fault::Halt("an event of the log is gone".to_owned())),
+    fn settle(&self, ended: Result<Result<Vec<Verdict>, Fault>, JoinError>) -> Result<(), Fault> {
+        match ended.map_err(Fault::passing).and_then(|verdicts| verdicts) {
+            Ok(verdicts) if verdicts.contains(&Verdict::Unknown) => {
+                Err(Fault::Halt("an event of the log is gone".to_owned()))
+            }
+            Ok(_) => Ok(()),
             Err(halt @ Fault::Halt(_)) => Err(halt),
             Err(Fault::Passing(error)) => {
                 let (subscriber, error) = (self.handler.name(), error.to_string());

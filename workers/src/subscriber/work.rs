@@ -1,5 +1,6 @@
-//! One try.
+//! Tries.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use futures::FutureExt;
 use projections::LogError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::effects::{Claim, Claimed, Place};
 use super::{Failed, Handler, Subscriber};
@@ -28,6 +30,13 @@ pub(super) enum Verdict {
     Unknown,
 }
 
+/// An event that this process may try.
+struct Try<'a> {
+    event: &'a Recorded,
+    place: Place,
+    claim: Claim,
+}
+
 enum Ended {
     Done,
     Failed(Failed),
@@ -38,71 +47,102 @@ enum Ended {
 }
 
 impl<H: Handler> Subscriber<H> {
-    /// Tries once, if it is time to and nobody else is at it.
+    /// Tries each event once, if it is time to and nobody else is at it. The messages that told of
+    /// them are kept meanwhile; the verdicts are in the events' order.
     pub(super) async fn attempt(
         &self,
-        place: Place,
-        message: Option<&Message>,
+        places: &[Place],
+        messages: &[Message],
         stop: &CancellationToken,
-    ) -> Result<Verdict, Fault> {
-        let Some(event) = self.read(place).await? else { return Ok(Verdict::Unknown) };
-        let claim = match self.effects.claim(place).await? {
-            Claimed::Granted(claim) => claim,
-            Claimed::Handled => return Ok(Verdict::Settled),
-            Claimed::NotYet(wait) => return Ok(Verdict::Later(wait)),
-        };
-        let ended = if claim.attempts.unsigned_abs() > self.pace.attempts {
-            Ended::Failed(Failed::Permanent("every try ended with the program itself".to_owned()))
-        } else {
-            self.run_under_lease(&event, place, claim, message, stop).await
-        };
-        self.conclude(&event, place, claim, ended).await
+    ) -> Result<Vec<Verdict>, Fault> {
+        let events = self.read(places).await?;
+        let known: Vec<_> =
+            places.iter().copied().filter(|place| events.contains_key(&place.event_id)).collect();
+        let claimed = self.effects.claim(&known).await?;
+        let mut verdicts = HashMap::new();
+        let mut tries = vec![];
+        for (place, claimed) in known.into_iter().zip(claimed) {
+            match (claimed, events.get(&place.event_id)) {
+                (Claimed::Granted(claim), Some(event)) => tries.push(Try { event, place, claim }),
+                (Claimed::NotYet(wait), _) => {
+                    verdicts.insert(place.event_id, Verdict::Later(wait));
+                }
+                (Claimed::Granted(_) | Claimed::Handled, _) => {
+                    verdicts.insert(place.event_id, Verdict::Settled);
+                }
+            }
+        }
+        let ended = self.run_under_lease(&tries, messages, stop).await;
+        let done = tries.iter().zip(&ended).filter(|(_, ended)| matches!(ended, Ended::Done));
+        let done: Vec<_> = done.map(|(one, _)| (one.place, one.claim)).collect();
+        self.effects.handled(&done).await?;
+        for (one, ended) in tries.iter().zip(ended) {
+            verdicts.insert(one.place.event_id, self.conclude(one, ended).await?);
+        }
+        let verdict = |place: &Place| verdicts.remove(&place.event_id).unwrap_or(Verdict::Unknown);
+        Ok(places.iter().map(verdict).collect())
     }
 
-    async fn read(&self, place: Place) -> Result<Option<Recorded>, Fault> {
+    /// The events at these places, where the log has them.
+    async fn read(&self, places: &[Place]) -> Result<HashMap<Uuid, Recorded>, Fault> {
+        let positions: Vec<_> = places.iter().map(|place| place.position).collect();
         let mut conn = self.pool.acquire().await?;
-        let before = place.position - 1;
-        let read = projections::log::read(&mut conn, before, place.position, 1).await;
-        let mut events = read.map_err(|error| unreadable(place, error))?;
+        let mut events =
+            projections::log::at(&mut conn, &positions).await.map_err(unreadable)?;
         drop(conn);
         self.vault.open(&mut events).await.map_err(Fault::passing)?;
-        let event = events.pop();
-        Ok(event.filter(|event| event.event_id == place.event_id))
+        Ok(events.into_iter().map(|event| (event.event_id, event)).collect())
     }
 
+    /// Tries one after another. What was not reached counts as what ended the whole.
     async fn run_under_lease(
         &self,
-        event: &Recorded,
-        place: Place,
-        claim: Claim,
-        message: Option<&Message>,
+        tries: &[Try<'_>],
+        messages: &[Message],
         stop: &CancellationToken,
-    ) -> Ended {
+    ) -> Vec<Ended> {
         let cut_short = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
-        tokio::select! {
-            result = AssertUnwindSafe(self.handler.handle(event)).catch_unwind() => match result {
-                Ok(Ok(())) => Ended::Done,
-                Ok(Err(failed)) => Ended::Failed(failed),
-                Err(_) => Ended::Failed(Failed::Transient("the worker panicked: see its log".to_owned())),
-            },
-            () = self.keep(place, claim, message) => Ended::Lost,
-            () = cut_short => Ended::CutShort,
+        let mut ended = Vec::with_capacity(tries.len());
+        let lost = tokio::select! {
+            () = self.handle_all(tries, &mut ended) => false,
+            () = self.keep(tries, messages) => true,
+            () = cut_short => false,
+        };
+        ended.resize_with(tries.len(), || if lost { Ended::Lost } else { Ended::CutShort });
+        ended
+    }
+
+    async fn handle_all(&self, tries: &[Try<'_>], ended: &mut Vec<Ended>) {
+        for one in tries {
+            ended.push(if one.claim.attempts.unsigned_abs() > self.pace.attempts {
+                let error = "every try ended with the program itself".to_owned();
+                Ended::Failed(Failed::Permanent(error))
+            } else {
+                match AssertUnwindSafe(self.handler.handle(one.event)).catch_unwind().await {
+                    Ok(Ok(())) => Ended::Done,
+                    Ok(Err(failed)) => Ended::Failed(failed),
+                    Err(_) => {
+                        let error = "the worker panicked: see its log".to_owned();
+                        Ended::Failed(Failed::Transient(error))
+                    }
+                }
+            });
         }
     }
 
-    /// Renews the claim, and tells the broker that somebody is at it; returns when it is lost.
-    async fn keep(&self, place: Place, claim: Claim, message: Option<&Message>) {
+    /// Renews the claims, and tells the broker that somebody is at it; returns when one is lost.
+    async fn keep(&self, tries: &[Try<'_>], messages: &[Message]) {
         let mut renewed = Instant::now();
         while renewed.elapsed() < self.pace.lease {
             tokio::time::sleep(self.pace.lease / 3).await;
-            if let Some(message) = message {
+            for message in messages {
                 // Without it the message comes again too soon, which does no harm.
                 let _ = message.ack_with(AckKind::Progress).await;
             }
-            match self.effects.renew(place, claim).await {
+            match self.renew(tries).await {
                 Ok(true) => renewed = Instant::now(),
                 Ok(false) => return,
                 Err(error) => {
@@ -112,18 +152,19 @@ impl<H: Handler> Subscriber<H> {
         }
     }
 
-    async fn conclude(
-        &self,
-        event: &Recorded,
-        place: Place,
-        claim: Claim,
-        ended: Ended,
-    ) -> Result<Verdict, Fault> {
-        let outcome = match ended {
-            Ended::Done => {
-                self.effects.handled(place, claim).await?;
-                "handled"
+    async fn renew(&self, tries: &[Try<'_>]) -> Result<bool, sqlx::Error> {
+        for one in tries {
+            if !self.effects.renew(one.place, one.claim).await? {
+                return Ok(false);
             }
+        }
+        Ok(true)
+    }
+
+    async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Verdict, Fault> {
+        let Try { event, place, claim } = *one;
+        let outcome = match ended {
+            Ended::Done => "handled",
             Ended::Lost => return Ok(Verdict::Later(self.pace.lease)),
             Ended::CutShort => {
                 self.effects.give_back(place, claim).await?;
@@ -189,12 +230,11 @@ impl<H: Handler> Subscriber<H> {
 }
 
 /// What serde says may quote the event, so it is not repeated.
-fn unreadable(place: Place, error: LogError) -> Fault {
-    let at = place.position;
+fn unreadable(error: LogError) -> Fault {
     match error {
         LogError::Database(error) => error.into(),
-        LogError::Undecodable { source: DecodeError::Payload { event, .. }, .. } => {
-            Fault::Halt(format!("the event at position {at}, {event}, cannot be read"))
+        LogError::Undecodable { position, source: DecodeError::Payload { event, .. } } => {
+            Fault::Halt(format!("the event at position {position}, {event}, cannot be read"))
         }
         error @ (LogError::Undecodable { .. }
         | LogError::StreamId { .. }
