@@ -130,6 +130,38 @@ async fn positions_are_contiguous_in_commit_order_over_replicas() {
 }
 
 #[tokio::test]
+async fn what_a_replica_remembers_of_rows_never_outlives_anothers_write() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let (one, other) = (store.commands.clone(), store.replica());
+    let why = || domain::product::Reason::try_new("A reason.").unwrap();
+    let products = projections::Products(store.pool.clone());
+
+    for round in 0..24 {
+        let product = store.product(category).await;
+        one.approve_product(&by(Role::Staff), product, None).await.unwrap();
+        // The first is alone for a few batches, then both take turns.
+        if round % 4 > 1 {
+            other.submit_product(&by(Role::EndUser), details(category), None).await.unwrap();
+            other.reject_product(&by(Role::Staff), product, why()).await.unwrap();
+        } else {
+            one.reject_product(&by(Role::Staff), product, why()).await.unwrap();
+        }
+        let done = one.approve_product(&by(Role::Staff), product, Some(why())).await.unwrap();
+
+        let row = done.row.expect("the row that the command left");
+        let stored = products.find(projections::Visibility::Everything, product).await.unwrap();
+        assert_eq!(row.get::<projections::ProductView>(), stored.as_ref());
+        assert_eq!(done.version, 4);
+    }
+
+    let log = store.log().await;
+    assert!(log.iter().zip(1..).all(|(recorded, position)| recorded.position == position));
+    assert!(log.is_sorted_by_key(|recorded| recorded.at));
+    assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn of_many_decisions_at_once_one_counts() {
     let store = Store::start().await;
     let category = store.category("Lamps").await;

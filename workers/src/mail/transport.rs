@@ -1,7 +1,9 @@
 //! How a message leaves: to an SMTP server, or into a folder.
 
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +12,7 @@ use lettre::transport::smtp::{self, AsyncSmtpTransport};
 use lettre::{AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 use time::macros::format_description;
-use tokio::fs;
-use tokio::io::AsyncWriteExt;
+use tokio::task::spawn_blocking;
 use url::{Host, Url};
 
 use super::{Letter, MailSettingsError};
@@ -45,9 +46,15 @@ impl Transport {
             Self::Smtp(server) => {
                 server.send(message.clone()).await.map(drop).map_err(|error| refused(&error))
             }
-            Self::Files(folder) => write(folder, letter, &message.formatted())
-                .await
-                .map_err(|error| Failed::Transient(format!("the mail's file: {error}"))),
+            Self::Files(folder) => {
+                let (folder, letter) = (folder.clone(), letter.clone());
+                let bytes = message.formatted();
+                let written = spawn_blocking(move || write(&folder, &letter, &bytes)).await;
+                written
+                    .map_err(io::Error::other)
+                    .flatten()
+                    .map_err(|error| Failed::Transient(format!("the mail's file: {error}")))
+            }
         }
     }
 }
@@ -91,7 +98,7 @@ fn refused(error: &smtp::Error) -> Failed {
 }
 
 /// A reader never sees half a mail, and a second try replaces the first.
-async fn write(folder: &Path, letter: &Letter, bytes: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, letter: &Letter, bytes: &[u8]) -> io::Result<()> {
     let time = letter
         .at
         .format(format_description!(
@@ -99,15 +106,15 @@ async fn write(folder: &Path, letter: &Letter, bytes: &[u8]) -> io::Result<()> {
         ))
         .map_err(io::Error::other)?;
     let name = format!("{time}-{}.eml", letter.event);
-    fs::create_dir_all(folder).await?;
+    fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{name}.new"));
     // It holds links that open an account.
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&unfinished).await?;
-    file.write_all(bytes).await?;
-    file.sync_all().await?;
-    fs::rename(&unfinished, folder.join(name)).await
+    let mut file = options.open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, folder.join(name))
 }
 
 #[cfg(test)]
