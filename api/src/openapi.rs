@@ -22,7 +22,7 @@ const ROLES: &str = "x-roles";
 /// `*`, or a list of entity tags.
 const TAGS: &str = r#"^[ \t]*(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)[ \t]*$"#;
 /// Printable ASCII; spaces around a header's value do not count.
-const KEY: &str = "^[!-~]([ -~]{0,253}[!-~])?$";
+const KEY: &str = r"^[ \t]*[!-~]([ -~]{0,253}[!-~])?[ \t]*$";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
