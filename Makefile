@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test lint fmt bench walkthrough clean
+.PHONY: help install run build test lint fmt schemathesis advisories sbom bench walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -11,6 +11,11 @@ TYPOS := $(TOOLS)/python/bin/typos
 TYPOS_VERSION := 1.52.0
 DENY := $(TOOLS)/bin/cargo-deny
 DENY_VERSION := 0.20.2
+CYCLONEDX := $(TOOLS)/bin/cargo-cyclonedx
+CYCLONEDX_VERSION := 0.5.9
+SCHEMATHESIS := $(TOOLS)/schemathesis/bin/schemathesis
+SCHEMATHESIS_VERSION := 4.32.5
+VETTED := $(CARGO_TARGET_DIR)/debug/vetted
 
 # What scripts/install could not take from a package.
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
@@ -28,19 +33,38 @@ run: install ## Build for use, and start everything at http://127.0.0.1:8000
 build: install ## Build for development
 	cargo build --locked --workspace
 
-test: lint ## Run everything that CI runs
+test: lint $(SCHEMATHESIS) ## Run everything that CI runs
 	cargo build --locked --workspace
-	$(CARGO_TARGET_DIR)/debug/vetted services -- cargo test --locked --workspace
+	$(VETTED) services -- scripts/schemathesis/run $(SCHEMATHESIS) $(VETTED) \
+		--phases fuzzing --examples 8 --least 300 --seed 1
+	$(VETTED) services -- cargo test --locked --workspace
 
 lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
 	@scripts/install check
 	cargo fmt --all --check
 	$(TYPOS)
 	$(DENY) --all-features check --hide-inclusion-graph bans licenses sources
+	scripts/advisories check $(DENY)
+	scripts/asvs
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 fmt: ## Format the code
 	cargo fmt --all
+
+schemathesis: install $(SCHEMATHESIS) ## Play 10,000 made-up requests and more as each role
+	cargo build --locked --workspace
+	$(VETTED) services -- scripts/schemathesis/run $(SCHEMATHESIS) $(VETTED) \
+		--examples 300 --least 10000
+
+advisories: $(DENY) ## Bring the copy of the advisory database up to date
+	scripts/advisories fetch $(DENY)
+
+sbom: $(CYCLONEDX) ## Write what the program is built of, as CycloneDX
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(CYCLONEDX) cyclonedx --quiet --format json \
+		--spec-version 1.5 --target all --override-filename sbom.cdx
+	sed 's#$(CURDIR)#/src#g' sbom.cdx.json >$(CARGO_TARGET_DIR)/sbom.cdx.json
+	@rm -f sbom.cdx.json */sbom.cdx.json
+	@echo $(CARGO_TARGET_DIR)/sbom.cdx.json
 
 bench: ## Measure a release build beside pgbench
 	@scripts/install bench
@@ -59,6 +83,20 @@ $(TYPOS): Makefile
 	@scripts/install check
 	python3 -m venv $(TOOLS)/python
 	$(TOOLS)/python/bin/pip install -q --disable-pip-version-check typos==$(TYPOS_VERSION)
+	@touch $@
+
+$(SCHEMATHESIS): Makefile
+	@scripts/install check
+	python3 -m venv $(TOOLS)/schemathesis
+	$(TOOLS)/schemathesis/bin/pip install -q --disable-pip-version-check \
+		schemathesis==$(SCHEMATHESIS_VERSION)
+	@touch $@
+
+$(CYCLONEDX): Makefile
+	@scripts/install
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --locked \
+		--root $(TOOLS) --version $(CYCLONEDX_VERSION) cargo-cyclonedx
+	@rm -rf $(TOOLS)/build
 	@touch $@
 
 $(DENY): Makefile

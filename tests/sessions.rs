@@ -7,7 +7,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, Person, TestApp, eventually, link_in};
 
 async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.post("/token/refresh/").json(json!({"refresh": token})).send().await
@@ -59,6 +59,67 @@ async fn ones_sessions_are_listed_and_ended_and_nobody_elses() {
     app.delete(&path).by(&here).send().await.expect(204);
     app.get("/me/").by(&there).send().await.expect(401);
     app.get("/me/").by(&here).send().await.expect(200);
+}
+
+/// The session as a whole: neither of its tokens works.
+async fn is_over(app: &TestApp, session: &Person, refreshed: u16) {
+    eventually("the access token is refused", async || {
+        let answer = app.get("/me/").by(session).send().await;
+        (answer.status == 401).then_some(())
+    })
+    .await;
+    refresh(app, &session.refresh).await.expect(refreshed);
+}
+
+#[tokio::test]
+async fn a_changed_password_needs_the_old_one_and_ends_all_other_sessions() {
+    let app = TestApp::start().await;
+    let here = app.user(Role::EndUser).await;
+    let there = app.sign_in(&here.email, &here.password).await;
+    let change = |current: &str| {
+        let body = json!({"current_password": current, "new_password": "a lamp in every window"});
+        app.post("/password/change/").by(&here).json(body).send()
+    };
+
+    let refused = change("not this one").await.expect(400);
+    app.get("/me/").by(&there).send().await.expect(200);
+    change(&here.password).await.expect(204);
+
+    assert!(refused.json["errors"]["current_password"].is_array());
+    is_over(&app, &there, 401).await;
+    refresh(&app, &here.refresh).await.expect(200);
+    app.login(&here.email, &here.password).await.expect(401);
+    app.login(&here.email, "a lamp in every window").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_password_that_is_set_by_a_link_ends_every_session_and_the_link() {
+    let app = TestApp::start().await;
+    let person = app.user(Role::EndUser).await;
+    let ask = json!({"email": person.email});
+    app.post("/password/reset/").json(ask).send().await.expect(202);
+    let link = url::Url::parse(&app.url(&link_in(&app.mail_to(&person.email).await))).unwrap();
+    let mut body: Value = link.query_pairs().map(|(name, value)| (name, json!(value))).collect();
+    body["password"] = json!("a lamp in every window");
+    let set = || app.post("/password/reset/confirm/").json(body.clone()).send();
+
+    set().await.expect(204);
+
+    is_over(&app, &person, 401).await;
+    set().await.expect(400);
+    app.login(&person.email, "a lamp in every window").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_person_who_is_shut_out_is_out_at_once() {
+    let app = TestApp::start().await;
+    let (admin, person) = (app.user(Role::Admin).await, app.user(Role::Staff).await);
+    let path = format!("/users/{}/", person.id);
+
+    app.patch(&path).by(&admin).json(json!({"is_active": false})).send().await.expect(200);
+
+    is_over(&app, &person, 403).await;
+    app.login(&person.email, &person.password).await.expect(403);
 }
 
 /// A token of the program's own key, as somebody who has it would make it.

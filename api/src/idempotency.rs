@@ -63,7 +63,9 @@ async fn of_scope(app: App, scope: Uuid, request: Request, next: Next) -> Respon
 fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
+    let is_printable = |key: &&str| key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let fits = |key: &&str| (1..=LONGEST_KEY).contains(&key.len());
+    let key = value.to_str().ok().filter(is_printable).filter(fits);
     match key {
         Some(key) if values.next().is_none() => Ok(Some(key.to_owned())),
         _ => Err(Problem::bad(

@@ -1,11 +1,11 @@
 //! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
@@ -19,13 +19,18 @@ use crate::problem::{PROBLEM_JSON, ProblemBody};
 const BEARER: &str = "bearer";
 const ROLES: &str = "x-roles";
 
+/// `*`, or a list of entity tags.
+const TAGS: &str = r#"^[ \t]*(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)[ \t]*$"#;
+/// Printable ASCII; spaces around a header's value do not count.
+const KEY: &str = r"^[ \t]*[!-~]([ -~]{0,253}[!-~])?[ \t]*$";
+
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Vetted",
         description = "A marketplace backend that can answer for its listings. \
             Errors are problems (RFC 9457); their codes are explained at /docs/problems. \
-            Lists page by the links next and previous. \
+            Lists page by the links next and previous; an empty query parameter counts as not given. \
             ETag and If-Match carry versions; Idempotency-Key makes POSTs safe to repeat.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -71,10 +76,40 @@ pub(crate) fn completed(mut openapi: OpenApi) -> OpenApi {
             describe(operation);
         }
     }
+    close(&mut openapi);
     let components = openapi.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     openapi
+}
+
+/// Bodies of POST have no members but those that are told. PUT and PATCH also take what GET gave.
+fn close(openapi: &mut OpenApi) {
+    let (mut posted, mut edited) = (BTreeSet::new(), BTreeSet::new());
+    for item in openapi.paths.paths.values_mut() {
+        for (method, operation) in operations(item) {
+            let names = if method == "post" { &mut posted } else { &mut edited };
+            names.extend(bodies(operation));
+        }
+    }
+    let Some(components) = &mut openapi.components else { return };
+    for name in posted.difference(&edited) {
+        if let Some(RefOr::T(Schema::Object(body))) = components.schemas.get_mut(name) {
+            body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
+}
+
+/// Names of the schemas that an operation takes.
+fn bodies(operation: &Operation) -> Vec<String> {
+    let Some(RefOr::T(body)) = &operation.request_body else { return vec![] };
+    let named = |content: &RefOr<Content>| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => {
+            schema.ref_location.rsplit('/').next().map(str::to_owned)
+        }
+        RefOr::T(_) | RefOr::Ref(_) => None,
+    };
+    body.content.values().filter_map(named).collect()
 }
 
 /// A description is required (OpenAPI 3.1, 4.8.17); the status says the most.
@@ -121,6 +156,7 @@ fn parameters(path: &str, method: &str, operation: &mut Operation) {
             operation,
             header(
                 "Idempotency-Key",
+                KEY,
                 "Makes the request safe to repeat for 24 h: 1 to 255 printable ASCII characters",
             ),
         );
@@ -131,6 +167,7 @@ fn parameters(path: &str, method: &str, operation: &mut Operation) {
                 operation,
                 header(
                     "If-None-Match",
+                    TAGS,
                     "Versions that the client has: 304 where the resource is at one of them",
                 ),
             ),
@@ -138,6 +175,7 @@ fn parameters(path: &str, method: &str, operation: &mut Operation) {
                 operation,
                 header(
                     "If-Match",
+                    TAGS,
                     "Versions that the command may meet: 412 where the resource is at none of them",
                 ),
             ),
@@ -149,13 +187,14 @@ fn add(operation: &mut Operation, parameter: Parameter) {
     operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
 }
 
-fn header(name: &str, description: &str) -> Parameter {
+fn header(name: &str, pattern: &str, description: &str) -> Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(description))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .schema(Some(schema))
         .build()
 }
 

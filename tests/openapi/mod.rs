@@ -6,7 +6,8 @@ mod schema;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use domain::Role;
+use serde_json::{Map, Value, json};
 
 use crate::support::TestApp;
 
@@ -115,4 +116,31 @@ async fn every_reference_leads_to_something() {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
+}
+
+#[tokio::test]
+async fn bodies_and_headers_are_told_as_they_are_taken() {
+    let app = TestApp::start().await;
+    let staff = app.user(Role::Staff).await;
+    let body = json!({ "email": "a@example.com", "password": "a lamp in every window", "more": 1 });
+
+    let document = document(&app).await;
+    let login = app.post("/login/").json(body).send().await;
+    let tag = app.get("/me/").by(&staff).header("if-none-match", "3").send().await;
+    let key = app.post("/categories/").by(&staff).header("idempotency-key", "ö").json(json!({}));
+    let key = key.send().await;
+
+    let closed = &document["components"]["schemas"]["Login"]["additionalProperties"];
+    assert_eq!((closed, login.status), (&json!(false), 400));
+    let pattern = |path: &str, method: &str, name: &str| {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+        let named = parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
+        named["schema"]["pattern"].is_string()
+    };
+    assert!(pattern("/me/", "get", "If-None-Match"));
+    assert_eq!(tag.expect(400).json["code"], "invalid_header");
+    assert!(pattern("/categories/", "post", "Idempotency-Key"));
+    assert_eq!(key.expect(400).json["code"], "invalid_idempotency_key");
+    // GET's members may be sent back by PUT, which takes the same schema.
+    assert!(document["components"]["schemas"]["CreateCategory"]["additionalProperties"].is_null());
 }

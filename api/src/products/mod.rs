@@ -54,7 +54,8 @@ pub(crate) struct ProductQuery {
     #[param(required = false, max_length = 500)]
     q: String,
     /// `created_at`, `name` or `price`; with `-` the greatest first.
-    #[param(required = false, value_type = String, example = "-created_at")]
+    #[param(required = false, value_type = String, example = "-created_at",
+        pattern = "^-?(created_at|name|price)$")]
     ordering: Ordering,
 }
 
