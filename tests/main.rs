@@ -16,6 +16,8 @@ mod faults;
 #[cfg(test)]
 mod guards;
 #[cfg(test)]
+mod guessing;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod openapi;

@@ -39,6 +39,7 @@ pub struct Identity {
     revocations: Arc<Revocations>,
     lookup: [u8; 32],
     refresh: [u8; 32],
+    attempts: [u8; 32],
 }
 
 impl Identity {
@@ -53,6 +54,7 @@ impl Identity {
             revocations: Arc::default(),
             lookup: secrets.derived("lookup"),
             refresh: secrets.derived("refresh"),
+            attempts: secrets.derived("attempts"),
         })
     }
 
@@ -87,6 +89,11 @@ impl Identity {
     /// The refresh token that takes another's place.
     fn successor(&self, refresh: &str) -> [u8; 32] {
         keyed(&self.refresh, &[refresh.as_bytes()])
+    }
+
+    /// The name of somebody who tries passwords.
+    fn subject(&self, parts: &[&[u8]]) -> String {
+        hex::encode(keyed(&self.attempts, parts))
     }
 
     /// The name under which an address is looked up: it tells nothing without the key.
