@@ -130,6 +130,19 @@ impl Config {
         }
     }
 
+    /// The variables whose address has a password that everybody tries first.
+    pub fn with_known_passwords(&self) -> Vec<&'static str> {
+        const KNOWN: [&str; 7] =
+            ["admin", "changeme", "password", "postgres", "secret", "test", "vetted"];
+        let is_known = |url: &SecretString| {
+            let url = Url::parse(url.expose_secret()).ok();
+            url.is_some_and(|url| url.password().is_some_and(|password| KNOWN.contains(&password)))
+        };
+        let urls = [("DATABASE_URL", &self.database_url), ("SMTP_URL", &self.smtp_url)];
+        let known = urls.into_iter().filter(|(_, url)| url.as_ref().is_some_and(is_known));
+        known.map(|(variable, _)| variable).collect()
+    }
+
     /// Each setting in force with its origin, secrets hidden.
     pub fn settings(&self) -> &[report::Setting] {
         &self.settings

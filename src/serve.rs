@@ -59,6 +59,9 @@ pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
         let why = "REQUIRE_PAYLOAD_ENCRYPTION must be false: payload encryption is not built yet";
         return Err(Error::Usage(why.to_owned()));
     }
+    for variable in config.with_known_passwords() {
+        tracing::warn!("{variable} has a password that everybody tries first: set another");
+    }
     let shutdown = until_signalled()?;
     let listener = listen(config).await?;
     let database = Database::open(config).await?;

@@ -87,6 +87,18 @@ fn a_wrong_address_is_not_repeated_for_it_may_hold_a_password() {
 }
 
 #[test]
+fn passwords_that_everybody_knows_are_noticed() {
+    let known = |database: &str, mail: &str| {
+        let config = load(&[("DATABASE_URL", database), ("SMTP_URL", mail)], &[]).unwrap();
+        config.with_known_passwords()
+    };
+
+    assert_eq!(known("postgres://me:postgres@db/x", "smtp://a:secret@mail"), ["DATABASE_URL", "SMTP_URL"]);
+    assert!(known("postgres://me:k3nnt-niemand@db/x", "smtp://mail:25").is_empty());
+    assert!(load(&[], &[]).unwrap().with_known_passwords().is_empty());
+}
+
+#[test]
 fn proxies_are_networks_or_single_addresses() {
     let config = load(&[("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1")], &[]).unwrap();
 

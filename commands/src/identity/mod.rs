@@ -40,6 +40,7 @@ pub struct Identity {
     lookup: [u8; 32],
     refresh: [u8; 32],
     attempts: [u8; 32],
+    digests: [u8; 32],
 }
 
 impl Identity {
@@ -55,6 +56,7 @@ impl Identity {
             lookup: secrets.derived("lookup"),
             refresh: secrets.derived("refresh"),
             attempts: secrets.derived("attempts"),
+            digests: secrets.derived("digests"),
         })
     }
 
@@ -89,6 +91,10 @@ impl Identity {
     /// The refresh token that takes another's place.
     fn successor(&self, refresh: &str) -> [u8; 32] {
         keyed(&self.refresh, &[refresh.as_bytes()])
+    }
+
+    pub(crate) fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
+        keyed(&self.digests, &[digest])
     }
 
     /// The name of somebody who tries passwords.

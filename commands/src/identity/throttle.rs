@@ -176,10 +176,9 @@ mod tests {
 
     #[test]
     fn ten_failures_are_free_and_then_one_every_half_minute() {
-        let wait = |failures| {
-            judge(&Ahead { pair: after(failures, PAIR), ..Ahead::default() }).err().unwrap_or(0.0)
-        };
-        assert!(wait(9.0) == 0.0 && wait(10.0) == 30.0 && wait(11.0) == 60.0);
+        let wait =
+            |failures| judge(&Ahead { pair: after(failures, PAIR), ..Ahead::default() }).err();
+        assert_eq!([wait(9.0), wait(10.0), wait(11.0)], [None, Some(30.0), Some(60.0)]);
     }
 
     #[test]
