@@ -6,7 +6,7 @@ use domain::Role;
 use serde_json::json;
 
 use crate::refusal::refused;
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, eventually};
 
 /// A sign-in that a proxy passes on, with what it says of where it comes from.
 async fn sign_in_from(app: &TestApp, header: &str, value: &str, email: &str) -> Answer {
@@ -101,7 +101,11 @@ async fn a_worker_says_how_it_is_and_nothing_else() {
 
     let get = async |path: &str| app.request_to(&worker, "GET", path).send().await;
     get("/healthz").await.expect(200);
-    let ready = get("/readyz").await.expect(200);
+    let ready = eventually("every part is there", async || {
+        let answer = get("/readyz").await;
+        (answer.status == 200).then_some(answer)
+    })
+    .await;
     let parts: Vec<_> = ready.json["checks"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(parts, ["broker", "database", "projections", "storage", "workers"]);
     let metrics = get("/metrics").await.expect(200);

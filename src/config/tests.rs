@@ -93,7 +93,10 @@ fn passwords_that_everybody_knows_are_noticed() {
         config.with_known_passwords()
     };
 
-    assert_eq!(known("postgres://me:postgres@db/x", "smtp://a:secret@mail"), ["DATABASE_URL", "SMTP_URL"]);
+    assert_eq!(
+        known("postgres://me:postgres@db/x", "smtp://a:secret@mail"),
+        ["DATABASE_URL", "SMTP_URL"]
+    );
     assert!(known("postgres://me:k3nnt-niemand@db/x", "smtp://mail:25").is_empty());
     assert!(load(&[], &[]).unwrap().with_known_passwords().is_empty());
 }
