@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test lint fmt schemathesis advisories sbom bench walkthrough clean
+.PHONY: help install run build test lint fmt schemathesis advisories sbom bench times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -71,6 +71,10 @@ bench: ## Measure a release build beside pgbench
 	cargo build --locked --release
 	$(CARGO_TARGET_DIR)/release/vetted services -- \
 		bench/run $(CARGO_TARGET_DIR)/release/vetted $(CARGO_TARGET_DIR)/bench/results.json
+
+times: install ## Compare how long answers take for known and unknown addresses
+	cargo build --locked --release
+	$(CARGO_TARGET_DIR)/release/vetted services -- bench/times $(CARGO_TARGET_DIR)/release/vetted
 
 walkthrough: install ## Walk through everything with curl, and write docs/walkthrough.md
 	cargo build --locked --release

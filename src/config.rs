@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use api::RateLimits;
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -93,6 +95,10 @@ pub struct Config {
     pub max_video_bytes: u64,
     /// Web origins that may call the API from a browser.
     pub cors_allowed_origins: Vec<String>,
+    /// Proxies whose word on where a request comes from counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How often one caller may ask.
+    pub rate_limits: RateLimits,
     /// Refuse requests whose payload is not encrypted.
     pub require_payload_encryption: bool,
     /// Text or JSON.
@@ -122,6 +128,19 @@ impl Config {
             Ok(url) if follows => url,
             Ok(_) | Err(_) => self.public_url.clone(),
         }
+    }
+
+    /// The variables whose address has a password that everybody tries first.
+    pub fn with_known_passwords(&self) -> Vec<&'static str> {
+        const KNOWN: [&str; 7] =
+            ["admin", "changeme", "password", "postgres", "secret", "test", "vetted"];
+        let is_known = |url: &SecretString| {
+            let url = Url::parse(url.expose_secret()).ok();
+            url.is_some_and(|url| url.password().is_some_and(|password| KNOWN.contains(&password)))
+        };
+        let urls = [("DATABASE_URL", &self.database_url), ("SMTP_URL", &self.smtp_url)];
+        let known = urls.into_iter().filter(|(_, url)| url.as_ref().is_some_and(is_known));
+        known.map(|(variable, _)| variable).collect()
     }
 
     /// Each setting in force with its origin, secrets hidden.
@@ -154,6 +173,8 @@ impl Config {
             secrets_file: reader.value("SECRETS_FILE", &secrets.to_string_lossy(), parse::path)?,
             max_video_bytes: reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?,
             cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", "", parse::origins)?,
+            trusted_proxies: reader.value("TRUSTED_PROXIES", "", parse::networks)?,
+            rate_limits: reader.value("RATE_LIMITS", parse::RATE_LIMITS, parse::rate_limits)?,
             require_payload_encryption: reader.value(
                 "REQUIRE_PAYLOAD_ENCRYPTION",
                 "false",

@@ -1,4 +1,4 @@
-//! `vetted healthcheck`: asks the API on this machine, for containers without an HTTP client.
+//! `vetted healthcheck`: asks the API or the worker on this machine, for containers without an HTTP client.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -83,7 +83,7 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
-    /// Ask the API on this machine whether it is well
+    /// Ask the API or the worker on this machine whether it is well
     #[command(hide = true)]
     Healthcheck,
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use commands::identity::{Identity, Secrets, SecretsError};
@@ -146,9 +147,26 @@ fn make_data_dir(config: &Config) -> Result<(), Error> {
 
 /// The write side, on a database that is up to date.
 pub fn commands(config: &Config, pool: &PgPool, public_url: &Url) -> Result<Commands, Error> {
-    let secrets = Secrets::load_or_create(&config.secrets_file)?;
-    let identity = Identity::try_new(&secrets, public_url)?;
+    let identity = Identity::try_new(&secrets(config)?, public_url)?;
     Ok(Commands::new(pool.clone(), Arc::new(Inline::default()), identity))
+}
+
+/// The keys, unless others than this program's account and its group may have read them.
+pub fn secrets(config: &Config) -> Result<Secrets, Error> {
+    const OF_OTHERS: u32 = 0o027;
+    let file = &config.secrets_file;
+    let secrets = Secrets::load_or_create(file)?;
+    let what = "looking at SECRETS_FILE";
+    let mode = fs::metadata(file).map_err(|source| Error::Io { what, source })?.mode();
+    if mode & OF_OTHERS == 0 {
+        return Ok(secrets);
+    }
+    Err(Error::Usage(format!(
+        "SECRETS_FILE {} may be read or changed by others (mode {:03o}): they may know its keys. \
+         Run `chmod 600` on it where they don't, or move it away to have new ones made.",
+        file.display(),
+        mode & 0o777
+    )))
 }
 
 /// A context for what somebody does at the command line.

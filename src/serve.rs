@@ -59,8 +59,11 @@ pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
         let why = "REQUIRE_PAYLOAD_ENCRYPTION must be false: payload encryption is not built yet";
         return Err(Error::Usage(why.to_owned()));
     }
+    for variable in config.with_known_passwords() {
+        tracing::warn!("{variable} has a password that everybody tries first: set another");
+    }
     let shutdown = until_signalled()?;
-    let listener = if role == Role::Worker { None } else { Some(listen(config).await?) };
+    let listener = listen(config).await?;
     let database = Database::open(config).await?;
     let outcome = match Broker::open(config).await {
         Ok(broker) => {
@@ -79,7 +82,7 @@ async fn with(
     role: Role,
     database: &Database,
     broker: &Broker,
-    listener: Option<(TcpListener, SocketAddr)>,
+    listener: (TcpListener, SocketAddr),
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let pool = database.pool.clone();
@@ -88,9 +91,10 @@ async fn with(
     } else {
         database::check_migrated(&pool).await?;
     }
-    let public_url = listener
-        .as_ref()
-        .map_or_else(|| config.public_url.clone(), |(_, bound)| config.public_url_at(*bound));
+    let public_url = match role {
+        Role::Everything | Role::Api => config.public_url_at(listener.1),
+        Role::Worker => config.public_url.clone(),
+    };
     let commands = parts::commands(config, &pool, &public_url)?;
     if role == Role::Everything && config.database_url.is_none() {
         first_admin::make(config, &pool, &commands).await?;
@@ -107,7 +111,7 @@ impl Running<'_> {
     async fn all(
         &self,
         role: Role,
-        listener: Option<(TcpListener, SocketAddr)>,
+        (listener, bound): (TcpListener, SocketAddr),
     ) -> Result<(), Error> {
         let mut tasks = JoinSet::new();
         let mut health = Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media));
@@ -120,12 +124,13 @@ impl Running<'_> {
         // Workers too: it also rereads the keys and forgets those of people who were erased.
         let follower = self.commands.follow_sessions().await?;
         tasks.spawn(follower.run(self.shutdown.clone()));
-        if let Some((listener, bound)) = listener {
-            let service = api::service(self.app(health)?);
-            tasks.spawn(api::serve(listener, service, self.shutdown.clone()));
-            say(&format!("Vetted is at http://{bound}/"))?;
-        }
-        self.announce(role)?;
+        let app = self.app(health)?;
+        let service = match role {
+            Role::Everything | Role::Api => api::service(app),
+            Role::Worker => api::watching(app),
+        };
+        tasks.spawn(api::serve(listener, service, self.shutdown.clone()));
+        self.announce(role, bound)?;
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 // A part that panicked is not replaced: whoever watches starts the program anew.
@@ -146,6 +151,8 @@ impl Running<'_> {
                 public_url: self.public_url.clone(),
                 max_video_bytes: self.config.max_video_bytes,
                 cors_allowed_origins: self.config.cors_allowed_origins.clone(),
+                trusted_proxies: self.config.trusted_proxies.clone(),
+                rate_limits: self.config.rate_limits,
             }),
             health: Arc::new(health),
             metrics_render: metrics::install()?,
@@ -175,10 +182,11 @@ impl Running<'_> {
         })
     }
 
-    fn announce(&self, role: Role) -> Result<(), Error> {
-        if role == Role::Worker {
-            say("The workers are running.")?;
-        }
+    fn announce(&self, role: Role, bound: SocketAddr) -> Result<(), Error> {
+        say(&match role {
+            Role::Everything | Role::Api => format!("Vetted is at http://{bound}/"),
+            Role::Worker => format!("The workers say how they are at http://{bound}/readyz"),
+        })?;
         if role != Role::Api && self.config.smtp_url.is_none() {
             let folder = self.config.mail_dir();
             say(&format!("Mails become files in {}", folder.display()))?;

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod badinput;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod commandline;
 #[cfg(test)]
 mod conventions;
@@ -15,6 +17,10 @@ mod erasure;
 mod faults;
 #[cfg(test)]
 mod guards;
+#[cfg(test)]
+mod guessing;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]

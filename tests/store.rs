@@ -95,7 +95,11 @@ impl Store {
 
 fn replica(pool: &PgPool, secrets: &Secrets) -> Commands {
     let url = "http://vetted.example".parse().unwrap();
-    Commands::new(pool.clone(), Arc::new(Inline::default()), Identity::try_new(secrets, &url).unwrap())
+    Commands::new(
+        pool.clone(),
+        Arc::new(Inline::default()),
+        Identity::try_new(secrets, &url).unwrap(),
+    )
 }
 
 fn by(role: Role) -> Context {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use commands::Commands;
+use ipnet::IpNet;
 use object_store::ObjectStore;
 use projections::{OpenPersonal, Timeline};
 use sqlx::PgPool;
 use url::Url;
+
+use crate::rate::RateLimits;
 
 /// The state of the router; handed in by the composition root. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +47,10 @@ pub struct Settings {
     pub max_video_bytes: u64,
     /// Web origins that may call the API from a browser, as browsers write them.
     pub cors_allowed_origins: Vec<String>,
+    /// Proxies whose word on where a request comes from counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How often one caller may ask.
+    pub rate_limits: RateLimits,
 }
 
 /// Whether the parts that the program needs are there.

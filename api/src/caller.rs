@@ -1,16 +1,17 @@
 //! Who calls, and what comes with every command of theirs.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use commands::{Authenticated, Context, IdempotencyClaim};
 use domain::{Actor, Metadata, SessionId, UserId};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{Extensions, HeaderMap};
 
 use crate::App;
+use crate::forwarded::Client;
 use crate::observe::RequestName;
 use crate::problem::Problem;
 
@@ -101,20 +102,14 @@ pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Authenti
     Ok(Some(app.commands.authenticate(token.trim())?))
 }
 
-/// The address at the other end of the connection.
-pub(crate) fn client_address(extensions: &Extensions) -> IpAddr {
-    extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
-}
-
-/// The address at the other end of the connection, as an extractor.
+/// The client's address, as an extractor.
 pub(crate) struct ClientAddress(pub IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(client_address(&parts.extensions)))
+        let client = parts.extensions.get::<Client>();
+        Ok(Self(client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.0)))
     }
 }

@@ -20,12 +20,13 @@ const SENT: [HeaderName; 8] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-const SHOWN: [HeaderName; 7] = [
+const SHOWN: [HeaderName; 8] = [
     ETAG,
     LOCATION,
     CONTENT_RANGE,
     RETRY_AFTER,
     HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
     HeaderName::from_static("idempotent-replayed"),
     HeaderName::from_static("x-request-id"),
 ];

@@ -90,7 +90,7 @@ async fn once(
             "The first request with this Idempotency-Key is still running: ask again in a moment.",
         )),
         Begun::Replay(answer, fingerprint) => {
-            let sent = fingerprint_of(&app, request).await?;
+            let sent = app.commands.blind(&fingerprint_of(&app, request).await?);
             match fingerprint {
                 Some(first) if first != sent => Err(Problem::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
@@ -170,8 +170,8 @@ async fn keep(
         headers: headers.collect(),
         body: body.to_vec(),
     };
-    let idempotency = app.commands.idempotency();
-    let kept = idempotency.finish(claim.scope, &claim.key, Some(fingerprint), &answer).await;
+    let (idempotency, fingerprint) = (app.commands.idempotency(), app.commands.blind(fingerprint));
+    let kept = idempotency.finish(claim.scope, &claim.key, Some(&fingerprint), &answer).await;
     if let Err(error) = kept {
         // The act is done and its outcome is stored with it: a repetition renders that.
         tracing::error!("an answer could not be kept for its Idempotency-Key: {error}");

@@ -1,5 +1,7 @@
 //! Bodies that are JSON objects.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
@@ -10,12 +12,16 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
 /// Bytes of a body that is no upload.
 pub(crate) const MAX_BODY: usize = 1_000_000;
+
+/// How long such a body may take to arrive.
+const SLOWEST_BODY: Duration = Duration::from_secs(10);
 
 /// A body, read with every wrong field told at once.
 pub(crate) struct Input<T>(pub T);
@@ -72,7 +78,10 @@ pub(crate) async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Pr
     if declared_length(headers).is_some_and(|length| length > MAX_BODY as u64) {
         return Err(Problem::too_large(MAX_BODY));
     }
-    match Limited::new(body, MAX_BODY).collect().await {
+    let Ok(collected) = timeout(SLOWEST_BODY, Limited::new(body, MAX_BODY).collect()).await else {
+        return Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT));
+    };
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(MAX_BODY)),
         Err(_) => Err(Problem::bad("bad_request", "The body was cut: send it again.")),

@@ -1,18 +1,22 @@
 //! Around every request: its name, its span, its metrics, and the form of its errors.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tracing::Instrument;
 
+use crate::app::Settings;
+use crate::forwarded::Client;
 use crate::problem::{Problem, render};
 
 /// What a request goes by in logs, traces and events.
@@ -26,6 +30,8 @@ pub(crate) struct AskedFor(pub String);
 /// The name of the header that carries a [`RequestName`].
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Two years, so that no browser goes by plain HTTP (RFC 6797).
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 const LONGEST_NAME: usize = 128;
 /// What a page without a policy of its own may load (CSP 3).
 const PAGES: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
@@ -34,15 +40,26 @@ const PAGES: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 
 const DATA: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The outermost layer: what comes from within is answered in one form, panics included.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(settings): State<Arc<Settings>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     request.extensions_mut().insert(RequestName(name.clone()));
     request.extensions_mut().insert(AskedFor(path.clone()));
+    let client = Client::of(request.extensions(), request.headers(), &settings.trusted_proxies);
+    request.extensions_mut().insert(client);
     let started = Instant::now();
-    let span =
-        tracing::info_span!("request", request_id = %name, %method, route = tracing::field::Empty);
+    let span = tracing::info_span!(
+        "request",
+        request_id = %name,
+        %method,
+        client = %client.region(),
+        route = tracing::field::Empty
+    );
     let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
     let response = answered.await.unwrap_or_else(|_| {
         span.in_scope(|| tracing::error!("a request panicked"));
@@ -56,6 +73,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     measure(&method, route, status, started);
     finish(response.headers_mut(), &name);
+    if settings.public_url.scheme() == "https" {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
     response
 }
 

@@ -204,7 +204,11 @@ fn problems(path: &str, method: &str, operation: &mut Operation) {
     if takes_input {
         also.push((400, "The request can't be understood, or some of it is invalid"));
     }
+    if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
+        also.push((429, "The caller asks too often, or has failed too often"));
+    }
     if operation.request_body.is_some() {
+        also.push((408, "The body did not arrive in time"));
         also.push((413, "The body is too large"));
         also.push((415, "The body is of another kind"));
     }

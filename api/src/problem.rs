@@ -3,6 +3,8 @@
 mod catalogue;
 mod from;
 
+use std::num::NonZeroU32;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::FieldErrors;
@@ -12,6 +14,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use catalogue::page;
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// An error on its way to the client; [`render`] gives it its form.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,6 +157,25 @@ impl Problem {
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The same with when to try again, and the budget that is used up
+    /// (draft-ietf-httpapi-ratelimit-headers).
+    pub(crate) fn limited(self, budget: &str, seconds: u64) -> Self {
+        self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
+            .with_text(RATE_LIMIT, format!(r#""{budget}";r=0;t={seconds}"#))
+    }
+
+    /// The same with how large that budget is, per minute.
+    pub(crate) fn with_quota(self, budget: &str, quota: NonZeroU32) -> Self {
+        self.with_text(RATE_LIMIT_POLICY, format!(r#""{budget}";q={quota};w=60"#))
+    }
+
+    fn with_text(self, name: HeaderName, text: String) -> Self {
+        match HeaderValue::try_from(text) {
+            Ok(value) => self.with_header(name, value),
+            Err(_) => self,
+        }
     }
 
     /// The same with what is wrong by field.

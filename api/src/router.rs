@@ -1,5 +1,7 @@
 //! The table of contents: every path, and what every request goes through.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -18,6 +20,7 @@ use crate::drain::drain;
 use crate::overload::{self, Room};
 use crate::problem::Problem;
 use crate::products::{history, media, review};
+use crate::rate::{self, Rates};
 use crate::{
     App, around, categories, cors, idempotency, observe, openapi, orders, pages, products, server,
 };
@@ -81,7 +84,6 @@ fn around() -> OpenApiRouter<App> {
         .routes(routes!(around::health))
         .routes(routes!(around::readiness))
         .routes(routes!(around::metrics))
-        .routes(routes!(around::keys))
 }
 
 fn described(app: &App) -> (Router<App>, OpenApi) {
@@ -91,7 +93,7 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
         .merge(open_acts().layer(once_by_anybody))
         .merge(tokens())
         .merge(signed_in().layer(once_by_user))
-        .merge(around())
+        .merge(around().routes(routes!(around::keys)))
         .split_for_parts();
     (router, openapi::completed(document))
 }
@@ -99,19 +101,32 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
     let (router, document) = described(&app);
-    let cors = cors::layer(&app.settings.cors_allowed_origins);
+    let router =
+        router.merge(pages::routes()).merge(SwaggerUi::new("/docs").url("/openapi.json", document));
+    wrapped(router, app)
+}
+
+/// What watches over a program that serves nothing else.
+pub fn watching(app: App) -> Service {
+    wrapped(around().into(), app)
+}
+
+/// What every request goes through.
+fn wrapped(router: Router<App>, app: App) -> Service {
+    let settings = Arc::clone(&app.settings);
+    let cors = cors::layer(&settings.cors_allowed_origins);
+    let rates = Rates::new(app.clone());
     let router = router
-        .merge(pages::routes())
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::disable())
         .route_layer(from_fn(observe::note_route))
         .with_state(app);
     let service = ServiceBuilder::new()
-        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(settings, observe::observe))
         .layer(from_fn(drain))
         .layer(cors)
         .layer(from_fn(server::bound_headers))
+        .layer(from_fn_with_state(rates, rate::limit))
         .layer(from_fn_with_state(Room::new(), overload::limit))
         .map_request(with_slash)
         .service(router);

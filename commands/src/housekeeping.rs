@@ -2,10 +2,12 @@
 
 use crate::{CommandError, Commands};
 
-/// What may go: ended sessions (their refresh tokens go along), and counts of failed sign-ins.
-const STATEMENTS: [&str; 2] = [
+/// What may go: ended sessions (their refresh tokens go along), counts of failed sign-ins, and
+/// addresses that nobody has signed in from for long.
+const STATEMENTS: [&str; 3] = [
     "DELETE FROM sessions WHERE coalesce(ended_at, expires_at) < now() - interval '1 day'",
-    "DELETE FROM attempts WHERE window_end < now()",
+    "DELETE FROM attempts WHERE until < now()",
+    "DELETE FROM familiar_addresses WHERE seen_at < now() - interval '90 days'",
 ];
 
 impl Commands {

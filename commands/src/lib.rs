@@ -76,6 +76,11 @@ impl Commands {
         self.identity.access().jwks()
     }
 
+    /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
+    pub fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
+        self.identity.blind(digest)
+    }
+
     /// Who a bearer token speaks for, if it still does.
     pub fn authenticate(&self, bearer: &str) -> Result<Authenticated, CommandError> {
         self.identity.authenticate(bearer)

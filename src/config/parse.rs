@@ -1,8 +1,10 @@
 //! One function per kind of value: text in, value or "must be …" out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use api::RateLimits;
+use ipnet::IpNet;
 use url::Url;
 
 use super::variables::Expected;
@@ -88,6 +90,36 @@ fn origin(text: &str) -> Result<String, Expected> {
     origin.filter(|origin| origin == text.trim_end_matches('/')).ok_or_else(|| {
         "a list of origins with commas between such as https://app.example.com".into()
     })
+}
+
+/// Addresses may stand for networks of one.
+pub fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
+    let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    let network = |text: &str| {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+            "a list of networks with commas between such as 10.0.0.0/8,192.0.2.1".to_owned()
+        })
+    };
+    networks.map(network).collect()
+}
+
+/// Far more than any one person needs: for whoever runs it to lower.
+pub const RATE_LIMITS: &str = "reads=1200000,commands=600000,sign-ins=60000,uploads=6000";
+
+/// Requests a minute by class; those that are left out have their defaults.
+pub fn rate_limits(text: &str) -> Result<RateLimits, Expected> {
+    if text == "off" {
+        return Ok(RateLimits::NONE);
+    }
+    let wrong = || format!("off, or requests a minute such as {RATE_LIMITS}");
+    let mut all = RATE_LIMITS.split(',').chain(text.split(','));
+    all.try_fold(RateLimits::NONE, |limits, one| {
+        let (class, limit) = one.trim().split_once('=')?;
+        let limit = if limit == "off" { None } else { Some(limit.parse().ok()?) };
+        limits.with(class, limit)
+    })
+    .ok_or_else(wrong)
 }
 
 pub fn database_url(text: &str) -> Result<(), Expected> {

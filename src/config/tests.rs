@@ -70,6 +70,11 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("ALLOW_UNSAFE_DATABASE", "2"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "info,=,="),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("TRUSTED_PROXIES", "proxy.example.com"),
+        ("RATE_LIMITS", "reads"),
+        ("RATE_LIMITS", "reads=0"),
+        ("RATE_LIMITS", "writes=5"),
     ] {
         let sentence = sentence(variable, value);
         assert!(sentence.starts_with(&format!("{variable} must be ")), "{value}: {sentence}");
@@ -79,6 +84,41 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
 #[test]
 fn a_wrong_address_is_not_repeated_for_it_may_hold_a_password() {
     assert!(!sentence("DATABASE_URL", "mysql://me:hunter2@localhost/x").contains("hunter2"));
+}
+
+#[test]
+fn passwords_that_everybody_knows_are_noticed() {
+    let known = |database: &str, mail: &str| {
+        let config = load(&[("DATABASE_URL", database), ("SMTP_URL", mail)], &[]).unwrap();
+        config.with_known_passwords()
+    };
+
+    assert_eq!(
+        known("postgres://me:postgres@db/x", "smtp://a:secret@mail"),
+        ["DATABASE_URL", "SMTP_URL"]
+    );
+    assert!(known("postgres://me:k3nnt-niemand@db/x", "smtp://mail:25").is_empty());
+    assert!(load(&[], &[]).unwrap().with_known_passwords().is_empty());
+}
+
+#[test]
+fn proxies_are_networks_or_single_addresses() {
+    let config = load(&[("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1")], &[]).unwrap();
+
+    let expected = ["10.0.0.0/8", "2001:db8::1/128"].map(|net| net.parse().unwrap());
+    assert_eq!(config.trusted_proxies, expected);
+    assert!(load(&[], &[]).unwrap().trusted_proxies.is_empty());
+}
+
+#[test]
+fn a_rate_limit_that_is_left_out_has_its_default() {
+    let limits = |text| load(&[("RATE_LIMITS", text)], &[]).unwrap().rate_limits;
+
+    assert_eq!(limits("off"), api::RateLimits::NONE);
+    let usual = limits("");
+    assert_eq!(limits("reads=5, uploads=off"), {
+        usual.with("reads", std::num::NonZero::new(5)).unwrap().with("uploads", None).unwrap()
+    });
 }
 
 #[test]

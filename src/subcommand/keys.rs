@@ -8,7 +8,7 @@ use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::database;
-use crate::parts::{Database, Error};
+use crate::parts::{self, Database, Error};
 use crate::progress::Progress;
 
 /// Running processes look at the file more often than this.
@@ -32,7 +32,7 @@ pub async fn rotate(config: &Config) -> Result<(), Error> {
 }
 
 async fn rewrap(config: &Config, pool: &PgPool) -> Result<i64, Error> {
-    let vault = Vault::try_new(pool.clone(), &Secrets::load_or_create(&config.secrets_file)?)?;
+    let vault = Vault::try_new(pool.clone(), &parts::secrets(config)?)?;
     let progress = Progress::new("wrapping keys");
     let rewrapped: Result<i64, VaultError> =
         vault.rewrap(|done, total| progress.at(done, total)).await;

@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{events, stored};
-use crate::support::{TestApp, eventually, video};
+use crate::refusal::refused;
+use crate::support::{TestApp, eventually, video, video_form};
 
 async fn connect(app: &TestApp) -> TcpStream {
     let address = app.url("").trim_start_matches("http://").to_owned();
@@ -158,4 +159,54 @@ async fn an_upload_whose_client_hangs_up_leaves_nothing() {
     let list = app.get("/products/").by(&seller).send().await.expect(200);
     assert!(list.ids().is_empty(), "{list:?}");
     assert_eq!(events(&app.pool()).await, before);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let app = TestApp::start().await;
+    let mut stream = connect(&app).await;
+    let begun = "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+        Content-Length: 100\r\n\r\n{\"email\":";
+
+    stream.write_all(begun.as_bytes()).await.unwrap();
+
+    let said = rest(stream).await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    assert!(said.contains("request_timeout"), "{said}");
+}
+
+#[tokio::test]
+async fn uploads_beyond_their_room_are_refused_and_take_it_from_nobody_else() {
+    let app = TestApp::start().await;
+    let (staff, seller) = (app.user(Role::Staff).await, app.user(Role::EndUser).await);
+    let category = app.category(&staff, "Lamps").await;
+    let head = format!(
+        "POST /products/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n--b",
+        seller.access
+    );
+    let mut slow = vec![];
+    for _ in 0..64 {
+        let mut stream = connect(&app).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    let upload = async || {
+        let form = video_form(&category, b"no video".to_vec());
+        app.post("/products/").by(&seller).multipart(form).send().await
+    };
+
+    let answer = eventually("the room is taken", async || {
+        let answer = upload().await;
+        (answer.status != 201).then_some(answer)
+    })
+    .await;
+
+    let answer = refused(answer, 503, "overloaded");
+    assert_eq!(answer.header("retry-after"), "1");
+    app.get("/products/").by(&seller).send().await.expect(200);
+    app.product(&seller, &category, "Lamp").await;
+    app.login(&seller.email, &seller.password).await.expect(200);
+    drop(slow);
+    eventually("there is room again", async || (upload().await.status == 201).then_some(())).await;
 }

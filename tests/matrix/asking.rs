@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::table::{Row, Whose};
-use super::world::World;
+use super::world::{Who, World};
 use crate::support::{Answer, Person, link_in};
 
 const PASSWORD: &str = "three green lamps";
 
 impl World {
     /// Asks for one cell of the matrix, as it would be if the caller were let in.
-    pub async fn ask(&self, row: &Row, whose: Whose, who: Option<Role>) -> Answer {
+    pub async fn ask(&self, row: &Row, whose: Whose, who: Who) -> Answer {
         let [method, path, variant] = row.words();
         let caller = self.caller(row, who).await;
         let path = match row.operation {
             "GET /activate/{uid}/{token}/" => self.activation().await,
-            _ => path.replace("{id}", &self.thing(row, whose, who).await),
+            _ => path.replace("{id}", &self.thing(row, whose, who.role()).await),
         };
         let path = if variant == "as_of" { format!("{path}?as_of={}", now()) } else { path };
         let mut call = self.app.request(method, &path);
@@ -33,8 +33,12 @@ impl World {
     }
 
     /// Whoever ends their own session does not come back to the next cell.
-    async fn caller(&self, row: &Row, who: Option<Role>) -> Option<Person> {
-        let role = who?;
+    async fn caller(&self, row: &Row, who: Who) -> Option<Person> {
+        let role = match who {
+            Who::Nobody => return None,
+            Who::Deactivated => return Some(self.deactivated.clone()),
+            Who::Role(role) => role,
+        };
         match row.operation {
             "POST /logout/" | "POST /password/change/" | "PATCH /me/" | "DELETE /me/" => {
                 Some(self.app.user(role).await)

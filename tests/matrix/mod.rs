@@ -1,6 +1,8 @@
-//! The access matrix: who × every operation × whose, each on something fresh.
+//! The access matrix: who × every operation × whose, each on something fresh. Who: nobody, each
+//! role, and an ADMIN who was deactivated.
 
 mod asking;
+mod nested;
 mod table;
 mod world;
 
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp};
 use table::{CALLERS, Row};
-use world::World;
+use world::{Who, World};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -45,7 +47,10 @@ async fn holds(rows: &'static [Row]) {
     let mut wrong = vec![];
     for row in rows {
         for (whose, expected) in row.cells {
-            for (who, expected) in CALLERS.into_iter().zip(*expected) {
+            // Whoever was shut out is nobody, whatever they were.
+            let deactivated = (Who::Deactivated, expected[0]);
+            let callers = CALLERS.map(|role| role.map_or(Who::Nobody, Who::Role));
+            for (who, expected) in callers.into_iter().zip(*expected).chain([deactivated]) {
                 let answer = world.ask(row, *whose, who).await;
                 let cell = format!("{}, {whose:?}, by {who:?}", row.operation);
                 if answer.status != expected {

@@ -15,6 +15,8 @@ pub struct World {
     pub app: TestApp,
     pub people: HashMap<Role, Person>,
     pub moderator: Person,
+    /// Was an ADMIN, with tokens that have not expired.
+    pub deactivated: Person,
     /// Owns what is not the caller's.
     pub stranger: Person,
     pub category: String,
@@ -25,6 +27,24 @@ pub struct World {
     stock: Mutex<HashMap<(Role, Kind), Vec<String>>>,
     /// Products with a video that can be shown.
     shown: HashMap<Option<Role>, [String; 2]>,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Nobody,
+    Role(Role),
+    Deactivated,
+}
+
+impl Who {
+    /// Whose things are the caller's own.
+    pub fn role(self) -> Option<Role> {
+        match self {
+            Self::Role(role) => Some(role),
+            Self::Nobody | Self::Deactivated => None,
+        }
+    }
 }
 
 /// What the path names.
@@ -64,8 +84,12 @@ impl World {
         let stranger = app.user(Role::EndUser).await;
         let category = app.category(&moderator, "Lamps").await;
         let listed = app.approved_product(&stranger, &moderator, &category).await;
+        let deactivated = app.user(Role::Admin).await;
+        let (path, shut) = (format!("/users/{}/", deactivated.id), json!({"is_active": false}));
+        app.patch(&path).by(&admin).json(shut).send().await.expect(200);
         let (people, stock, shown) = (HashMap::new(), Mutex::default(), HashMap::new());
-        let mut world = Self { app, people, moderator, stranger, category, listed, stock, shown };
+        let mut world =
+            Self { app, people, moderator, deactivated, stranger, category, listed, stock, shown };
         for role in Role::ALL {
             let person = world.app.user(Role::EndUser).await;
             world.fill(role, &person, rows).await;

@@ -64,6 +64,11 @@ impl TestApp {
         broker::forget(&self.prefix);
     }
 
+    /// What the program has on the broker, as text.
+    pub async fn messages(&self) -> Vec<String> {
+        broker::messages(&self.prefix).await
+    }
+
     /// The absolute form of a path, wherever the program is now.
     pub fn url(&self, path: &str) -> String {
         match Url::parse(path) {

@@ -9,9 +9,7 @@ pub fn url() -> String {
 
 /// Removes the stream of whatever ran with that prefix.
 pub fn forget(prefix: &str) {
-    let letters = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
-    let stream: String = prefix.to_uppercase().chars().map(letters).collect();
-    let stream = format!("{stream}VETTED_EVENTS");
+    let stream = stream(prefix);
     let forgotten = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
@@ -23,4 +21,26 @@ pub fn forget(prefix: &str) {
     if forgotten.join().is_err() {
         eprintln!("a stream may be left behind on the test server");
     }
+}
+
+/// All that the stream of whatever runs with that prefix holds, as text.
+pub async fn messages(prefix: &str) -> Vec<String> {
+    let client = async_nats::connect(url()).await.expect("the test server answers");
+    let Ok(mut stream) = jetstream::new(client).get_stream(stream(prefix)).await else {
+        return vec![];
+    };
+    let state = stream.info().await.expect("the stream is known").state.clone();
+    let mut messages = vec![];
+    for sequence in state.first_sequence.max(1)..=state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.expect("it is kept");
+        let body = String::from_utf8_lossy(&message.payload).into_owned();
+        messages.push(format!("{} {:?} {body}", message.subject, message.headers));
+    }
+    messages
+}
+
+fn stream(prefix: &str) -> String {
+    let letters = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    let prefix: String = prefix.to_uppercase().chars().map(letters).collect();
+    format!("{prefix}VETTED_EVENTS")
 }

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 const BINARY: &str = env!("CARGO_BIN_EXE_vetted");
 /// What the program says once it serves.
 const ANNOUNCEMENT: &str = "Vetted is at ";
-/// The same where nothing listens.
-const WORKING: &str = "The workers are running.";
+/// The same of the workers alone.
+const WORKING: &str = "The workers say how they are at ";
 
 /// Runs the binary; what it writes stays in a folder that goes with the value.
 pub struct Program {
@@ -123,13 +123,12 @@ impl Program {
 fn watch(lines: impl BufRead, announce: oneshot::Sender<String>) {
     let mut announce = Some(announce);
     for line in lines.lines().map_while(Result::ok) {
-        let base = match line.strip_prefix(ANNOUNCEMENT) {
-            Some(rest) => rest.split_whitespace().next(),
-            None => (line == WORKING).then_some(""),
-        };
+        let said = line.strip_prefix(ANNOUNCEMENT).or_else(|| line.strip_prefix(WORKING));
+        let base = said.and_then(|rest| rest.split_whitespace().next());
         if let (Some(base), Some(announce)) = (base, announce.take_if(|_| base.is_some())) {
+            let base = base.trim_end_matches("readyz").trim_end_matches(['/', '.']);
             // Nobody waits for it any more when the test has failed meanwhile.
-            let _ = announce.send(base.trim_end_matches(['/', '.']).to_owned());
+            let _ = announce.send(base.to_owned());
         }
     }
 }

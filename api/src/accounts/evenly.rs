@@ -5,15 +5,21 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 
 /// More than the work for an unknown address differs from that for a known one.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Holds the answer back until a whole number of steps has passed since the request came.
+/// Holds the answer back until a whole number of steps has passed since the request came. What was
+/// not looked at tells nothing, and is told at once.
 pub(crate) async fn evenly(request: Request, next: Next) -> Response {
     let came = Instant::now();
     let response = next.run(request).await;
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+    {
+        return response;
+    }
     sleep_until(came + rounded_up(came.elapsed())).await;
     response
 }

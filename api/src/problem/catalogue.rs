@@ -62,6 +62,7 @@ const CODES: &[Code] = &[
     ("range_not_satisfiable", 416, "The range lies outside of the file."),
     ("idempotency_key_reused", 422, "The Idempotency-Key came before, with another body."),
     ("too_many_attempts", 429, "Too many failures; `Retry-After` says when the next try counts."),
+    ("too_many_requests", 429, "The caller asks too often; `Retry-After` says when to go on."),
     ("headers_too_large", 431, "The header fields are larger than the server reads."),
     ("internal_error", 500, "The server failed; its log has the X-Request-Id."),
     ("not_ready", 503, "A part that the program needs is down; `errors` names it."),
@@ -80,6 +81,7 @@ pub(super) fn generic(status: StatusCode) -> (&'static str, &'static str) {
         414 => ("uri_too_long", "The address is too long: shorten the query."),
         415 => ("unsupported_media_type", "This route does not read bodies of that kind."),
         416 => ("range_not_satisfiable", "The range lies outside of the file."),
+        429 => ("too_many_requests", "You ask too often: try again in a moment."),
         431 => {
             ("headers_too_large", "The header fields are too large: send fewer or shorter ones.")
         }

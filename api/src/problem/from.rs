@@ -2,8 +2,7 @@
 
 use commands::{CommandError, Reservation};
 use domain::{FieldErrors, Refusal, RefusalKind};
-use http::header::RETRY_AFTER;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::Problem;
 
@@ -55,16 +54,11 @@ fn taken(reservation: Reservation) -> Problem {
     Problem::new(StatusCode::CONFLICT, code, detail)
 }
 
-/// 429, with when the next try counts (`RateLimit` as of draft-ietf-httpapi-ratelimit-headers).
+/// 429, with when the next try counts.
 fn throttled(seconds: u64) -> Problem {
     let detail = format!("Too many failed attempts: try again in {seconds} seconds.");
-    let limit = HeaderValue::try_from(format!(r#""attempts";r=0;t={seconds}"#));
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail)
-        .with_header(RETRY_AFTER, HeaderValue::from(seconds))
-        .with_header(
-            HeaderName::from_static("ratelimit"),
-            limit.unwrap_or(HeaderValue::from_static(r#""attempts";r=0"#)),
-        )
+        .limited("attempts", seconds)
 }
 
 impl From<projections::ReadError> for Problem {

@@ -39,6 +39,8 @@ pub struct Identity {
     revocations: Arc<Revocations>,
     lookup: [u8; 32],
     refresh: [u8; 32],
+    attempts: [u8; 32],
+    digests: [u8; 32],
 }
 
 impl Identity {
@@ -53,6 +55,8 @@ impl Identity {
             revocations: Arc::default(),
             lookup: secrets.derived("lookup"),
             refresh: secrets.derived("refresh"),
+            attempts: secrets.derived("attempts"),
+            digests: secrets.derived("digests"),
         })
     }
 
@@ -87,6 +91,15 @@ impl Identity {
     /// The refresh token that takes another's place.
     fn successor(&self, refresh: &str) -> [u8; 32] {
         keyed(&self.refresh, &[refresh.as_bytes()])
+    }
+
+    pub(crate) fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
+        keyed(&self.digests, &[digest])
+    }
+
+    /// The name of somebody who tries passwords.
+    fn subject(&self, parts: &[&[u8]]) -> String {
+        hex::encode(keyed(&self.attempts, parts))
     }
 
     /// The name under which an address is looked up: it tells nothing without the key.

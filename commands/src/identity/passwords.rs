@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use domain::user::Password;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::CommandError;
 
@@ -40,57 +40,98 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
 }
 
+/// Room to hash or verify one password after the other.
+pub(crate) struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What a password turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Another one.
+    Wrong,
+    /// The one that was hashed.
+    Right,
+    /// The right one, in a hash of other parameters than those in force.
+    Outdated,
+}
+
 impl Passwords {
     /// A PHC string.
     pub(crate) async fn hash(&self, password: &Password) -> Result<String, CommandError> {
-        let password = password.as_str().to_owned();
-        let hashed = self
-            .in_turn(move || {
-                let hash: Result<argon2::PasswordHash, _> =
-                    argon2().hash_password(password.as_bytes());
-                hash.map(|hash| hash.to_string())
-            })
-            .await?;
-        hashed.map_err(|error| CommandError::Fault(error.to_string().into()))
+        let (_, hash) = self.turn().await?.hash(password.as_str()).await?;
+        Ok(hash)
+    }
+
+    /// Waits for room.
+    pub(crate) async fn turn(&self) -> Result<Turn, CommandError> {
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| CommandError::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(CommandError::fault)?;
+        Ok(Turn { _turn: turn, _place: place })
+    }
+}
+
+impl Turn {
+    /// A PHC string.
+    pub(crate) async fn hash(self, password: &str) -> Result<(Self, String), CommandError> {
+        let password = password.to_owned();
+        let (turn, hash) = self.work(move || hash(password.as_bytes())).await?;
+        let hash = hash.map_err(|error| CommandError::Fault(error.to_string().into()))?;
+        Ok((turn, hash))
     }
 
     /// Whether the password is the hashed one. Without a hash the same work is done for nothing,
     /// so that the time tells nothing.
     pub(crate) async fn verify(
-        &self,
+        self,
         password: &str,
         hash: Option<String>,
-    ) -> Result<bool, CommandError> {
+    ) -> Result<(Self, Verdict), CommandError> {
         let password = password.to_owned();
-        self.in_turn(move || {
-            let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.clone());
-            argon2().verify_password(password.as_bytes(), hash.as_str()).is_ok() && known
+        self.work(move || {
+            // Made before it is known whether it is needed, as that takes time too.
+            let nobodys = NOBODY.as_str();
+            let stored = hash.as_deref().unwrap_or(nobodys);
+            let right = argon2().verify_password(password.as_bytes(), stored).is_ok();
+            match (right && hash.is_some(), is_outdated(stored)) {
+                (false, _) => Verdict::Wrong,
+                (true, false) => Verdict::Right,
+                (true, true) => Verdict::Outdated,
+            }
         })
         .await
     }
 
-    async fn in_turn<T: Send + 'static>(
-        &self,
+    /// The room stays taken until the work ends, also when nobody waits for it any more.
+    async fn work<T: Send + 'static>(
+        self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, CommandError> {
-        let _place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| CommandError::Busy)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(CommandError::fault)?;
-        tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work()
-        })
-        .await
-        .map_err(CommandError::fault)
+    ) -> Result<(Self, T), CommandError> {
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            (self, done)
+        });
+        done.await.map_err(CommandError::fault)
     }
 }
 
+fn hash(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
+    let hash: argon2::PasswordHash = argon2().hash_password(password)?;
+    Ok(hash.to_string())
+}
+
+/// Whether a hash was made otherwise than it would be made now.
+fn is_outdated(hash: &str) -> bool {
+    let Ok(hash) = argon2::PasswordHash::new(hash) else { return true };
+    let parameters = Params::try_from(&hash);
+    let parameters = parameters.map(|made| (made.m_cost(), made.t_cost(), made.p_cost()));
+    hash.algorithm.as_str() != Algorithm::Argon2id.as_str() || parameters != Ok(PARAMETERS)
+}
+
 /// The hash of a password that nobody has.
-static NOBODY: LazyLock<String> = LazyLock::new(|| {
-    let hash: Result<argon2::PasswordHash, _> =
-        argon2().hash_password(uuid::Uuid::now_v7().as_bytes());
-    hash.map(|hash| hash.to_string()).unwrap_or_default()
-});
+static NOBODY: LazyLock<String> =
+    LazyLock::new(|| hash(uuid::Uuid::new_v4().as_bytes()).unwrap_or_default());
 
 /// Why a password won't do, if it won't: a common one, or one with a word that anybody would try
 /// for this account (ASVS 5.0, 6.2.4 and 6.2.11).
@@ -121,6 +162,14 @@ mod tests {
     fn is_weak(password: &str, email: &str) -> bool {
         let password = domain::read(serde_json::Value::from(password)).unwrap();
         weakness(&password, email).is_some()
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_outdated() {
+        let made = hash(b"three green lamps").unwrap();
+        assert!(!is_outdated(&made));
+        assert!(is_outdated(&made.replace("t=2", "t=1")));
+        assert!(is_outdated(&made.replace("argon2id", "argon2i")));
     }
 
     #[test]

@@ -11,15 +11,14 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
+use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Authenticated, access, throttle};
+use super::passwords::Verdict;
+use super::throttle::Tries;
+use super::{Authenticated, access};
 use crate::store::{Effect, Side};
 use crate::{CommandError, Commands, Context, Reservation};
-
-/// Failures of one account from one address, and of one address, within the window.
-const PER_ACCOUNT: i32 = 10;
-const PER_ADDRESS: i32 = 100;
 
 /// What signing in gives.
 pub struct Tokens {
@@ -55,34 +54,72 @@ impl Commands {
         password: &str,
         client: IpAddr,
     ) -> Result<Tokens, CommandError> {
+        let (commands, email, password) = (self.clone(), email.to_owned(), password.to_owned());
+        // In a task of its own: whoever hangs up must not be spared the count.
+        let recognised = async move { commands.recognise(&email, &password, client).await };
+        let user =
+            tokio::spawn(recognised.in_current_span()).await.map_err(CommandError::fault)??;
+        self.open(user, SessionId::from_uuid(Uuid::now_v7())).await
+    }
+
+    /// Whose e-mail address and password these are.
+    async fn recognise(
+        &self,
+        email: &str,
+        password: &str,
+        client: IpAddr,
+    ) -> Result<UserId, CommandError> {
         let lookup = email.parse::<EmailAddress>().ok().map(|email| self.identity.lookup(&email));
-        let account = format!("{}|{client}", lookup.as_deref().unwrap_or("-"));
-        let address = format!("address|{client}");
-        throttle::check(&self.pool, &account, PER_ACCOUNT).await?;
-        throttle::check(&self.pool, &address, PER_ADDRESS).await?;
+        let tries = self.identity.tries(lookup.as_deref(), client);
+        tries.admit(&self.pool).await?;
         let user = match lookup {
             Some(lookup) => self.store.holder(Reservation::Email.kind(), &lookup).await?,
             None => None,
         };
-        let hash = self.credential(user).await?;
-        if !self.identity.passwords().verify(password, hash).await? {
-            throttle::failed(&self.pool, &account).await?;
-            throttle::failed(&self.pool, &address).await?;
-            return Err(INVALID_CREDENTIALS);
-        }
-        let user = UserId::from_uuid(user.unwrap_or_default());
-        let session = SessionId::from_uuid(Uuid::now_v7());
-        self.open(user, session).await
+        let known = self.try_password(&tries, user, password).await?;
+        user.filter(|_| known).map(UserId::from_uuid).ok_or(INVALID_CREDENTIALS)
     }
 
-    /// Whether a person's password is this one.
+    /// Whether a signed-in person's password is this one.
     pub(crate) async fn knows_password(
         &self,
         user: UserId,
         password: &str,
     ) -> Result<bool, CommandError> {
-        let hash = self.credential(Some(user.uuid())).await?;
-        self.identity.passwords().verify(password, hash).await
+        let tries = self.identity.tries_of(user);
+        tries.admit(&self.pool).await?;
+        self.try_password(&tries, Some(user.uuid()), password).await
+    }
+
+    /// Verifies a password, counts what comes of it, and hashes it anew where the parameters have
+    /// changed since.
+    async fn try_password(
+        &self,
+        tries: &Tries,
+        user: Option<Uuid>,
+        password: &str,
+    ) -> Result<bool, CommandError> {
+        let hash = self.credential(user).await?;
+        let turn = self.identity.passwords().turn().await?;
+        // Others may have used up the budget while this one waited.
+        let admitted = tries.admit(&self.pool).await?;
+        let (turn, verdict) = turn.verify(password, hash.clone()).await?;
+        if verdict == Verdict::Wrong {
+            tries.failed(&self.pool, admitted).await?;
+            return Ok(false);
+        }
+        tries.succeeded(&self.pool).await?;
+        if verdict == Verdict::Outdated {
+            let (_, anew) = turn.hash(password).await?;
+            // Unless it has been changed meanwhile.
+            sqlx::query("UPDATE credentials SET hash = $1 WHERE user_id = $2 AND hash = $3")
+                .bind(anew)
+                .bind(user)
+                .bind(hash)
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(true)
     }
 
     async fn credential(&self, user: Option<Uuid>) -> Result<Option<String>, CommandError> {

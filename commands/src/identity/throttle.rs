@@ -1,45 +1,210 @@
-//! Failed sign-ins, counted in PostgreSQL so that replicas share the count.
+//! How often a password may be tried, counted in PostgreSQL so that replicas share the count.
+//!
+//! Only failures count. Of each budget the table has one moment: a failure moves it ahead, and a
+//! try is refused while it is too far ahead (GCRA, as of ATM traffic).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use domain::UserId;
 use sqlx::PgPool;
 
+use super::Identity;
 use crate::CommandError;
 
-/// Failures that a subject may have within a window, and the window in seconds.
-const WINDOW_SECONDS: f64 = 300.0;
+/// So many tries, and then one more whenever so many seconds have passed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Budget {
+    tries: f64,
+    seconds: f64,
+}
 
-/// Refuses where a subject has failed too often.
-pub(super) async fn check(pool: &PgPool, subject: &str, limit: i32) -> Result<(), CommandError> {
-    let left: Option<f64> = sqlx::query_scalar(
-        "SELECT extract(epoch FROM window_end - now())::float8 FROM attempts
-         WHERE subject = $1 AND failures >= $2 AND window_end > now()",
-    )
-    .bind(subject)
-    .bind(limit)
-    .fetch_optional(pool)
-    .await?;
-    match left {
-        Some(seconds) => Err(CommandError::TooManyAttempts {
-            retry_after: Duration::from_secs_f64(seconds.max(1.0)),
-        }),
-        None => Ok(()),
+/// Of an account, from one address.
+const PAIR: Budget = Budget { tries: 10.0, seconds: 30.0 };
+/// Of an address, over all accounts that it is a stranger to.
+const ADDRESS: Budget = Budget { tries: 100.0, seconds: 3.0 };
+/// Of an account, from all addresses that are strangers to it. Beyond it nobody is locked out,
+/// but each stranger gets no more than [`STRANGER`].
+const STRANGERS: Budget = Budget { tries: 100.0, seconds: 3.0 };
+const STRANGER: Budget = Budget { tries: 1.0, seconds: 600.0 };
+
+impl Budget {
+    /// Seconds until the next try, for a moment that is so far ahead.
+    fn wait(self, ahead: f64) -> f64 {
+        ahead - (self.tries - 1.0) * self.seconds
     }
 }
 
-/// Counts a failure.
-pub(super) async fn failed(pool: &PgPool, subject: &str) -> Result<(), CommandError> {
-    sqlx::query(
-        "INSERT INTO attempts AS had (subject, window_end, failures)
-         VALUES ($1, now() + make_interval(secs => $2), 1)
-         ON CONFLICT (subject) DO UPDATE SET
-            failures = CASE WHEN had.window_end > now() THEN had.failures + 1 ELSE 1 END,
-            window_end = CASE WHEN had.window_end > now() THEN had.window_end
-                              ELSE excluded.window_end END",
-    )
-    .bind(subject)
-    .bind(WINDOW_SECONDS)
-    .execute(pool)
-    .await?;
-    Ok(())
+/// Whose budgets a try draws on; the names tell nothing without the key.
+pub(super) struct Tries {
+    pair: String,
+    address: Option<String>,
+    account: Option<String>,
+}
+
+/// A try that is within its budgets.
+pub(super) struct Admitted {
+    pair: Budget,
+    familiar: bool,
+}
+
+/// How many seconds ahead each moment is.
+#[derive(Default, sqlx::FromRow)]
+struct Ahead {
+    pair: f64,
+    address: f64,
+    account: f64,
+    /// Whether the account has been signed in to from the address.
+    familiar: bool,
+}
+
+impl Identity {
+    /// Signing in to the account that has this look-up name, if any has.
+    pub(super) fn tries(&self, account: Option<&str>, client: IpAddr) -> Tries {
+        let (account, client) = (account.unwrap_or_default().as_bytes(), network(client));
+        Tries {
+            pair: self.subject(&[b"pair", account, &client]),
+            address: Some(self.subject(&[b"address", &client])),
+            account: Some(self.subject(&[b"account", account])),
+        }
+    }
+
+    /// Confirming who one is, signed in already.
+    pub(super) fn tries_of(&self, user: UserId) -> Tries {
+        let pair = self.subject(&[b"user", user.uuid().as_bytes()]);
+        Tries { pair, address: None, account: None }
+    }
+}
+
+impl Tries {
+    /// Refuses a try that is beyond a budget.
+    pub(super) async fn admit(&self, pool: &PgPool) -> Result<Admitted, CommandError> {
+        let ahead: Ahead = sqlx::query_as(
+            "SELECT greatest(0, max(ahead) FILTER (WHERE subject = $1)) AS pair,
+                    greatest(0, max(ahead) FILTER (WHERE subject = $2)) AS address,
+                    greatest(0, max(ahead) FILTER (WHERE subject = $3)) AS account,
+                    EXISTS (SELECT FROM familiar_addresses WHERE subject = $1) AS familiar
+             FROM (SELECT subject, extract(epoch FROM until - now())::float8 AS ahead
+                   FROM attempts WHERE subject IN ($1, $2, $3)) AS held",
+        )
+        .bind(&self.pair)
+        .bind(&self.address)
+        .bind(&self.account)
+        .fetch_one(pool)
+        .await?;
+        judge(&ahead).map_err(|seconds| {
+            count("throttled");
+            CommandError::TooManyAttempts { retry_after: Duration::from_secs_f64(seconds.ceil()) }
+        })
+    }
+
+    /// Counts a failure.
+    pub(super) async fn failed(&self, pool: &PgPool, how: Admitted) -> Result<(), CommandError> {
+        count("wrong");
+        let mut drawn = vec![(&self.pair, how.pair.seconds)];
+        if !how.familiar {
+            drawn.extend(self.address.as_ref().map(|name| (name, ADDRESS.seconds)));
+            drawn.extend(self.account.as_ref().map(|name| (name, STRANGERS.seconds)));
+        }
+        let (names, seconds): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
+        // In one order, so that no two wait for each other.
+        sqlx::query(
+            "INSERT INTO attempts AS had (subject, until)
+             SELECT subject, now() + make_interval(secs => seconds)
+             FROM unnest($1::text[], $2::float8[]) AS failed (subject, seconds) ORDER BY subject
+             ON CONFLICT (subject) DO UPDATE
+             SET until = greatest(had.until, now()) + (excluded.until - now())",
+        )
+        .bind(names)
+        .bind(seconds)
+        .execute(pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Gives whoever proved to be right all of their tries back, and knows the address from now on.
+    pub(super) async fn succeeded(&self, pool: &PgPool) -> Result<(), CommandError> {
+        count("right");
+        sqlx::query("DELETE FROM attempts WHERE subject = $1")
+            .bind(&self.pair)
+            .execute(pool)
+            .await?;
+        if self.account.is_some() {
+            sqlx::query(
+                "INSERT INTO familiar_addresses AS known (subject) VALUES ($1)
+                 ON CONFLICT (subject) DO UPDATE SET seen_at = now()
+                 WHERE known.seen_at < now() - interval '1 day'",
+            )
+            .bind(&self.pair)
+            .execute(pool)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// The budget of the pair, or the seconds to wait.
+fn judge(ahead: &Ahead) -> Result<Admitted, f64> {
+    let familiar = ahead.familiar;
+    let beset = !familiar && STRANGERS.wait(ahead.account) > 0.0;
+    let pair = if beset { STRANGER } else { PAIR };
+    let address = if familiar { 0.0 } else { ADDRESS.wait(ahead.address) };
+    let wait = pair.wait(ahead.pair).max(address);
+    if wait > 0.0 { Err(wait) } else { Ok(Admitted { pair, familiar }) }
+}
+
+/// Whoever has an IPv6 address has all those of its /64.
+fn network(client: IpAddr) -> Vec<u8> {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets()[..8].to_vec(),
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("password_checks_total", "outcome" => outcome).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a budget stands after so many failures at once.
+    fn after(failures: f64, budget: Budget) -> f64 {
+        failures * budget.seconds
+    }
+
+    #[test]
+    fn ten_failures_are_free_and_then_one_every_half_minute() {
+        let wait =
+            |failures| judge(&Ahead { pair: after(failures, PAIR), ..Ahead::default() }).err();
+        assert_eq!([wait(9.0), wait(10.0), wait(11.0)], [None, Some(30.0), Some(60.0)]);
+    }
+
+    #[test]
+    fn an_account_that_many_strangers_try_gives_each_of_them_one_try() {
+        let account = after(150.0, STRANGERS);
+        let stranger = Ahead { account, ..Ahead::default() };
+        assert_eq!(judge(&stranger).unwrap().pair, STRANGER);
+        let again = Ahead { pair: after(1.0, STRANGER), account, ..Ahead::default() };
+        assert_eq!(judge(&again).err(), Some(600.0));
+    }
+
+    #[test]
+    fn who_signed_in_from_there_before_is_not_touched_by_what_others_do() {
+        let (account, address) = (after(1e4, STRANGERS), after(1e4, ADDRESS));
+        let known = Ahead { account, address, familiar: true, ..Ahead::default() };
+        assert_eq!(judge(&known).unwrap().pair, PAIR);
+        let stranger = Ahead { familiar: false, ..known };
+        assert!(judge(&stranger).is_err());
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_are_one() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::3"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::3"), of("2001:db8:1:3::3"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
 }

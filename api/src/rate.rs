@@ -1,0 +1,115 @@
+//! How often one caller may ask, by class: a flood from one does not take the room of others.
+//! Counted by each process for itself.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::StatusCode;
+use ipnet::IpNet;
+use uuid::Uuid;
+
+use crate::App;
+use crate::caller::identify;
+use crate::class::Class;
+use crate::forwarded::Client;
+use crate::problem::Problem;
+
+/// How often callers that have gone quiet are forgotten.
+const UPKEEP: Duration = Duration::from_mins(1);
+
+/// Requests a minute of one caller, by class; `None` is as many as they like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits([Option<NonZeroU32>; 4]);
+
+impl RateLimits {
+    /// No limits.
+    pub const NONE: Self = Self([None; 4]);
+
+    /// The same with another limit; `None` where there is no class of that name.
+    #[must_use]
+    pub fn with(mut self, class: &str, limit: Option<NonZeroU32>) -> Option<Self> {
+        let class = Class::ALL.into_iter().find(|known| known.name() == class)?;
+        self.0[class as usize] = limit;
+        Some(self)
+    }
+}
+
+/// Somebody signed in, or whoever is behind an address.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Who {
+    User(Uuid),
+    Network(IpNet),
+}
+
+struct Limiter {
+    quota: NonZeroU32,
+    callers: DefaultKeyedRateLimiter<Who>,
+}
+
+/// What [`limit`] counts with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Rates {
+    app: App,
+    limiters: Arc<[Option<Limiter>; 4]>,
+}
+
+impl Rates {
+    /// Nothing is counted yet. Forgets by itself, for as long as there is a clone.
+    pub(crate) fn new(app: App) -> Self {
+        let limiters = Arc::new(app.settings.rate_limits.0.map(|limit| {
+            let quota = limit?;
+            Some(Limiter { quota, callers: RateLimiter::dashmap(Quota::per_minute(quota)) })
+        }));
+        let kept = Arc::downgrade(&limiters);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                let Some(limiters) = kept.upgrade() else { return };
+                for limiter in limiters.iter().flatten() {
+                    limiter.callers.retain_recent();
+                    limiter.callers.shrink_to_fit();
+                }
+            }
+        });
+        Self { app, limiters }
+    }
+
+    /// Whose request it is. Whoever signs in is nobody yet, whatever else they send.
+    fn who(&self, class: Class, request: &Request) -> Option<Who> {
+        if class != Class::SignIns
+            && let Ok(Some(signed_in)) = identify(request.headers(), &self.app)
+        {
+            return Some(Who::User(signed_in.user.uuid()));
+        }
+        request.extensions().get::<Client>().map(|client| Who::Network(client.network()))
+    }
+}
+
+/// Refuses a caller that asks too often.
+pub(crate) async fn limit(State(rates): State<Rates>, request: Request, next: Next) -> Response {
+    let class = Class::of(&request);
+    let limiter = class.and_then(|class| Some((class, rates.limiters[class as usize].as_ref()?)));
+    if let Some((class, limiter)) = limiter
+        && let Some(who) = rates.who(class, &request)
+        && let Err(later) = limiter.callers.check_key(&who)
+    {
+        metrics::counter!("http_throttled_total", "class" => class.name()).increment(1);
+        let wait = later.wait_time_from(DefaultClock::default().now());
+        return too_many(class, limiter.quota, wait).into_response();
+    }
+    next.run(request).await
+}
+
+fn too_many(class: Class, quota: NonZeroU32, wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    let detail = format!("You ask too often: try again in {seconds} seconds.");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+        .limited(class.name(), seconds)
+        .with_quota(class.name(), quota)
+}
