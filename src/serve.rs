@@ -55,10 +55,6 @@ struct Running<'a> {
 
 /// Serves until a signal ends it.
 pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
-    if config.require_payload_encryption {
-        let why = "REQUIRE_PAYLOAD_ENCRYPTION must be false: payload encryption is not built yet";
-        return Err(Error::Usage(why.to_owned()));
-    }
     let shutdown = until_signalled()?;
     let listener = if role == Role::Worker { None } else { Some(listen(config).await?) };
     let database = Database::open(config).await?;
@@ -146,6 +142,7 @@ impl Running<'_> {
                 public_url: self.public_url.clone(),
                 max_video_bytes: self.config.max_video_bytes,
                 cors_allowed_origins: self.config.cors_allowed_origins.clone(),
+                require_payload_encryption: self.config.require_payload_encryption,
             }),
             health: Arc::new(health),
             metrics_render: metrics::install()?,

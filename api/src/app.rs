@@ -44,6 +44,8 @@ pub struct Settings {
     pub max_video_bytes: u64,
     /// Web origins that may call the API from a browser, as browsers write them.
     pub cors_allowed_origins: Vec<String>,
+    /// Refuse JSON that is not encrypted.
+    pub require_payload_encryption: bool,
 }
 
 /// Whether the parts that the program needs are there.

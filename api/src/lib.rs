@@ -21,6 +21,7 @@ mod orders;
 mod overload;
 mod pages;
 mod path;
+pub mod payload;
 mod permission;
 mod problem;
 mod products;

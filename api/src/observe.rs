@@ -13,6 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tracing::Instrument;
 
+use crate::payload::{Recipient, sealed};
 use crate::problem::{Problem, render};
 
 /// What a request goes by in logs, traces and events.
@@ -33,13 +34,16 @@ const PAGES: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 
 /// What is no page loads nothing.
 const DATA: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// The outermost layer: what comes from within is answered in one form, panics included.
+/// The outermost layer: what comes from within is answered in one form, panics included, and
+/// encrypted for a client that asked for it.
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     request.extensions_mut().insert(RequestName(name.clone()));
     request.extensions_mut().insert(AskedFor(path.clone()));
+    let recipient = Recipient::of(request.headers());
+    request.extensions_mut().insert(recipient.clone());
     let started = Instant::now();
     let span =
         tracing::info_span!("request", request_id = %name, %method, route = tracing::field::Empty);
@@ -48,7 +52,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         span.in_scope(|| tracing::error!("a request panicked"));
         Problem::internal().into_response()
     });
-    let mut response = render(response, &path);
+    let response = render(response, &path);
+    let sealing = sealed(&recipient, &method, &path, response).instrument(span.clone());
+    let mut response = sealing.await;
     let route = response.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     span.record("route", &route);

@@ -19,7 +19,8 @@ use crate::overload::{self, Room};
 use crate::problem::Problem;
 use crate::products::{history, media, review};
 use crate::{
-    App, around, categories, cors, idempotency, observe, openapi, orders, pages, products, server,
+    App, around, categories, cors, idempotency, observe, openapi, orders, pages, payload, products,
+    server,
 };
 
 /// Answers every request; cheap to clone.
@@ -99,6 +100,7 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
     let (router, document) = described(&app);
+    let opened = from_fn_with_state(app.clone(), payload::open_request);
     let cors = cors::layer(&app.settings.cors_allowed_origins);
     let router = router
         .merge(pages::routes())
@@ -113,6 +115,7 @@ pub fn service(app: App) -> Service {
         .layer(cors)
         .layer(from_fn(server::bound_headers))
         .layer(from_fn_with_state(Room::new(), overload::limit))
+        .layer(opened)
         .map_request(with_slash)
         .service(router);
     BoxCloneSyncService::new(service)

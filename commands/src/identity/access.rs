@@ -55,7 +55,7 @@ pub(crate) struct SigningKeys {
     /// When a newer key is to sign, in Unix seconds.
     until: Option<i64>,
     accepted: HashMap<String, DecodingKey>,
-    jwks: Value,
+    jwks: Vec<Value>,
 }
 
 pub(crate) struct AccessTokens {
@@ -84,8 +84,13 @@ impl SigningKeys {
             signing: EncodingKey::from_ed_der(der.as_bytes()),
             until,
             accepted,
-            jwks: json!({ "keys": secrets.signing.iter().map(jwk).collect::<Vec<_>>() }),
+            jwks: secrets.signing.iter().map(jwk).collect(),
         })
+    }
+
+    /// The public halves.
+    pub(super) fn jwks(&self) -> &[Value] {
+        &self.jwks
     }
 
     /// Whether another key should sign by now.
@@ -155,10 +160,6 @@ impl AccessTokens {
         }
         let who = Authenticated { user: claims.sub, role: claims.role, session: claims.sid };
         Some((who, claims.pos, claims.exp))
-    }
-
-    pub(crate) fn jwks(&self) -> Value {
-        self.keyring.keys().signing().jwks.clone()
     }
 }
 
