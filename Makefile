@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test lint fmt bench walkthrough clean
+.PHONY: help install run build test tools lint fmt fuzz bench walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -11,6 +11,7 @@ TYPOS := $(TOOLS)/python/bin/typos
 TYPOS_VERSION := 1.52.0
 DENY := $(TOOLS)/bin/cargo-deny
 DENY_VERSION := 0.20.2
+INTEROP := $(TOOLS)/interop
 
 # What scripts/install could not take from a package.
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
@@ -28,9 +29,14 @@ run: install ## Build for use, and start everything at http://127.0.0.1:8000
 build: install ## Build for development
 	cargo build --locked --workspace
 
-test: lint ## Run everything that CI runs
+test: lint tools ## Run everything that CI runs
 	cargo build --locked --workspace
 	$(CARGO_TARGET_DIR)/debug/vetted services -- cargo test --locked --workspace
+
+tools: $(INTEROP)/installed ## Install the clients that tests run: jose and jwcrypto
+
+fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
+	FUZZ_BYTES=$${FUZZ_BYTES:-10000000} cargo test --locked --workspace --lib mutated -- --nocapture
 
 lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
 	@scripts/install check
@@ -59,6 +65,15 @@ $(TYPOS): Makefile
 	@scripts/install check
 	python3 -m venv $(TOOLS)/python
 	$(TOOLS)/python/bin/pip install -q --disable-pip-version-check typos==$(TYPOS_VERSION)
+	@touch $@
+
+$(INTEROP)/installed: tests/interop/package-lock.json tests/interop/requirements.txt
+	@scripts/install check
+	mkdir -p $(INTEROP)
+	cp tests/interop/package.json tests/interop/package-lock.json $(INTEROP)
+	npm ci --prefix $(INTEROP) --silent --no-audit --no-fund --ignore-scripts
+	python3 -m venv $(INTEROP)/python
+	$(INTEROP)/python/bin/pip install -q --disable-pip-version-check -r tests/interop/requirements.txt
 	@touch $@
 
 $(DENY): Makefile

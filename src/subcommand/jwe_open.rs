@@ -8,15 +8,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::parts::Error;
 
-/// Bytes of the line.
-const LONGEST: u64 = 16 << 20;
+/// Bytes of the line: more than the API takes.
+const LONGEST: u64 = 4 << 20;
 
 /// Reads `{"jwk": <private JWK>, "jwe": "…"}` from standard input, one line, and prints the
 /// plaintext in base64url. Where, when and for what it was made is not asked.
 pub fn run() -> Result<(), Error> {
     let mut line = vec![];
-    let read = stdin().lock().take(LONGEST).read_until(b'\n', &mut line);
-    read.map_err(|source| Error::Io { what: "reading standard input", source })?;
+    let read = stdin().lock().take(LONGEST + 1).read_until(b'\n', &mut line);
+    let length = read.map_err(|source| Error::Io { what: "reading standard input", source })?;
+    if length as u64 > LONGEST {
+        return Err(Error::Usage(format!("standard input has a line of over {LONGEST} bytes")));
+    }
     super::say(&BASE64.encode(opened(&line).map_err(Error::Usage)?))
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -50,7 +51,7 @@ async fn opened(app: &App, request: Request) -> Result<Request, Problem> {
             let bytes = collect_up_to(LARGEST, &parts.headers, body).await?;
             match sealed_in(&bytes) {
                 Sealed::No => bytes.into(),
-                Sealed::Broken => return Err(refused("it is not the one member, a text")),
+                Sealed::Broken => return Err(refused("data is no text, or not the only member")),
                 Sealed::Yes(jwe) => return replaced(app, parts, &jwe).await,
             }
         }
@@ -65,19 +66,21 @@ async fn opened(app: &App, request: Request) -> Result<Request, Problem> {
 }
 
 enum Sealed {
-    /// It has other members, or is no JSON: the route says what is wrong.
+    /// It is no JSON: the route says what is wrong.
     No,
-    /// It has `data` alone, but no text there, or several.
+    /// It has `data` and other members, or no text there, or several.
     Broken,
     Yes(String),
 }
 
 fn sealed_in(bytes: &[u8]) -> Sealed {
-    let Ok(Value::Object(mut body)) = serde_json::from_slice(bytes) else { return Sealed::No };
-    match (body.remove("data"), body.is_empty(), strict::parse(bytes)) {
-        (Some(Value::String(jwe)), true, Ok(_)) => Sealed::Yes(jwe),
-        (Some(_), true, _) => Sealed::Broken,
-        _ => Sealed::No,
+    if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+        return Sealed::No;
+    }
+    let Ok(Value::Object(mut body)) = strict::parse(bytes) else { return Sealed::Broken };
+    match (body.remove("data"), body.is_empty()) {
+        (Some(Value::String(jwe)), true) => Sealed::Yes(jwe),
+        _ => Sealed::Broken,
     }
 }
 
