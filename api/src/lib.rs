@@ -33,3 +33,7 @@ mod server;
 pub use app::{App, Health, Settings};
 pub use router::{Service, service};
 pub use server::serve;
+
+#[cfg(test)]
+#[path = "../../tests/mutated.rs"]
+mod mutated;

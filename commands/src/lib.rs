@@ -87,3 +87,7 @@ impl Commands {
         self.identity.authenticate(bearer)
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/mutated.rs"]
+mod mutated;

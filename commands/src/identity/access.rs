@@ -184,3 +184,27 @@ fn kid(key: &SigningKey) -> String {
 fn jwk(key: &SigningKey) -> Value {
     json!({ "kty": "OKP", "crv": "Ed25519", "x": x(key), "kid": kid(key), "use": "sig", "alg": "EdDSA" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mutated_tokens_never_panic_and_never_speak_for_anybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::load_or_create(&folder.path().join("secrets.json")).unwrap();
+        let keyring = Arc::new(Keyring::try_new(&secrets).unwrap());
+        let url = "http://vetted.example/".parse().unwrap();
+        let tokens = AccessTokens::new(keyring, &url);
+        let (user, session) = (UserId::from_uuid(uuid::Uuid::now_v7()), uuid::Uuid::now_v7());
+        let session = SessionId::from_uuid(session);
+        let good = [Role::EndUser, Role::Admin].map(|role| {
+            tokens.issue(Authenticated { user, role, session }, 7).unwrap().into_bytes()
+        });
+
+        crate::mutated::feed("JWT", &good, |input| {
+            let is_taken = std::str::from_utf8(input).is_ok_and(|token| tokens.read(token).is_ok());
+            assert_eq!(is_taken, good.iter().any(|token| token == input), "{input:?}");
+        });
+    }
+}

@@ -232,3 +232,14 @@ fn any_json() -> impl Strategy<Value = Value> {
         ]
     })
 }
+
+#[test]
+fn mutated_jwes_never_panic_and_are_never_opened() {
+    let good = [json!({}), json!({ "htm": "POST", "apu": "QWxpY2U", "apv": "Qm9i" })];
+    let good = good.map(|members| sealed_with(members).into_bytes());
+
+    crate::mutated::feed("JWE", &good, |input| {
+        let opened = std::str::from_utf8(input).is_ok_and(|jwe| open(jwe, &key(), KID).is_ok());
+        assert_eq!(opened, good.iter().any(|jwe| jwe == input), "{input:?}");
+    });
+}

@@ -81,3 +81,15 @@ fn a_private_half_that_is_missing_or_of_another_key_is_refused() {
     }
     assert_eq!(refused(json!("key")), Some(JwkError::Malformed));
 }
+
+#[test]
+fn mutated_jwks_never_panic() {
+    let good = [public(), with(public(), "kid", json!("mine")), private()];
+    let good = good.map(|jwk| BASE64.encode(jwk.to_string()).into_bytes());
+
+    crate::mutated::feed("Encryption-Key", &good, |input| {
+        let jwk =
+            std::str::from_utf8(input).ok().and_then(|text| PublicJwk::from_base64url(text).ok());
+        assert!(jwk.is_none_or(|jwk| jwk.key == secret().public_key()), "{input:?}");
+    });
+}
