@@ -8,6 +8,7 @@ mod refusals;
 mod repeated;
 mod required;
 mod sealer;
+mod secrecy;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
