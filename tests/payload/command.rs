@@ -76,7 +76,7 @@ async fn it_opens_anything_that_was_encrypted_to_the_key_and_asks_no_more() {
         (json!({}), &b""[..]),
         (json!({ "kid": "mine" }), b"\x00\xff\n"),
         (json!({ "htm": "PUT", "iat": 1 }), b"{}"),
-        (json!({ "apu": "QWxpY2U", "cty": "json" }), &[7; 100_000]),
+        (json!({ "apu": "QWxpY2U", "cty": "json" }), &vec![7; 100_000]),
     ] {
         let mut header = header;
         header["alg"] = json!("ECDH-ES");

@@ -83,8 +83,8 @@ async fn the_page_for_a_new_password_encrypts_it_and_works_where_that_is_require
         (&done["hidden"], &done["said"]),
         (&true.into(), &"The password is set: sign in with it.".into())
     );
-    let sent = done["sent"].as_str().unwrap();
-    assert!(sent.starts_with(r#"{"data":"#) && !sent.contains("lamp"), "{sent}");
+    let body = done["sent"].as_str().unwrap();
+    assert!(body.starts_with(r#"{"data":"#) && !body.contains("lamp"), "{body}");
     let tokens = serde_json::json!({ "email": person.email, "password": "a lamp in every room" });
     app.post("/login/").json(client.seal("POST", "/login/", &tokens)).send().await.expect(200);
 }

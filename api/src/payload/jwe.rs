@@ -85,7 +85,7 @@ pub(super) struct Closed<'a> {
     protected: &'a str,
     parts: [&'a str; 3],
     epk: PublicKey,
-    party: [Vec<u8>; 2],
+    parties: [Vec<u8>; 2],
 }
 
 /// Opens a JWE that was made for this key, which goes by `kid`.
@@ -120,8 +120,8 @@ impl<'a> Closed<'a> {
         }
         let epk = header.get("epk").and_then(Value::as_object).ok_or(JweError::Epk)?;
         let epk = PublicJwk::from_json(epk).map_err(|_| JweError::Epk)?.key;
-        let party = [party(&header, "apu")?, party(&header, "apv")?];
-        Ok(Self { header, protected, parts: rest, epk, party })
+        let parties = [party(&header, "apu")?, party(&header, "apv")?];
+        Ok(Self { header, protected, parts: rest, epk, parties })
     }
 
     /// What the key is called that it was made for, if it says so.
@@ -141,7 +141,7 @@ impl<'a> Closed<'a> {
             return Err(JweError::Size);
         }
         sealed.extend_from_slice(&tag);
-        let [apu, apv] = &self.party;
+        let [apu, apv] = &self.parties;
         let key = content_key(key, &self.epk, apu, apv);
         let payload = Payload { msg: &sealed, aad: self.protected.as_bytes() };
         let plaintext = Aes256Gcm::new((&*key).into())
