@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test lint fmt schemathesis advisories sbom bench times walkthrough clean
+.PHONY: help install run build test tools lint fmt schemathesis fuzz advisories sbom bench times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -16,6 +16,7 @@ CYCLONEDX_VERSION := 0.5.9
 SCHEMATHESIS := $(TOOLS)/schemathesis/bin/schemathesis
 SCHEMATHESIS_VERSION := 4.32.5
 VETTED := $(CARGO_TARGET_DIR)/debug/vetted
+INTEROP := $(TOOLS)/interop
 
 # What scripts/install could not take from a package.
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
@@ -33,11 +34,16 @@ run: install ## Build for use, and start everything at http://127.0.0.1:8000
 build: install ## Build for development
 	cargo build --locked --workspace
 
-test: lint $(SCHEMATHESIS) ## Run everything that CI runs
+test: lint tools $(SCHEMATHESIS) ## Run everything that CI runs
 	cargo build --locked --workspace
 	$(VETTED) services -- scripts/schemathesis/run $(SCHEMATHESIS) $(VETTED) \
 		--phases fuzzing --examples 8 --least 300 --seed 1
 	$(VETTED) services -- cargo test --locked --workspace
+
+tools: $(INTEROP)/installed ## Install the clients that tests run: jose and jwcrypto
+
+fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
+	FUZZ_BYTES=$${FUZZ_BYTES:-10000000} cargo test --locked --workspace --lib mutated -- --nocapture
 
 lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
 	@scripts/install check
@@ -101,6 +107,15 @@ $(CYCLONEDX): Makefile
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --locked \
 		--root $(TOOLS) --version $(CYCLONEDX_VERSION) cargo-cyclonedx
 	@rm -rf $(TOOLS)/build
+	@touch $@
+
+$(INTEROP)/installed: tests/interop/package-lock.json tests/interop/requirements.txt
+	@scripts/install check
+	mkdir -p $(INTEROP)
+	cp tests/interop/package.json tests/interop/package-lock.json $(INTEROP)
+	npm ci --prefix $(INTEROP) --silent --no-audit --no-fund --ignore-scripts
+	python3 -m venv $(INTEROP)/python
+	$(INTEROP)/python/bin/pip install -q --disable-pip-version-check -r tests/interop/requirements.txt
 	@touch $@
 
 $(DENY): Makefile

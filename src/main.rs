@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use config::Config;
 use serve::Role;
-use subcommand::{audit, demo, keys, migrate, projections, users, worker};
+use subcommand::{audit, demo, jwe_open, keys, migrate, projections, users, worker};
 use uuid::Uuid;
 
 /// Requests are many small allocations.
@@ -86,6 +86,9 @@ enum Command {
     /// Ask the API or the worker on this machine whether it is well
     #[command(hide = true)]
     Healthcheck,
+    /// Open one JWE, as the API does
+    #[command(hide = true)]
+    JweOpen,
 }
 
 #[derive(Subcommand)]
@@ -160,6 +163,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    if matches!(cli.command, Some(Command::JweOpen)) {
+        // It needs nothing that is configured.
+        jwe_open::run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load()?;
     telemetry::init(&config);
     tokio::runtime::Runtime::new()?.block_on(carry_out(&config, cli.command))
@@ -191,6 +199,8 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         }
         Some(Command::Healthcheck) if healthcheck::is_healthy(config.bind).await => {}
         Some(Command::Healthcheck) => return Ok(ExitCode::FAILURE),
+        // Carried out before: it needs nothing that is configured.
+        Some(Command::JweOpen) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

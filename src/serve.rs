@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::first_admin;
 use crate::health::Checks;
 use crate::parts::{self, Broker, Database, Error};
-use crate::subcommand::say;
 use crate::read_models::Opener;
+use crate::subcommand::say;
 use crate::{database, metrics, read_models, storage};
 
 /// What of the program runs in this process.
@@ -55,10 +55,6 @@ struct Running<'a> {
 
 /// Serves until a signal ends it.
 pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
-    if config.require_payload_encryption {
-        let why = "REQUIRE_PAYLOAD_ENCRYPTION must be false: payload encryption is not built yet";
-        return Err(Error::Usage(why.to_owned()));
-    }
     for variable in config.with_known_passwords() {
         tracing::warn!("{variable} has a password that everybody tries first: set another");
     }
@@ -153,6 +149,7 @@ impl Running<'_> {
                 cors_allowed_origins: self.config.cors_allowed_origins.clone(),
                 trusted_proxies: self.config.trusted_proxies.clone(),
                 rate_limits: self.config.rate_limits,
+                require_payload_encryption: self.config.require_payload_encryption,
             }),
             health: Arc::new(health),
             metrics_render: metrics::install()?,

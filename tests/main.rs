@@ -26,6 +26,8 @@ mod matrix;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod payload;
+#[cfg(test)]
 mod predecessor;
 #[cfg(test)]
 mod refusal;

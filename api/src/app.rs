@@ -51,6 +51,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How often one caller may ask.
     pub rate_limits: RateLimits,
+    /// Refuse JSON that is not encrypted.
+    pub require_payload_encryption: bool,
 }
 
 /// Whether the parts that the program needs are there.

@@ -9,13 +9,16 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-const SENT: [HeaderName; 8] = [
+use crate::payload::ENCRYPTION_KEY;
+
+const SENT: [HeaderName; 9] = [
     ACCEPT,
     AUTHORIZATION,
     CONTENT_TYPE,
     IF_MATCH,
     IF_NONE_MATCH,
     RANGE,
+    ENCRYPTION_KEY,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("x-request-id"),
 ];

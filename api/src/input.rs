@@ -75,15 +75,24 @@ pub(crate) fn read<T: Deserr<FieldErrors>>(object: Map<String, Value>) -> Result
 
 /// A body of no more than [`MAX_BODY`] bytes.
 pub(crate) async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    if declared_length(headers).is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(Problem::too_large(MAX_BODY));
+    collect_up_to(MAX_BODY, headers, body).await
+}
+
+/// A body of no more bytes than that.
+pub(crate) async fn collect_up_to(
+    limit: usize,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Problem> {
+    if declared_length(headers).is_some_and(|length| length > limit as u64) {
+        return Err(Problem::too_large(limit));
     }
-    let Ok(collected) = timeout(SLOWEST_BODY, Limited::new(body, MAX_BODY).collect()).await else {
+    let Ok(collected) = timeout(SLOWEST_BODY, Limited::new(body, limit).collect()).await else {
         return Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT));
     };
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(MAX_BODY)),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Err(_) => Err(Problem::bad("bad_request", "The body was cut: send it again.")),
     }
 }
@@ -107,6 +116,15 @@ fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Map<String, Value>, Proble
 }
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_json(headers) {
+        Ok(())
+    } else {
+        Err(Problem::unsupported_media_type("application/json in UTF-8, not compressed"))
+    }
+}
+
+/// Whether the body is JSON in UTF-8, not compressed.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let json = media_type(headers).is_some_and(|kind| {
         let suffix = kind.suffix().map(|suffix| suffix.as_str());
         let named = kind.type_() == mime::APPLICATION
@@ -114,11 +132,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
         let utf8 = kind.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
         named && utf8
     });
-    if json && is_plain(headers) {
-        Ok(())
-    } else {
-        Err(Problem::unsupported_media_type("application/json in UTF-8, not compressed"))
-    }
+    json && is_plain(headers)
 }
 
 /// What `Content-Type` says.

@@ -23,6 +23,7 @@ mod orders;
 mod overload;
 mod pages;
 mod path;
+pub mod payload;
 mod permission;
 mod problem;
 mod products;
@@ -36,3 +37,7 @@ pub use app::{App, Health, Settings};
 pub use rate::RateLimits;
 pub use router::{Service, service, watching};
 pub use server::serve;
+
+#[cfg(test)]
+#[path = "../../tests/mutated.rs"]
+mod mutated;

@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use crate::app::Settings;
 use crate::forwarded::Client;
+use crate::payload::{Recipient, sealed};
 use crate::problem::{Problem, render};
 
 /// What a request goes by in logs, traces and events.
@@ -39,7 +40,8 @@ const PAGES: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 
 /// What is no page loads nothing.
 const DATA: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// The outermost layer: what comes from within is answered in one form, panics included.
+/// The outermost layer: what comes from within is answered in one form, panics included, and
+/// encrypted for a client that asked for it.
 pub(crate) async fn observe(
     State(settings): State<Arc<Settings>>,
     mut request: Request,
@@ -52,6 +54,8 @@ pub(crate) async fn observe(
     request.extensions_mut().insert(AskedFor(path.clone()));
     let client = Client::of(request.extensions(), request.headers(), &settings.trusted_proxies);
     request.extensions_mut().insert(client);
+    let recipient = Recipient::of(request.headers());
+    request.extensions_mut().insert(recipient.clone());
     let started = Instant::now();
     let span = tracing::info_span!(
         "request",
@@ -65,7 +69,9 @@ pub(crate) async fn observe(
         span.in_scope(|| tracing::error!("a request panicked"));
         Problem::internal().into_response()
     });
-    let mut response = render(response, &path);
+    let response = render(response, &path);
+    let sealing = sealed(&recipient, &method, &path, response).instrument(span.clone());
+    let mut response = sealing.await;
     let route = response.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     span.record("route", &route);

@@ -13,6 +13,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoResponses, OpenApi as _, ToSchema};
 
+use crate::payload::{ENCRYPTION_KEY, EncryptedPayload};
 use crate::permission::Permission;
 use crate::problem::{PROBLEM_JSON, ProblemBody};
 
@@ -31,10 +32,13 @@ const KEY: &str = r"^[ \t]*[!-~]([ -~]{0,253}[!-~])?[ \t]*$";
         description = "A marketplace backend that can answer for its listings. \
             Errors are problems (RFC 9457); their codes are explained at /docs/problems. \
             Lists page by the links next and previous; an empty query parameter counts as not given. \
-            ETag and If-Match carry versions; Idempotency-Key makes POSTs safe to repeat.",
+            ETag and If-Match carry versions; Idempotency-Key makes POSTs safe to repeat. \
+            Any JSON body may be sent encrypted, as EncryptedPayload, to the key with use enc of \
+            /.well-known/jwks.json; with the header Encryption-Key any JSON answer comes encrypted \
+            in the same form.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, EncryptedPayload)),
     tags(
         (name = "accounts", description = "Registration, sessions, passwords, people"),
         (name = "categories", description = "The shelves of the catalogue"),
@@ -79,6 +83,12 @@ pub(crate) fn completed(mut openapi: OpenApi) -> OpenApi {
     close(&mut openapi);
     let components = openapi.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let key = header(
+        ENCRYPTION_KEY.as_str(),
+        r"^[A-Za-z0-9_-]+$",
+        "The client's public JWK (EC, P-256) in base64url",
+    );
+    components.parameters.insert("EncryptionKey".to_owned(), RefOr::T(key));
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     openapi
 }

@@ -21,22 +21,7 @@ const RESET_FORM: &str = r#"<p>Choose a new password, of at least 8 characters.<
 <button>Set the password</button></form><p id="answer" role="status"></p><script src="/app/reset.js" defer></script>"#;
 
 /// Sends the form as the API expects it, with what the link in the mail says.
-const RESET_SCRIPT: &str = r#"const form = document.getElementById("reset");
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const link = new URLSearchParams(location.search);
-  const password = new FormData(form).get("password");
-  const response = await fetch("/password/reset/confirm/", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ uid: link.get("uid"), token: link.get("token"), password }),
-  });
-  const problem = response.ok ? null : await response.json();
-  const why = problem && (problem.errors ? Object.values(problem.errors).flat().join(" ") : problem.detail);
-  document.getElementById("answer").textContent = why ?? "The password is set: sign in with it.";
-  form.hidden = response.ok;
-});
-"#;
+const RESET_SCRIPT: &str = include_str!("pages/reset.js");
 
 /// `/`, `/app/…` and `/docs/problems`.
 pub(crate) fn routes() -> Router<App> {

@@ -22,7 +22,8 @@ use crate::problem::Problem;
 use crate::products::{history, media, review};
 use crate::rate::{self, Rates};
 use crate::{
-    App, around, categories, cors, idempotency, observe, openapi, orders, pages, products, server,
+    App, around, categories, cors, idempotency, observe, openapi, orders, pages, payload, products,
+    server,
 };
 
 /// Answers every request; cheap to clone.
@@ -116,6 +117,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
     let settings = Arc::clone(&app.settings);
     let cors = cors::layer(&settings.cors_allowed_origins);
     let rates = Rates::new(app.clone());
+    let opened = from_fn_with_state(app.clone(), payload::open_request);
     let router = router
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::disable())
@@ -128,6 +130,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .layer(from_fn(server::bound_headers))
         .layer(from_fn_with_state(rates, rate::limit))
         .layer(from_fn_with_state(Room::new(), overload::limit))
+        .layer(opened)
         .map_request(with_slash)
         .service(router);
     BoxCloneSyncService::new(service)

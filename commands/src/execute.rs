@@ -125,7 +125,9 @@ impl Commands {
     ) -> Attempt {
         let version = loaded.version;
         let events = match decide(context, &mut loaded, prepare).await {
-            Ok(events) if events.is_empty() => return Attempt::Decided(Ok(Done { version, row: None })),
+            Ok(events) if events.is_empty() => {
+                return Attempt::Decided(Ok(Done { version, row: None }));
+            }
             Ok(events) => events,
             Err(error) => return Attempt::Decided(Err(error)),
         };

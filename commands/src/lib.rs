@@ -12,6 +12,7 @@ mod idempotency;
 pub mod identity;
 pub mod media;
 mod order;
+mod payload;
 mod product;
 mod store;
 mod user;
@@ -29,7 +30,7 @@ pub use identity::{Authenticated, Session, Tokens};
 pub use store::{Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
-use identity::Identity;
+use identity::{EncryptionKey, Identity};
 use store::Store;
 
 /// Everything that can be commanded. Cheap to clone.
@@ -71,9 +72,14 @@ impl Commands {
         self.identity.links()
     }
 
-    /// The public signing keys, as a JWK Set (RFC 7517).
+    /// The public keys, for signatures and for encryption, as a JWK Set (RFC 7517).
     pub fn jwks(&self) -> serde_json::Value {
-        self.identity.access().jwks()
+        self.identity.keyring().keys().jwks().clone()
+    }
+
+    /// The keys that a payload may be encrypted to: the one that goes by this name, or any.
+    pub fn encryption_keys(&self, kid: Option<&str>) -> Vec<EncryptionKey> {
+        self.identity.keyring().encryption(kid)
     }
 
     /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
@@ -86,3 +92,7 @@ impl Commands {
         self.identity.authenticate(bearer)
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/mutated.rs"]
+mod mutated;

@@ -37,3 +37,7 @@ pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, timeline
 pub use user::{User, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;
+
+#[cfg(test)]
+#[path = "../../tests/mutated.rs"]
+mod mutated;

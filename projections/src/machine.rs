@@ -89,7 +89,8 @@ impl Table {
 
     fn update(&self, suffix: &str, columns: &[&str]) -> String {
         let name = self.named(suffix);
-        let sets: Vec<_> = columns.iter().map(|column| format!("{column} = new.{column}")).collect();
+        let sets: Vec<_> =
+            columns.iter().map(|column| format!("{column} = new.{column}")).collect();
         format!(
             "UPDATE {name} AS old SET {} \
              FROM json_populate_recordset(NULL::{name}, $1::json) AS new WHERE old.id = new.id",
@@ -248,29 +249,33 @@ pub(crate) fn writes<F: Fold>(
     changes: &[Change<F>],
 ) -> Result<Vec<Write>, ProjectionError> {
     let (mut made, mut gone) = (vec![], vec![]);
-    let (mut changed, mut columns) = (vec![], vec![]);
+    let (mut edited, mut columns) = (vec![], vec![]);
     for change in changes {
         match (&change.before, &change.after) {
             (None, Some(after)) => made.push(object(after)?),
             (Some(_), None) => gone.push(Map::from_iter([("id".to_owned(), json!(change.key))])),
             (Some(before), Some(after)) if before != after => {
                 let (before, after) = (object(before)?, object(after)?);
-                columns.extend(F::TABLE.columns.iter().copied().filter(|column| {
-                    before.get(*column) != after.get(*column)
-                }));
-                changed.push(after);
+                columns.extend(
+                    F::TABLE
+                        .columns
+                        .iter()
+                        .copied()
+                        .filter(|column| before.get(*column) != after.get(*column)),
+                );
+                edited.push(after);
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
     columns.sort_unstable();
     columns.dedup();
-    for row in &mut changed {
+    for row in &mut edited {
         row.retain(|name, _| name == "id" || columns.contains(&name.as_str()));
     }
     let all = [
         (F::TABLE.upsert(suffix), made),
-        (F::TABLE.update(suffix, &columns), changed),
+        (F::TABLE.update(suffix, &columns), edited),
         (F::TABLE.delete(suffix), gone),
     ];
     let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());

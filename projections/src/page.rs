@@ -323,6 +323,28 @@ mod tests {
     }
 
     #[test]
+    fn mutated_cursors_never_panic_and_mean_one_thing_where_they_are_taken() {
+        let good = [
+            cursor("-created_at", Key::Position(7)),
+            cursor("name", Key::Name("ö\"".to_owned(), 8)),
+            cursor("-price", Key::Price(i64::MAX, 9)),
+        ];
+        let json = good.iter().map(|cursor| serde_json::to_vec(cursor).unwrap());
+        let texts = good.iter().map(|cursor| cursor.to_string().into_bytes());
+        let good: Vec<_> = json.chain(texts).collect();
+
+        crate::mutated::feed("cursor", &good, |input| {
+            // Also as the JSON within.
+            for text in [String::from_utf8_lossy(input).into_owned(), URL_SAFE_NO_PAD.encode(input)]
+            {
+                if let Ok(cursor) = text.parse::<Cursor>() {
+                    assert_eq!(cursor.to_string().parse(), Ok(cursor), "{input:?}");
+                }
+            }
+        });
+    }
+
+    #[test]
     fn a_cursor_is_only_good_for_its_own_ordering() {
         let cursor = Some(cursor("name", Key::Name("a".to_owned(), 1)));
         let page = Page { cursor, ..Page::default() };

@@ -1,4 +1,4 @@
-//! `vetted keys rotate`: a new signing key and a new master key, while the program goes on.
+//! `vetted keys rotate`: new keys to sign, to encrypt to and to wrap, while the program goes on.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ pub async fn rotate(config: &Config) -> Result<(), Error> {
     })
     .await?;
     super::say(&format!(
-        "A new key signs in 10 seconds, and the one before stays accepted; {rewrapped} persons' \
-         keys were wrapped with the new master key."
+        "New keys sign and are published in 10 seconds, and the ones before stay accepted; \
+         {rewrapped} persons' keys were wrapped with the new master key."
     ))
 }
 

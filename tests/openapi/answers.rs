@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::document;
 use super::schema::faults;
+use crate::payload::Client;
 use crate::support::{Answer, Person, TestApp, video};
 
 /// What a person does in a day, and the document that has to describe it.
@@ -189,9 +190,19 @@ fn on_goods(cast: &Cast) -> Vec<Step<'_>> {
 
 #[tokio::test]
 async fn every_answer_is_as_the_document_says() {
+    live_through_a_day(false).await;
+}
+
+#[tokio::test]
+async fn every_answer_is_so_too_where_both_sides_encrypt() {
+    live_through_a_day(true).await;
+}
+
+async fn live_through_a_day(encrypted: bool) {
     let app = TestApp::start().await;
     let document = document(&app).await;
     let cast = Cast::of(&app).await;
+    let client = Client::of(&app).await;
     let mut day = Day { app, document, wrong: vec![] };
 
     // Last what ends sessions.
@@ -207,10 +218,17 @@ async fn every_answer_is_as_the_document_says() {
         if let Some(person) = by.checked_sub(1).map(|index| &cast.people[index]) {
             call = call.by(person);
         }
-        if let Some(body) = body {
-            call = call.json(body);
+        if encrypted {
+            call = call.header("Encryption-Key", &client.key());
         }
-        let answer = call.send().await.expect(status);
+        if let Some(body) = body {
+            call = call.json(if encrypted { client.seal(method, &path, &body) } else { body });
+        }
+        let mut answer = call.send().await;
+        if encrypted {
+            answer = client.open(answer);
+        }
+        let answer = answer.expect(status);
         day.compare(method, template, &answer);
     }
 

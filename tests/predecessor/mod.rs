@@ -3,6 +3,7 @@
 
 mod accounts;
 mod catalogue;
+mod encryption;
 mod operations;
 mod orders;
 mod passwords;

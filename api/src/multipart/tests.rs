@@ -106,3 +106,20 @@ fn what_declares_to_be_too_large_is_refused_before_it_arrives() {
 
     assert_eq!(problem.code(), "video_too_large");
 }
+
+#[test]
+fn mutated_forms_never_panic_and_are_read_or_refused() {
+    let parts = [("name=\"name\"", "Lamp"), ("name=\"video\"; filename=\"a.mp4\"", "\r\n-bytes-")];
+    let (headers, whole) = form("b", &parts);
+    let good = [whole, form("b", &parts[..1]).1, form("b", &[]).1];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+
+    crate::mutated::feed("multipart", &good, |input| {
+        if let Err(problem) = runtime.block_on(digest(&headers, cut(input, 7))) {
+            assert!(
+                matches!(problem.code(), "malformed_multipart" | "video_too_large"),
+                "{input:?}"
+            );
+        }
+    });
+}

@@ -11,10 +11,21 @@ type Code = (&'static str, u16, &'static str);
 const CODES: &[Code] = &[
     ("bad_request", 400, "The request is not one that HTTP knows."),
     (
+        "encryption_required",
+        400,
+        "REQUIRE_PAYLOAD_ENCRYPTION is true, and the JSON body is not encrypted.",
+    ),
+    (
         "invalid_activation_link",
         400,
         "The link is wrong, of another account, or older than 3 days.",
     ),
+    (
+        "invalid_encrypted_payload",
+        400,
+        "The encrypted body is not for this key and this request, is too old, came before, or was changed.",
+    ),
+    ("invalid_encryption_key", 400, "Encryption-Key is not base64url of a public JWK on P-256."),
     ("invalid_header", 400, "If-Match or If-None-Match is not a list of entity tags."),
     ("invalid_idempotency_key", 400, "Idempotency-Key is not 1 to 255 printable ASCII characters."),
     ("invalid_input", 400, "Fields or query parameters can't be taken; `errors` names each."),

@@ -55,7 +55,7 @@ pub(crate) struct SigningKeys {
     /// When a newer key is to sign, in Unix seconds.
     until: Option<i64>,
     accepted: HashMap<String, DecodingKey>,
-    jwks: Value,
+    jwks: Vec<Value>,
 }
 
 pub(crate) struct AccessTokens {
@@ -84,8 +84,13 @@ impl SigningKeys {
             signing: EncodingKey::from_ed_der(der.as_bytes()),
             until,
             accepted,
-            jwks: json!({ "keys": secrets.signing.iter().map(jwk).collect::<Vec<_>>() }),
+            jwks: secrets.signing.iter().map(jwk).collect(),
         })
+    }
+
+    /// The public halves.
+    pub(super) fn jwks(&self) -> &[Value] {
+        &self.jwks
     }
 
     /// Whether another key should sign by now.
@@ -156,10 +161,6 @@ impl AccessTokens {
         let who = Authenticated { user: claims.sub, role: claims.role, session: claims.sid };
         Some((who, claims.pos, claims.exp))
     }
-
-    pub(crate) fn jwks(&self) -> Value {
-        self.keyring.keys().signing().jwks.clone()
-    }
 }
 
 pub(super) const fn invalid_token() -> CommandError {
@@ -182,4 +183,28 @@ fn kid(key: &SigningKey) -> String {
 
 fn jwk(key: &SigningKey) -> Value {
     json!({ "kty": "OKP", "crv": "Ed25519", "x": x(key), "kid": kid(key), "use": "sig", "alg": "EdDSA" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mutated_tokens_never_panic_and_never_speak_for_anybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::load_or_create(&folder.path().join("secrets.json")).unwrap();
+        let keyring = Arc::new(Keyring::try_new(&secrets).unwrap());
+        let url = "http://vetted.example/".parse().unwrap();
+        let tokens = AccessTokens::new(keyring, &url);
+        let (user, session) = (UserId::from_uuid(uuid::Uuid::now_v7()), uuid::Uuid::now_v7());
+        let session = SessionId::from_uuid(session);
+        let good = [Role::EndUser, Role::Admin].map(|role| {
+            tokens.issue(Authenticated { user, role, session }, 7).unwrap().into_bytes()
+        });
+
+        crate::mutated::feed("JWT", &good, |input| {
+            let is_taken = std::str::from_utf8(input).is_ok_and(|token| tokens.read(token).is_ok());
+            assert_eq!(is_taken, good.iter().any(|token| token == input), "{input:?}");
+        });
+    }
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::{Value, json};
+
 use super::access::SigningKeys;
+use super::encryption::EncryptionKey;
 use super::secrets::{Secrets, SecretsError, Wrapping};
 
 /// A forged key id must not have the file read for every request.
@@ -25,12 +28,22 @@ struct State {
 /// One state of the file.
 pub(crate) struct Keys {
     signing: SigningKeys,
+    encryption: Vec<EncryptionKey>,
     wrapping: Wrapping,
+    jwks: Value,
 }
 
 impl Keys {
     fn try_new(secrets: &Secrets) -> Result<Self, SecretsError> {
-        Ok(Self { signing: SigningKeys::try_new(secrets)?, wrapping: secrets.wrapping() })
+        let signing = SigningKeys::try_new(secrets)?;
+        let published = secrets.published_encryption().map(EncryptionKey::jwk);
+        let keys: Vec<_> = signing.jwks().iter().cloned().chain(published).collect();
+        Ok(Self {
+            signing,
+            encryption: secrets.encryption().to_vec(),
+            wrapping: secrets.wrapping(),
+            jwks: json!({ "keys": keys }),
+        })
     }
 
     pub(crate) const fn signing(&self) -> &SigningKeys {
@@ -39,6 +52,17 @@ impl Keys {
 
     pub(crate) const fn wrapping(&self) -> &Wrapping {
         &self.wrapping
+    }
+
+    /// The public keys, as a JWK Set (RFC 7517): all that sign, and the one to encrypt to.
+    pub(crate) const fn jwks(&self) -> &Value {
+        &self.jwks
+    }
+
+    /// Those that a payload may be encrypted to: the one that goes by this name, or any.
+    fn encryption(&self, kid: Option<&str>) -> Vec<EncryptionKey> {
+        let fits = |key: &&EncryptionKey| kid.is_none_or(|kid| kid == key.kid());
+        self.encryption.iter().filter(fits).cloned().collect()
     }
 }
 
@@ -58,6 +82,12 @@ impl Keyring {
     /// Those that wrap.
     pub(crate) fn wrapping(&self) -> Wrapping {
         self.keys().wrapping().clone()
+    }
+
+    /// Those that a payload may be encrypted to: the one that goes by this name, or any.
+    pub(crate) fn encryption(&self, kid: Option<&str>) -> Vec<EncryptionKey> {
+        let known = self.keys().encryption(kid);
+        if known.is_empty() { self.reloaded().encryption(kid) } else { known }
     }
 
     /// The keys as the file has them now, if it has changed since it was last read.

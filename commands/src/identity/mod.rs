@@ -1,6 +1,7 @@
 //! Who somebody is: secrets, passwords, links in mails, access tokens and sessions.
 
 mod access;
+mod encryption;
 mod follow;
 mod keyring;
 pub(crate) mod links;
@@ -18,6 +19,7 @@ use sha2::Sha256;
 use url::Url;
 
 pub use access::Authenticated;
+pub use encryption::{EncryptionKey, coordinates, thumbprint};
 pub use follow::SessionFollower;
 pub use links::Links;
 pub use secrets::{Secrets, SecretsError};

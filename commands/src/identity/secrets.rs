@@ -1,6 +1,6 @@
 //! The program's secrets: made once, kept in one file that only its account can read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::SigningKey;
+use p256::SecretKey;
+use p256::elliptic_curve::Generate;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::keyed;
+use super::{EncryptionKey, keyed};
 
-/// Seconds for which a new signing key is published and accepted, but does not sign yet.
+/// Seconds for which a new signing key is published and accepted, but does not sign yet, and for
+/// which a new encryption key is accepted, but not published yet.
 const NEW_KEY_WAITS: i64 = 10;
 
 /// What the program must keep to itself.
@@ -23,7 +26,9 @@ pub struct Secrets {
     path: PathBuf,
     /// Sign access tokens; all are accepted.
     pub(super) signing: Vec<SigningKey>,
-    /// When the first of them was added, in Unix seconds.
+    /// Open encrypted payloads. Never empty.
+    encryption: Vec<EncryptionKey>,
+    /// When the first of either was added, in Unix seconds.
     rotated_at: i64,
     wrapping: Wrapping,
     master: [u8; 32],
@@ -70,7 +75,10 @@ pub enum SecretsError {
 struct Stored {
     /// Ed25519 seeds (RFC 8032), base64url; the newest first.
     signing: Vec<String>,
-    /// When the first of them was added, in Unix seconds.
+    /// Scalars of P-256, base64url of 32 bytes; the newest first.
+    #[serde(default)]
+    encryption: Vec<String>,
+    /// When the first of either was added, in Unix seconds.
     #[serde(default)]
     rotated_at: i64,
     /// AES-256 keys that wrap persons' keys, base64url; the newest first.
@@ -86,7 +94,11 @@ impl Secrets {
         if !path.try_exists().map_err(failed)? {
             create(path).map_err(failed)?;
         }
-        Self::load(path)
+        let secrets = Self::load(path)?;
+        if let Err(error) = complete(path) {
+            tracing::debug!("the encryption key is derived whenever it is needed: {error}");
+        }
+        Ok(secrets)
     }
 
     /// Reads the file.
@@ -96,17 +108,22 @@ impl Secrets {
         Self::parse(path, &bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned()))
     }
 
-    /// Puts a new signing key and a new wrapping key first. The ones before stay accepted, older
-    /// ones go: persons' keys have to be wrapped anew before the next rotation.
+    /// Puts a new key first, of those that sign, that payloads are encrypted to, and that wrap. The
+    /// ones before stay accepted, older ones go: persons' keys have to be wrapped anew before the
+    /// next rotation.
     pub fn rotate(path: &Path) -> Result<(), SecretsError> {
         let failed = |source| SecretsError::Io { path: path.to_owned(), source };
+        let _alone = lock(path).map_err(failed)?;
         let bytes = fs::read(path).map_err(failed)?;
         let stored: Option<Stored> = serde_json::from_slice(&bytes).ok();
-        let mut stored = stored
-            .filter(|_| Self::parse(path, &bytes).is_some())
+        let (mut stored, secrets) = stored
+            .zip(Self::parse(path, &bytes))
             .ok_or_else(|| SecretsError::Invalid(path.to_owned()))?;
         stored.signing.insert(0, random_key());
         stored.signing.truncate(2);
+        stored.encryption = secrets.encryption.iter().map(EncryptionKey::stored).collect();
+        stored.encryption.insert(0, random_encryption_key());
+        stored.encryption.truncate(2);
         stored.rotated_at = OffsetDateTime::now_utc().unix_timestamp();
         stored.wrapping.insert(0, random_key());
         stored.wrapping.truncate(2);
@@ -132,12 +149,30 @@ impl Secrets {
             .iter()
             .map(|text| key(text).map(|key| (hex::encode(&Sha256::digest(key)[..8]), key)))
             .collect();
-        Some(Self {
+        let encryption: Option<Vec<_>> = stored
+            .encryption
+            .iter()
+            .map(|text| key(text).and_then(|scalar| EncryptionKey::from_scalar(&scalar)))
+            .collect();
+        let mut secrets = Self {
             path: path.to_owned(),
             signing,
+            encryption: encryption?,
             rotated_at: stored.rotated_at,
             wrapping: Wrapping(wrapping.filter(|keys| !keys.is_empty())?),
             master: key(&stored.master)?,
+        };
+        if secrets.encryption.is_empty() {
+            secrets.encryption.push(secrets.derived_encryption()?);
+        }
+        Some(secrets)
+    }
+
+    /// The encryption key of a file that has none: every process comes to the same one. One in
+    /// 2^32 numbers is no scalar of P-256.
+    fn derived_encryption(&self) -> Option<EncryptionKey> {
+        (0_u8..8).find_map(|attempt| {
+            EncryptionKey::from_scalar(&self.derived(&format!("encryption/{attempt}")))
         })
     }
 
@@ -151,13 +186,29 @@ impl Secrets {
 
     /// The key that signs: a new one only once every process has had the time to read it.
     pub(super) fn signing_key(&self) -> Option<(&SigningKey, Option<i64>)> {
-        let since = OffsetDateTime::now_utc().unix_timestamp() - self.rotated_at;
         match self.signing.as_slice() {
-            [_, before, ..] if since < NEW_KEY_WAITS => {
+            [_, before, ..] if self.is_fresh() => {
                 Some((before, Some(self.rotated_at + NEW_KEY_WAITS)))
             }
             keys => keys.first().map(|first| (first, None)),
         }
+    }
+
+    /// All that payloads may be encrypted to.
+    pub(super) fn encryption(&self) -> &[EncryptionKey] {
+        &self.encryption
+    }
+
+    /// The one that they are to be encrypted to: a new one only once every process has read it.
+    pub(super) fn published_encryption(&self) -> Option<&EncryptionKey> {
+        match self.encryption.as_slice() {
+            [_, before, ..] if self.is_fresh() => Some(before),
+            keys => keys.first(),
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        OffsetDateTime::now_utc().unix_timestamp() - self.rotated_at < NEW_KEY_WAITS
     }
 
     /// A key of its own for each purpose.
@@ -173,6 +224,7 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
     let stored = Stored {
         signing: vec![random_key()],
+        encryption: vec![random_encryption_key()],
         rotated_at: 0,
         wrapping: vec![random_key()],
         master: random_key(),
@@ -184,6 +236,28 @@ fn create(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Writes the encryption key into a file that has none.
+fn complete(path: &Path) -> std::io::Result<()> {
+    let read = || -> std::io::Result<Stored> { Ok(serde_json::from_slice(&fs::read(path)?)?) };
+    if !read()?.encryption.is_empty() {
+        return Ok(());
+    }
+    let _alone = lock(path)?;
+    let mut stored = read()?;
+    let derived = Secrets::load(path).map_err(std::io::Error::other)?.encryption;
+    stored.encryption = derived.iter().map(EncryptionKey::stored).collect();
+    fs::rename(write_beside(path, &stored)?, path)
+}
+
+/// Held by whoever changes the file, which is another file afterwards: it is the folder that is
+/// locked.
+fn lock(path: &Path) -> std::io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+    folder.lock()?;
+    Ok(folder)
 }
 
 fn write_beside(path: &Path, stored: &Stored) -> std::io::Result<PathBuf> {
@@ -199,3 +273,10 @@ fn random_key() -> String {
     rand::rng().fill_bytes(&mut key);
     BASE64.encode(key)
 }
+
+fn random_encryption_key() -> String {
+    EncryptionKey::new(SecretKey::generate_from_rng(&mut rand::rng())).stored()
+}
+
+#[cfg(test)]
+mod tests;

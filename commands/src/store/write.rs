@@ -78,18 +78,15 @@ pub(super) async fn write(
 fn statement(writes: &[Write]) -> String {
     let mut sql = HEAD.to_owned();
     for (index, write) in writes.iter().enumerate() {
-        let number = PARAMETERS + 1 + index;
-        let rows = format!("(SELECT ${number}::json FROM head)");
-        sql.push_str(&format!(", write{index} AS ({})", write.sql.replace(ROWS, &rows)));
+        let rows = format!("(SELECT ${}::json FROM head)", PARAMETERS + 1 + index);
+        let write = write.sql.replace(ROWS, &rows);
+        sql = format!("{sql}, write{index} AS ({write})");
     }
-    sql.push_str(" SELECT EXISTS (SELECT FROM head)");
-    sql
+    sql + " SELECT EXISTS (SELECT FROM head)"
 }
 
 /// Kinds and ids, for `unnest`.
-pub(super) fn names(
-    streams: impl Iterator<Item = StreamId>,
-) -> (Vec<&'static str>, Vec<String>) {
+pub(super) fn names(streams: impl Iterator<Item = StreamId>) -> (Vec<&'static str>, Vec<String>) {
     streams.map(|stream| (stream.kind.as_str(), stream.id.to_string())).unzip()
 }
 

@@ -215,7 +215,10 @@ async fn orders_are_found_by_who_may_see_them() {
         let bobs = OrderId::from_uuid(Uuid::from_u128(2));
         assert_eq!(orders.find(Visibility::Own(ALICE), bobs).await.unwrap(), None);
         assert!(orders.find(Visibility::Own(BOB), bobs).await.unwrap().is_some());
-        let history = Timeline { pool: &pool, personal: &() }.of(Visibility::Own(ALICE), third).await.unwrap();
+        let history = Timeline { pool: &pool, personal: &() }
+            .of(Visibility::Own(ALICE), third)
+            .await
+            .unwrap();
         assert_eq!(history.len(), 2, "a deleted order keeps its history");
     })
     .await;

@@ -267,7 +267,10 @@ async fn verifying_names_rows_that_differ_are_missing_or_should_not_be() {
         let [products, categories] = &drifts[..] else { panic!("{drifts:?}") };
         assert_eq!((products.table, products.rows), ("products", 2));
         let [lamp, desk] = &products.first[..] else { panic!("{products:?}") };
-        assert_eq!((lamp.key.as_str(), lamp.missing, lamp.extra), (product(1).to_string().as_str(), false, false));
+        assert_eq!(
+            (lamp.key.as_str(), lamp.missing, lamp.extra),
+            (product(1).to_string().as_str(), false, false)
+        );
         assert_eq!(lamp.columns, ["name", "deleted"]);
         assert!(desk.missing && desk.columns.is_empty());
         assert!(categories.rows == 1 && categories.first[0].extra);

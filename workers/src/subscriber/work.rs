@@ -87,8 +87,7 @@ impl<H: Handler> Subscriber<H> {
     async fn read(&self, places: &[Place]) -> Result<HashMap<Uuid, Recorded>, Fault> {
         let positions: Vec<_> = places.iter().map(|place| place.position).collect();
         let mut conn = self.pool.acquire().await?;
-        let mut events =
-            projections::log::at(&mut conn, &positions).await.map_err(unreadable)?;
+        let mut events = projections::log::at(&mut conn, &positions).await.map_err(unreadable)?;
         drop(conn);
         self.vault.open(&mut events).await.map_err(Fault::passing)?;
         Ok(events.into_iter().map(|event| (event.event_id, event)).collect())

@@ -1,0 +1,77 @@
+//! Key agreement: ECDH-ES with the Concat KDF (RFC 7518, 4.6.2; NIST SP 800-56A, 5.8.1).
+
+use p256::{PublicKey, SecretKey};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// The name of the content encryption, which the key is derived for.
+pub(super) const A256GCM: &str = "A256GCM";
+/// Bits of its key.
+const BITS: u32 = 256;
+
+/// The content encryption key of A256GCM that two parties agree on. `apu` and `apv` are decoded.
+pub(super) fn content_key(
+    secret: &SecretKey,
+    public: &PublicKey,
+    apu: &[u8],
+    apv: &[u8],
+) -> Zeroizing<[u8; 32]> {
+    let shared = secret.diffie_hellman(public);
+    concat_kdf(shared.raw_secret_bytes(), A256GCM, apu, apv, BITS)
+}
+
+/// One round of SHA-256, which is enough for keys of up to 256 bits.
+fn concat_kdf(
+    shared: &[u8],
+    algorithm: &str,
+    apu: &[u8],
+    apv: &[u8],
+    bits: u32,
+) -> Zeroizing<[u8; 32]> {
+    let mut digest = Sha256::new();
+    digest.update(1_u32.to_be_bytes());
+    digest.update(shared);
+    for part in [algorithm.as_bytes(), apu, apv] {
+        // A header is bounded, so lengths fit.
+        digest.update(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        digest.update(part);
+    }
+    digest.update(bits.to_be_bytes());
+    Zeroizing::new(digest.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+    use super::*;
+
+    fn scalar(text: &str) -> SecretKey {
+        SecretKey::from_slice(&BASE64.decode(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_example_of_rfc_7518_appendix_c_gives_its_key_from_either_side() {
+        let alice = scalar("0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo");
+        let bob = scalar("VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw");
+
+        for (secret, public) in [(&alice, bob.public_key()), (&bob, alice.public_key())] {
+            let shared = secret.diffie_hellman(&public);
+            let key = concat_kdf(shared.raw_secret_bytes(), "A128GCM", b"Alice", b"Bob", 128);
+
+            assert_eq!(BASE64.encode(&key[..16]), "VqqN6vgjbSBcIijNcacQGg");
+        }
+    }
+
+    #[test]
+    fn who_the_parties_are_counts() {
+        let one = scalar("VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw");
+        let other = scalar("0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo");
+        let key = |apu: &[u8], apv: &[u8]| content_key(&one, &other.public_key(), apu, apv);
+
+        assert_ne!(key(b"", b""), key(b"a", b""));
+        assert_ne!(key(b"a", b""), key(b"", b"a"));
+        assert_ne!(key(b"ab", b""), key(b"a", b"b"));
+    }
+}

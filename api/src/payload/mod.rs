@@ -1,0 +1,30 @@
+//! Encrypted payloads (JWE, RFC 7516): requests to the server's key, answers to the client's.
+//!
+//! `jwe.rs` is the form, `derive.rs` the key agreement and `jwk.rs` the keys; `request.rs` opens
+//! what comes in, `bound.rs` checks that it was meant for here and now, and `answer.rs` seals
+//! what goes out.
+
+mod answer;
+mod bound;
+mod derive;
+mod jwe;
+mod jwk;
+mod peek;
+mod request;
+mod strict;
+
+pub use jwe::{JweError, Opened, open, seal};
+pub use jwk::{JwkError, PrivateJwk, PublicJwk};
+pub use strict::parse as parse_strictly;
+
+pub(crate) use answer::{ENCRYPTION_KEY, Recipient, sealed};
+pub(crate) use request::open_request;
+
+/// What stands in the place of any JSON, in a request or in an answer.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct EncryptedPayload {
+    /// A JWE (RFC 7516) in compact form: `alg` ECDH-ES, `enc` A256GCM. In a request its protected
+    /// header has `htm` (the method), `htu` (the path), `iat` (now) and `jti` (a name of its own).
+    data: String,
+}
