@@ -255,6 +255,6 @@ async fn what_was_encrypted_is_judged_as_any_other_body() {
     let long = |length: usize| format!("{{\"name\": \"{}\"}}", "x".repeat(length)).into_bytes();
     assert_eq!(send(&long(900_000)).await.expect(400).wrong(), ["name"]);
     assert_eq!(send(&long(1_000_000)).await.expect(413).code(), "body_too_large");
-    assert_eq!(send(&long(3_000_000)).await.expect(413).code(), "body_too_large");
+    assert_eq!(send(&long(2_000_000)).await.expect(413).code(), "body_too_large");
     scene.finish(0).await;
 }

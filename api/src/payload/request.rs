@@ -17,7 +17,7 @@ use super::jwe::{Closed, JweError, Opened};
 use super::peek::{Beginning, beginning};
 use super::{Recipient, bound, strict};
 use crate::App;
-use crate::input::{MAX_BODY, collect_up_to, is_json};
+use crate::input::{MAX_BODY, collect_up_to, declared_length, is_json};
 use crate::observe::AskedFor;
 use crate::problem::Problem;
 
@@ -40,7 +40,9 @@ pub(crate) async fn open_request(State(app): State<App>, request: Request, next:
 }
 
 async fn opened(app: &App, request: Request) -> Result<Request, Problem> {
-    if !is_json(request.headers()) {
+    // What says that it is too large is refused by its route, before it comes.
+    let is_too_large = declared_length(request.headers()).is_some_and(|said| said > LARGEST as u64);
+    if is_too_large || !is_json(request.headers()) {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
