@@ -4,6 +4,7 @@ use domain::CategoryId;
 use domain::category::{Category, CategoryCommand, CategoryName, CreateCategory, EditCategory};
 use uuid::Uuid;
 
+use crate::execute::Stream;
 use crate::store::{Claim, Guard, Side};
 use crate::{CommandError, Commands, Context, Done, Made, Reservation};
 
@@ -19,7 +20,7 @@ impl Commands {
         create: CreateCategory,
     ) -> Result<Made<CategoryId>, CommandError> {
         let (id, by) = (CategoryId::from_uuid(Uuid::now_v7()), context.actor());
-        let made = self.execute_new::<Category, _>(context, id, move |_| {
+        let made = self.execute_on::<Category, _>(Stream::New, context, id, move |_| {
             let side = Side { claim: Some(claim(&create.name)), ..Side::default() };
             Ok((CategoryCommand::Create { by, create: create.clone() }, side))
         });

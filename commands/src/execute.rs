@@ -45,7 +45,7 @@ impl Commands {
     }
 
     /// Carries out a command that depends on the state it meets, with what goes into the same
-    /// transaction. Runs to its end even when the caller goes away.
+    /// transaction.
     pub(crate) async fn execute_with<A, F>(
         &self,
         context: &Context,
@@ -56,14 +56,13 @@ impl Commands {
         A: Aggregate,
         F: Fn(&A) -> Result<(A::Command, Side), CommandError> + Send + Sync + 'static,
     {
-        let (commands, context) = (self.clone(), context.clone());
-        let task = async move { commands.retried(&context, id, prepare).await };
-        tokio::spawn(task).await.map_err(CommandError::fault)?
+        self.execute_on(Stream::Known, context, id, prepare).await
     }
 
-    /// Makes what has no stream yet: an id that was just made up need not be looked for.
-    pub(crate) async fn execute_new<A, F>(
+    /// The same, also on what has no stream yet. Runs to its end even when the caller goes away.
+    pub(crate) async fn execute_on<A, F>(
         &self,
+        stream: Stream,
         context: &Context,
         id: A::Id,
         prepare: F,
@@ -74,9 +73,12 @@ impl Commands {
     {
         let (commands, context) = (self.clone(), context.clone());
         let task = async move {
-            match commands.once(&context, Loaded::fresh(id), &prepare).await {
-                Attempt::Decided(done) | Attempt::Appended(done) => done,
-                Attempt::Lost => Err(CommandError::Conflict),
+            match stream {
+                Stream::New => match commands.once(&context, Loaded::fresh(id), &prepare).await {
+                    Attempt::Decided(done) | Attempt::Appended(done) => done,
+                    Attempt::Lost => Err(CommandError::Conflict),
+                },
+                Stream::Known => commands.retried(&context, id, prepare).await,
             }
         };
         tokio::spawn(task).await.map_err(CommandError::fault)?
@@ -168,6 +170,15 @@ async fn decide<A: Aggregate>(
         Some(refusal) => Err(refusal.into()),
         None => Ok(sink.collect().await),
     }
+}
+
+/// Whether there is anything to load.
+#[derive(Clone, Copy)]
+pub(crate) enum Stream {
+    /// The id was just made up.
+    New,
+    /// The log may have it.
+    Known,
 }
 
 /// How a try ended.

@@ -7,6 +7,7 @@ use domain::product::{Offer, Product};
 use domain::{OrderId, ProductId, StreamId, StreamType};
 use uuid::Uuid;
 
+use crate::execute::Stream;
 use crate::store::{Guard, Side};
 use crate::{CommandError, Commands, Context, Done, Made};
 
@@ -26,7 +27,7 @@ impl Commands {
         let (id, by) = (OrderId::from_uuid(Uuid::now_v7()), context.actor());
         let asked = place.lines()?;
         let place = move |lines| OrderCommand::Place { by, lines };
-        let done = self.with_offers(context, id, true, asked, place).await?;
+        let done = self.with_offers(context, id, Stream::New, asked, place).await?;
         Ok(Made { id, done })
     }
 
@@ -45,7 +46,7 @@ impl Commands {
             }
             Some(asked) => {
                 let command = move |lines| OrderCommand::Edit { by, lines: Some(lines), status };
-                self.with_offers(context, id, false, asked, command).await
+                self.with_offers(context, id, Stream::Known, asked, command).await
             }
         }
     }
@@ -62,7 +63,7 @@ impl Commands {
         &self,
         context: &Context,
         id: OrderId,
-        is_new: bool,
+        stream: Stream,
         asked: Vec<(String, ProductId, i64)>,
         command: impl Fn(Vec<Line>) -> OrderCommand + Clone + Send + Sync + 'static,
     ) -> Result<Done, CommandError> {
@@ -75,12 +76,7 @@ impl Commands {
                 let side = Side { guards: guards.clone(), ..Side::default() };
                 Ok((command(lines.clone()), side))
             };
-            let done = if is_new {
-                self.execute_new(context, id, prepare).await
-            } else {
-                self.execute_with(context, id, prepare).await
-            };
-            match done {
+            match self.execute_on(stream, context, id, prepare).await {
                 Err(CommandError::Conflict | CommandError::Refused(_)) if !fresh => {}
                 Err(CommandError::Conflict) if attempt + 1 < TRIES => {}
                 done => return done,

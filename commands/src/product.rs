@@ -7,6 +7,7 @@ use domain::product::{
 use domain::{CategoryId, ProductId, StreamId, StreamType, UploadId};
 use uuid::Uuid;
 
+use crate::execute::Stream;
 use crate::store::{Guard, Side};
 use crate::{CommandError, Commands, Context, Done, Made};
 
@@ -21,7 +22,7 @@ impl Commands {
         let (id, by) = (ProductId::from_uuid(Uuid::now_v7()), context.actor());
         let category = details.category;
         let submit = ProductCommand::Submit { by, details, video };
-        let done = self.in_category(context, id, category, submit).await?;
+        let done = self.in_category(context, (Stream::New, id), category, submit).await?;
         Ok(Made { id, done })
     }
 
@@ -36,7 +37,7 @@ impl Commands {
         let (category, by) = (edit.category_id.0, context.actor());
         let edit = ProductCommand::Edit { by, edit, video };
         match category {
-            Some(category) => self.in_category(context, id, category, edit).await,
+            Some(category) => self.in_category(context, (Stream::Known, id), category, edit).await,
             None => self.execute::<Product>(context, id, edit).await,
         }
     }
@@ -119,7 +120,7 @@ impl Commands {
     async fn in_category(
         &self,
         context: &Context,
-        id: ProductId,
+        (stream, id): (Stream, ProductId),
         category: CategoryId,
         command: ProductCommand,
     ) -> Result<Done, CommandError> {
@@ -129,23 +130,17 @@ impl Commands {
                 found = self.store.load_afresh::<Category>(category).await?;
             }
             let (exists, version, fresh) = (found.aggregate.exists(), found.version, !found.cached);
-            let stream = StreamId { kind: StreamType::Category, id: category.uuid() };
+            let place = StreamId { kind: StreamType::Category, id: category.uuid() };
             let command = command.clone();
-            let is_new = matches!(command, ProductCommand::Submit { .. });
             let prepare = move |product: &Product| {
                 may_at_all(product, &command)?;
                 if !exists {
                     return Err(CommandError::field("category_id", "There is no such category."));
                 }
-                let guards = vec![Guard::StreamAt(stream, version)];
+                let guards = vec![Guard::StreamAt(place, version)];
                 Ok((command.clone(), Side { guards, ..Side::default() }))
             };
-            let done = if is_new {
-                self.execute_new(context, id, prepare).await
-            } else {
-                self.execute_with(context, id, prepare).await
-            };
-            match done {
+            match self.execute_on(stream, context, id, prepare).await {
                 Err(CommandError::Conflict) if !fresh => {
                     found = self.store.load_afresh::<Category>(category).await?;
                 }

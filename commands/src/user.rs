@@ -8,6 +8,7 @@ use domain::user::{
 use domain::{EmailAddress, FieldErrors, Personal, Role, SessionId, UserId};
 use uuid::Uuid;
 
+use crate::execute::Stream;
 use crate::identity::{links, passwords};
 use crate::store::{Claim, Effect, Side};
 use crate::{CommandError, Commands, Context, Done, Reservation};
@@ -60,7 +61,7 @@ impl Commands {
         let hash = self.hashed(password, email.as_str(), field).await?;
         let user = UserId::from_uuid(Uuid::now_v7());
         let (claim, email) = (self.email_claim(email), Personal::new(user, email.as_str()));
-        self.execute_new::<User, _>(context, user, move |_| {
+        self.execute_on::<User, _>(Stream::New, context, user, move |_| {
             let effects = vec![Effect::SetCredential(user, hash.clone())];
             let side = Side { claim: Some(claim.clone()), effects, ..Side::default() };
             Ok((UserCommand::Register { email: email.clone(), role }, side))

@@ -47,7 +47,8 @@ const TOKEN_REUSED: CommandError = CommandError::Unauthorized {
 };
 
 impl Commands {
-    /// Opens a session for whoever knows the password.
+    /// Opens a session for whoever knows the password. `client` stands for the network that whoever
+    /// asks has to themselves: an IPv4 address, or the first of an IPv6 /64.
     pub async fn login(
         &self,
         email: &str,
