@@ -107,6 +107,23 @@ async fn many_strangers_have_a_try_each_and_lock_nobody_out() {
 }
 
 #[tokio::test]
+async fn the_addresses_of_an_ipv6_network_have_one_budget() {
+    let app = TestApp::start_with(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let person = app.user(Role::EndUser).await;
+    let guess_from = async |address: &str| {
+        let wrong = json!({"email": person.email, "password": "wrong"});
+        app.post("/login/").header("X-Forwarded-For", address).json(wrong).send().await
+    };
+
+    for last in 0..10 {
+        guess_from(&format!("2001:db8:1:2::{last}")).await.expect(401);
+    }
+
+    guess_from("2001:db8:1:2:ffff::9").await.expect(429);
+    guess_from("2001:db8:1:3::9").await.expect(401);
+}
+
+#[tokio::test]
 async fn replicas_share_the_count_and_restarts_keep_it() {
     let mut app = TestApp::start().await;
     let person = app.user(Role::EndUser).await;

@@ -102,7 +102,7 @@ pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Authenti
     Ok(Some(app.commands.authenticate(token.trim())?))
 }
 
-/// The client's address, as an extractor.
+/// The client's address, or the IPv6 network that is theirs, as an extractor.
 pub(crate) struct ClientAddress(pub IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
@@ -110,6 +110,6 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let client = parts.extensions.get::<Client>();
-        Ok(Self(client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.0)))
+        Ok(Self(client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.network().addr())))
     }
 }
