@@ -62,6 +62,11 @@ impl MailSettings {
         Ok(Self { from, host, transport })
     }
 
+    /// Makes sent letters outlast a loss of power.
+    pub(crate) async fn settle(&self) -> Result<(), Failed> {
+        self.transport.settle().await
+    }
+
     /// Sends a letter; again under the same Message-ID if it has to.
     pub(crate) async fn send(&self, letter: &Letter) -> Result<(), Failed> {
         let message = compose::message(letter, &self.from, &self.host)?;
