@@ -15,7 +15,7 @@ use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
 use crate::video::Finalizer;
-use crate::video::media::Limits;
+use crate::video::media::{Limits, confinement};
 
 /// What the workers work with.
 pub struct Parts {
@@ -68,6 +68,7 @@ impl Workers {
     /// Runs until told to end; then until what was begun is over, or has been for long enough.
     pub async fn run(self, shutdown: CancellationToken) {
         let parts = self.parts;
+        tracing::info!("media tools are confined: {}", confinement().await);
         let relay = Relay::new(
             parts.pool.clone(),
             parts.nats.clone(),
