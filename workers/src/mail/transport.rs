@@ -63,7 +63,12 @@ impl Transport {
             Self::Files(folder) => {
                 let folder = folder.clone();
                 // Of many new files at once: a quarter of what they cost one by one.
-                on_disk(move || Ok(syncfs(File::open(folder)?)?)).await
+                on_disk(move || match File::open(folder) {
+                    // Nothing was ever sent.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    folder => Ok(syncfs(folder?)?),
+                })
+                .await
             }
         }
     }
