@@ -32,6 +32,8 @@ mod predecessor;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod scanning;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod store;
