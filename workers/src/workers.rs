@@ -79,7 +79,8 @@ impl Workers {
             parts.commands.committed(),
         );
         let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
-        let mailer = subscriber(&parts, mailer, parts.pace);
+        let letters = Pace { concurrency: parts.mail.conversations(), ..parts.pace };
+        let mailer = subscriber(&parts, mailer, letters);
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
         let finalizer = subscriber(&parts, parts.finalizer(), videos);
         let keep = |name| (name, self.health.clone(), shutdown.clone());

@@ -28,7 +28,7 @@ impl Commands {
     /// Brings the session check up to date, so that no token comes back to life with a restart;
     /// [`SessionFollower::run`] then keeps it so.
     pub async fn follow_sessions(&self) -> Result<SessionFollower, CommandError> {
-        let after = oldest_that_counts(&self.pool).await?;
+        let after = oldest_that_counts(&self.parts.pool).await?;
         let mut follower = SessionFollower { commands: self.clone(), after };
         while follower.read().await? {}
         Ok(follower)
@@ -39,7 +39,7 @@ impl SessionFollower {
     /// Follows the log until told to end.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while tokio::time::timeout(POLL, shutdown.cancelled()).await.is_err() {
-            self.commands.identity.keyring().reloaded();
+            self.commands.parts.identity.keyring().reloaded();
             if let Err(error) = self.read().await {
                 tracing::warn!("the session check is behind: {error}");
             }
@@ -48,7 +48,7 @@ impl SessionFollower {
 
     /// Reads a batch; whether there may be more.
     async fn read(&mut self) -> Result<bool, CommandError> {
-        let pool = &self.commands.pool;
+        let pool = &self.commands.parts.pool;
         let head: i64 = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await?;
         if head <= self.after {
             return Ok(false);
@@ -66,11 +66,11 @@ impl SessionFollower {
         .fetch_all(pool)
         .await?;
         let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        self.commands.identity.revocations().note(&recorded);
+        self.commands.parts.identity.revocations().note(&recorded);
         for event in &recorded {
-            self.commands.store.forget(event.stream);
+            self.commands.parts.store.forget(event.stream);
             if matches!(event.event, Event::User(UserEvent::PersonErased)) {
-                self.commands.vault.forget(UserId::from_uuid(event.stream.id));
+                self.commands.vault().forget(UserId::from_uuid(event.stream.id));
             }
         }
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
