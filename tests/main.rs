@@ -40,4 +40,6 @@ mod store;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod thumbnails;
+#[cfg(test)]
 mod walk;
