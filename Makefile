@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt schemathesis fuzz advisories sbom bench times walkthrough clean
+.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-videos advisories sbom bench times \
+	pipeline walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -22,7 +23,7 @@ INTEROP := $(TOOLS)/interop
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Install what is missing on this machine (Debian, Ubuntu)
 	@scripts/install
@@ -44,6 +45,14 @@ tools: $(INTEROP)/installed ## Install the clients that tests run: jose and jwcr
 
 fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
 	FUZZ_BYTES=$${FUZZ_BYTES:-10000000} cargo test --locked --workspace --lib mutated -- --nocapture
+
+fuzz-videos: build ## Have 10,000 changed videos end with a result or a reason
+	FUZZ_VIDEOS=$${FUZZ_VIDEOS:-10000} cargo test --locked --workspace --test media \
+		whatever_a_file_became -- --nocapture
+
+soak-videos: build ## Finish 50 videos while workers are killed 50 times
+	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \
+		cargo test --locked --workspace --test vetted videos_are_finished_once -- --nocapture
 
 lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
 	@scripts/install check
@@ -81,6 +90,10 @@ bench: ## Measure a release build beside pgbench
 times: install ## Compare how long answers take for known and unknown addresses
 	cargo build --locked --release
 	$(CARGO_TARGET_DIR)/release/vetted services -- bench/times $(CARGO_TARGET_DIR)/release/vetted
+
+pipeline: install ## Compare finishing a video with ffmpeg's commands alone
+	cargo build --locked --release
+	$(CARGO_TARGET_DIR)/release/vetted services -- bench/pipeline $(CARGO_TARGET_DIR)/release/vetted
 
 walkthrough: install ## Walk through everything with curl, and write docs/walkthrough.md
 	cargo build --locked --release

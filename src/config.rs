@@ -6,6 +6,7 @@ mod nats_address;
 mod parse;
 mod report;
 mod variables;
+mod videos;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
+use workers::ScannerAddress;
+use workers::video::media::Limits;
 
 pub use nats_address::{NatsAddress, NatsLogin};
 pub use report::print;
@@ -93,6 +96,10 @@ pub struct Config {
     pub secrets_file: PathBuf,
     /// The largest video that is taken, in bytes.
     pub max_video_bytes: u64,
+    /// What a video may be, and what finishing it may take.
+    pub limits: Limits,
+    /// A virus scanner.
+    pub scanner: Option<ScannerAddress>,
     /// Web origins that may call the API from a browser.
     pub cors_allowed_origins: Vec<String>,
     /// Proxies whose word on where a request comes from counts.
@@ -160,6 +167,7 @@ impl Config {
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
         let secrets = data_dir.join("secrets.json");
+        let max_video_bytes = reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?;
         Ok(Self {
             database_url,
             nats,
@@ -171,7 +179,9 @@ impl Config {
             mail_from: reader.value("MAIL_FROM", "Vetted <no-reply@localhost>", parse::mailbox)?,
             public_url: reader.value("PUBLIC_URL", &format!("http://{bind}"), parse::web_url)?,
             secrets_file: reader.value("SECRETS_FILE", &secrets.to_string_lossy(), parse::path)?,
-            max_video_bytes: reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?,
+            max_video_bytes,
+            limits: videos::limits(&mut reader, max_video_bytes)?,
+            scanner: videos::scanner(&mut reader)?,
             cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", "", parse::origins)?,
             trusted_proxies: reader.value("TRUSTED_PROXIES", "", parse::networks)?,
             rate_limits: reader.value("RATE_LIMITS", parse::RATE_LIMITS, parse::rate_limits)?,

@@ -12,7 +12,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use workers::video::media::Limits;
 use workers::{MailSettings, Pace, Workers};
 
 use crate::config::Config;
@@ -38,8 +37,6 @@ pub enum Role {
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// More than one video at a time would starve the API on a small machine.
 const VIDEOS_AT_ONCE: usize = 1;
-/// Room that finishing a video may need beyond its size.
-const REMUX_ROOM: u64 = 64 << 20;
 
 /// Everything that runs shares these.
 struct Running<'a> {
@@ -162,8 +159,6 @@ impl Running<'_> {
             Some(url) => MailSettings::smtp(url, &config.mail_from, &self.public_url)?,
             None => MailSettings::files(config.mail_dir(), &config.mail_from, &self.public_url)?,
         };
-        let max_bytes = config.max_video_bytes;
-        let max_output_bytes = max_bytes.saturating_add(REMUX_ROOM);
         Ok(workers::Parts {
             pool: self.relaxed.clone(),
             commands: self.commands.clone(),
@@ -172,7 +167,8 @@ impl Running<'_> {
             stream_replicas: 1,
             media: Arc::clone(&self.media),
             mail,
-            limits: Limits { max_bytes, max_output_bytes, ..Limits::default() },
+            limits: config.limits.clone(),
+            scanner: config.scanner.clone(),
             scratch: config.data_dir.join("scratch"),
             videos_at_once: VIDEOS_AT_ONCE,
             pace: Pace::default(),

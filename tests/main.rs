@@ -32,10 +32,14 @@ mod predecessor;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod scanning;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod thumbnails;
 #[cfg(test)]
 mod walk;

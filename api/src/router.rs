@@ -19,7 +19,7 @@ use crate::accounts::{evenly, me, passwords, registration, sessions, users};
 use crate::drain::drain;
 use crate::overload::{self, Room};
 use crate::problem::Problem;
-use crate::products::{history, media, review};
+use crate::products::{history, media, review, thumbnails};
 use crate::rate::{self, Rates};
 use crate::{
     App, around, categories, cors, idempotency, observe, openapi, orders, pages, payload, products,
@@ -74,6 +74,8 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(history::moderation))
         .routes(routes!(media::video))
         .routes(routes!(media::poster))
+        .routes(routes!(thumbnails::sprite))
+        .routes(routes!(thumbnails::cues))
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find, orders::replace, orders::edit, orders::delete))
         .routes(routes!(orders::history))

@@ -14,6 +14,16 @@ pub fn video(upload: UploadId, content_type: &str) -> String {
     format!("videos/{upload}.{extension}")
 }
 
+/// Thumbnails, all in one picture.
+pub fn sprite(upload: UploadId) -> String {
+    format!("sprites/{upload}.jpg")
+}
+
+/// Where in that picture each of them is.
+pub fn thumbnails(upload: UploadId) -> String {
+    format!("sprites/{upload}.vtt")
+}
+
 /// The still that stands for the video.
 pub fn poster(upload: UploadId) -> String {
     format!("posters/{upload}.jpg")

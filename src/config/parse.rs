@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use api::RateLimits;
 use ipnet::IpNet;
@@ -25,6 +26,13 @@ pub fn bytes(text: &str) -> Result<u64, Expected> {
     match text.parse() {
         Ok(0) | Err(_) => Err("a number of bytes such as 1073741824".into()),
         Ok(number) => Ok(number),
+    }
+}
+
+pub fn seconds(text: &str) -> Result<Duration, Expected> {
+    match text.parse() {
+        Ok(seconds @ 1..=1_000_000) => Ok(Duration::from_secs(seconds)),
+        _ => Err("a number of seconds from 1 to 1000000".into()),
     }
 }
 

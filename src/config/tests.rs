@@ -72,6 +72,17 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("RUST_LOG", "info,=,="),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("TRUSTED_PROXIES", "proxy.example.com"),
+        ("VIDEO_MAX_SECONDS", "an hour"),
+        ("VIDEO_MAX_SIDE", "0"),
+        ("VIDEO_MAX_PIXELS", "-1"),
+        ("VIDEO_CONTAINERS", "mp4,wmv"),
+        ("VIDEO_CODECS", "H.264"),
+        ("VIDEO_TIMEOUT", "0"),
+        ("VIDEO_MEMORY", "1000"),
+        ("VIDEO_TRANSCODE", "perhaps"),
+        ("VIDEO_TRANSCODE_TIMEOUT", "-1"),
+        ("VIDEO_TRANSCODE_THREADS", "65"),
+        ("CLAMD_URL", "clamd:3310"),
         ("RATE_LIMITS", "reads"),
         ("RATE_LIMITS", "reads=0"),
         ("RATE_LIMITS", "writes=5"),
@@ -119,6 +130,33 @@ fn a_rate_limit_that_is_left_out_has_its_default() {
     assert_eq!(limits("reads=5, uploads=off"), {
         usual.with("reads", std::num::NonZero::new(5)).unwrap().with("uploads", None).unwrap()
     });
+}
+
+#[test]
+fn limits_of_videos_are_the_programs_own_unless_set() {
+    use workers::video::media::{Family, Limits};
+
+    assert_eq!(load(&[], &[]).unwrap().limits, Limits::default());
+    let set = [
+        ("MAX_VIDEO_BYTES", "1000"),
+        ("VIDEO_CONTAINERS", "mp4, matroska"),
+        ("VIDEO_CODECS", "h264,aac"),
+        ("VIDEO_MAX_SECONDS", "60"),
+        ("VIDEO_TRANSCODE", "off"),
+        ("CLAMD_URL", "tcp://clamd:3310"),
+    ];
+    let config = load(&set, &[]).unwrap();
+    let expected = Limits {
+        max_bytes: 1000,
+        max_output_bytes: 1000 + (64 << 20),
+        containers: [Family::Mp4, Family::Matroska].into(),
+        codecs: ["h264", "aac"].map(str::to_owned).into(),
+        max_duration: std::time::Duration::from_mins(1),
+        transcode: false,
+        ..Limits::default()
+    };
+    assert_eq!(config.limits, expected);
+    assert_eq!(config.scanner, workers::ScannerAddress::parse("tcp://clamd:3310"));
 }
 
 #[test]

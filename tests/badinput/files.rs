@@ -42,8 +42,8 @@ impl Shop {
         let timeline = self.app.get(&path).by(&self.seller).send().await.expect(200).json;
         let entries = timeline.as_array().unwrap();
         let failed = entries.iter().find(|entry| entry["type"] == "VideoFailed").unwrap();
-        for file in ["video", "poster"] {
-            let path = format!("/products/{product}/{file}/");
+        for file in ["video/", "poster/", "sprite/", "thumbnails.vtt"] {
+            let path = format!("/products/{product}/{file}");
             refused(self.app.get(&path).by(&self.seller).send().await, 404, "not_found");
         }
         failed["reason"].as_str().unwrap().to_owned()

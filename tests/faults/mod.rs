@@ -4,6 +4,7 @@ mod crashes;
 mod hang_ups;
 mod losses;
 mod replicas;
+mod videos;
 
 use std::collections::BTreeMap;
 

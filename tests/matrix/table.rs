@@ -160,6 +160,8 @@ pub const PRODUCTS: &[Row] = &[
     row("GET /products/{id}/moderation/", CONFIDED),
     row("GET /products/{id}/video/", SEEN),
     row("GET /products/{id}/poster/", SEEN),
+    row("GET /products/{id}/sprite/", SEEN),
+    row("GET /products/{id}/thumbnails.vtt", SEEN),
     row("PUT /products/{id}/", WRITTEN),
     row("PATCH /products/{id}/", WRITTEN),
     row("POST /products/{id}/cancel/", WRITTEN),

@@ -69,6 +69,8 @@ impl Kind {
             Some("categories") => Self::Category,
             Some("products") if path.ends_with("/video/") => Self::ShownProduct,
             Some("products") if path.ends_with("/poster/") => Self::ShownProduct,
+            Some("products") if path.ends_with("/sprite/") => Self::ShownProduct,
+            Some("products") if path.ends_with("/thumbnails.vtt") => Self::ShownProduct,
             Some("products") => Self::Product,
             Some("orders") => Self::Order,
             other => panic!("nobody knows how to make one of {other:?}"),

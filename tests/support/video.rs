@@ -27,6 +27,13 @@ pub fn mp4() -> Vec<u8> {
     MP4.get_or_init(|| made(&[&PICTURES, &SOUND, &CODED])).clone()
 }
 
+/// Six seconds in codecs that browsers don't play.
+pub fn to_be_converted() -> Vec<u8> {
+    let pictures = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=24:duration=6"];
+    let coded = ["-c:v", "mpeg4", "-q:v", "4", "-c:a", "ac3", "-f", "mp4"];
+    made(&[&pictures, &SOUND, &coded])
+}
+
 /// Without sound.
 pub fn silent(seconds: u32) -> Vec<u8> {
     let pictures = format!("testsrc=size=320x240:rate=24:duration={seconds}");

@@ -14,8 +14,8 @@ use crate::mailer::Mailer;
 use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
-use crate::video::Finalizer;
 use crate::video::media::{Limits, confinement};
+use crate::video::{Finalizer, ScannerAddress};
 
 /// What the workers work with.
 pub struct Parts {
@@ -35,6 +35,8 @@ pub struct Parts {
     pub mail: MailSettings,
     /// What a video may be, and what finishing it may take.
     pub limits: Limits,
+    /// A virus scanner that sees videos first, if there is one.
+    pub scanner: Option<ScannerAddress>,
     /// A folder on disk for videos that are being finished.
     pub scratch: PathBuf,
     /// Videos finished at once in this process; each may keep a core busy.
@@ -103,6 +105,7 @@ impl Parts {
             self.commands.clone(),
             Arc::clone(&self.media),
             self.limits.clone(),
+            self.scanner.clone(),
             self.scratch.clone(),
         )
     }

@@ -28,12 +28,12 @@ use crate::problem::Problem;
 const POSTER_TYPE: &str = "image/jpeg";
 
 /// Something in storage, and how it is given out.
-struct File {
-    path: Path,
-    content_type: String,
+pub(super) struct File {
+    pub(super) path: Path,
+    pub(super) content_type: String,
     /// Strong: other bytes have another one.
-    etag: String,
-    size: u64,
+    pub(super) etag: String,
+    pub(super) size: u64,
 }
 
 /// What part of a file is asked for.
@@ -92,7 +92,7 @@ pub(crate) async fn poster(
     give(&app, File { path, content_type: POSTER_TYPE.to_owned(), etag, size }, &headers).await
 }
 
-async fn finished(
+pub(super) async fn finished(
     app: &App,
     caller: &Caller,
     id: ProductId,
@@ -108,7 +108,7 @@ async fn finished(
     }
 }
 
-async fn give(app: &App, file: File, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn give(app: &App, file: File, headers: &HeaderMap) -> Result<Response, Problem> {
     let mut answer = HeaderMap::new();
     insert(&mut answer, ETAG, &file.etag);
     // Who may see it changes, so each use is asked for again; that costs a 304.
@@ -172,7 +172,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// A file that was replaced just now is gone; all else is our fault.
-fn unavailable(error: object_store::Error) -> Problem {
+pub(super) fn unavailable(error: object_store::Error) -> Problem {
     match error {
         object_store::Error::NotFound { .. } => Problem::not_found(),
         error => Problem::fault(&error),

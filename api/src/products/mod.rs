@@ -1,11 +1,12 @@
 //! `/products/`: what a product goes through. `form.rs` and `upload.rs` take its video in,
-//! `media.rs` gives it out, `history.rs` tells what happened to it.
+//! `media.rs` and `thumbnails.rs` give it out, `history.rs` tells what happened to it.
 
 mod category;
 mod form;
 pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod review;
+pub(crate) mod thumbnails;
 mod upload;
 
 use axum::extract::{Request, State};

@@ -63,12 +63,7 @@ impl Transport {
             Self::Files(folder) => {
                 let folder = folder.clone();
                 // Of many new files at once: a quarter of what they cost one by one.
-                on_disk(move || match File::open(folder) {
-                    // Nothing was ever sent.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                    folder => Ok(syncfs(folder?)?),
-                })
-                .await
+                on_disk(move || sync(&folder)).await
             }
         }
     }
@@ -77,6 +72,15 @@ impl Transport {
 async fn on_disk(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), Failed> {
     let done = spawn_blocking(work).await.map_err(io::Error::other).flatten();
     done.map_err(|error| Failed::Transient(format!("the mail's file: {error}")))
+}
+
+/// Events that need no mail leave no folder, and nothing to wait for.
+fn sync(folder: &Path) -> io::Result<()> {
+    match File::open(folder) {
+        Ok(folder) => Ok(syncfs(folder)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The host, where the URL leaves TLS open and the way goes beyond this machine.

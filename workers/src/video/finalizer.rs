@@ -16,13 +16,14 @@ use domain::{
 use object_store::ObjectStore;
 use object_store::path::Path as Key;
 use sqlx::PgPool;
-use tempfile::TempDir;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::ScannerAddress;
 use super::job::{self, Job};
 use super::media::{self, Failure, Finalized, Limits};
-use super::storage::{Storage, StorageError};
+use super::scratch::WorkFolder;
+use super::storage::{Storage, StorageError, UNFINISHED};
 use crate::mailer::unloadable;
 use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
@@ -35,6 +36,7 @@ pub(crate) struct Finalizer {
     commands: Commands,
     storage: Storage,
     limits: Limits,
+    scanner: Option<ScannerAddress>,
     scratch: PathBuf,
 }
 
@@ -56,9 +58,10 @@ impl Finalizer {
         commands: Commands,
         media: Arc<dyn ObjectStore>,
         limits: Limits,
+        scanner: Option<ScannerAddress>,
         scratch: PathBuf,
     ) -> Self {
-        Self { pool, commands, storage: Storage::new(media), limits, scratch }
+        Self { pool, commands, storage: Storage::new(media), limits, scanner, scratch }
     }
 
     async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
@@ -82,9 +85,12 @@ impl Finalizer {
         video: &UploadedVideo,
         progress: watch::Sender<u8>,
     ) -> Result<(), Failed> {
-        let work = self.work_folder()?;
+        let work = WorkFolder::make(&self.scratch).map_err(|error| moving(error.into()))?;
         let input = work.path().join("original");
         self.storage.fetch(video, &input).await.map_err(moving)?;
+        if let Some(found) = self.scan(&input).await? {
+            return self.command_fail(product, video.upload, infected(&found)).await;
+        }
         let report = |percent| {
             progress.send_replace(percent);
         };
@@ -100,6 +106,11 @@ impl Finalizer {
         }
     }
 
+    async fn scan(&self, input: &Path) -> Result<Option<String>, Failed> {
+        let Some(scanner) = &self.scanner else { return Ok(None) };
+        scanner.scan(input).await.map_err(|error| Failed::Transient(error.to_string()))
+    }
+
     /// Puts the results where they will be looked for. Two workers that both believe in their
     /// claim write the same bytes there, and only one of them holds the fence.
     async fn publish(&self, job: &Job, upload: UploadId, done: &Finalized) -> Result<(), Failed> {
@@ -107,14 +118,17 @@ impl Finalizer {
             (&done.video, keys::video(upload, &done.content_type)),
             (&done.poster, keys::poster(upload)),
         ];
-        for (file, key) in files {
+        let sprite = done.sprite.iter().flat_map(|sprite| {
+            [(&sprite.picture, keys::sprite(upload)), (&sprite.cues, keys::thumbnails(upload))]
+        });
+        for (file, key) in files.into_iter().chain(sprite) {
             self.publish_one(job, file, &key).await?;
         }
         Ok(())
     }
 
     async fn publish_one(&self, job: &Job, file: &Path, key: &str) -> Result<(), Failed> {
-        let temporary = Key::from(format!("unfinished/{}/{key}", job.fence));
+        let temporary = Key::from(format!("{UNFINISHED}/{}/{key}", job.fence));
         self.storage.put(file, &temporary).await.map_err(moving)?;
         if job.renew(100).await.map_err(database)? {
             return self.storage.rename(&temporary, &Key::from(key)).await.map_err(moving);
@@ -161,6 +175,7 @@ impl Finalizer {
             Stand::Dropped => self.storage.delete_results(upload).await.map_err(moving)?,
         }
         self.storage.delete_original(upload).await.map_err(moving)?;
+        self.storage.delete_unfinished(upload).await.map_err(moving)?;
         job::end(&self.pool, product, upload).await.map_err(database)
     }
 
@@ -173,12 +188,6 @@ impl Finalizer {
                 Stand::Dropped
             }
         })
-    }
-
-    fn work_folder(&self) -> Result<TempDir, Failed> {
-        let made = std::fs::create_dir_all(&self.scratch)
-            .and_then(|()| tempfile::Builder::new().prefix("video-").tempdir_in(&self.scratch));
-        made.map_err(|error| moving(error.into()))
     }
 }
 
@@ -213,6 +222,10 @@ fn unless_gone(commanded: Result<(), CommandError>) -> Result<(), Failed> {
         Err(error) => Err(unloadable(&error)),
         Ok(()) => Ok(()),
     }
+}
+
+fn infected(found: &str) -> String {
+    format!("The file is not accepted: a virus scanner found {found} in it.")
 }
 
 fn moving(error: StorageError) -> Failed {

@@ -3,6 +3,9 @@
 mod finalizer;
 mod job;
 pub mod media;
+mod scan;
+mod scratch;
 mod storage;
 
 pub(crate) use finalizer::Finalizer;
+pub use scan::ScannerAddress;

@@ -19,6 +19,9 @@ const PART: usize = 8 << 20;
 /// Parts on their way at once.
 const PARTS: usize = 4;
 
+/// What temporary names start with.
+pub(super) const UNFINISHED: &str = "unfinished";
+
 /// Why bytes could not be moved; none of it is the video's fault.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StorageError {
@@ -98,7 +101,22 @@ impl Storage {
         for content_type in ["video/mp4", "video/webm"] {
             self.delete(&Key::from(media::video(upload, content_type))).await?;
         }
-        self.delete(&Key::from(media::poster(upload))).await
+        for key in [media::poster(upload), media::sprite(upload), media::thumbnails(upload)] {
+            self.delete(&Key::from(key)).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what tries that died had not given its lasting name yet.
+    pub(super) async fn delete_unfinished(&self, upload: UploadId) -> Result<(), StorageError> {
+        let name = upload.to_string();
+        let mut objects = self.store.list(Some(&Key::from(UNFINISHED)));
+        while let Some(object) = objects.try_next().await? {
+            if object.location.as_ref().contains(&name) {
+                self.delete(&object.location).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes an object that may be gone already.

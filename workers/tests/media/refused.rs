@@ -109,19 +109,27 @@ async fn other_files_are_named_for_what_they_are() {
 }
 
 #[tokio::test]
-async fn codecs_that_browsers_cannot_play_are_refused_by_name() {
+async fn ten_hours_are_refused_whether_or_not_they_are_announced() {
     let bench = Bench::new();
-    let old = bench.film("old.mp4", &[&["-c:v", "mpeg4", "-c:a", "aac"]]);
-    let raw = bench.film("raw.mov", &[H264, &["-c:a", "pcm_s16le"]]);
+    let slides = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=1/600:duration=36000"];
+    let honest = bench.ffmpeg("honest.mp4", &[&slides, H264]);
+    let live =
+        bench.ffmpeg("live.webm", &[&slides, &["-c:v", "libvpx", "-f", "webm", "-live", "1"]]);
+    for input in [honest, live] {
+        let rejection = bench.rejection(&input).await;
+        assert!(matches!(rejection, Rejection::TooLong { .. }), "{rejection:?}");
+    }
+}
 
-    assert!(bench.rejection(&old).await.to_string().contains("MPEG-4 Visual"));
-    let raw = bench.rejection(&raw).await.to_string();
-    assert!(
-        raw.starts_with(
-            "The sound is coded as uncompressed PCM, which browsers can't play beside H.264"
-        ),
-        "{raw}"
-    );
+#[tokio::test]
+async fn what_grows_beyond_the_allowed_size_is_refused() {
+    let bench = Bench::new();
+    let input = bench.film("good.mp4", &[H264]);
+    let no_room = Limits { max_output_bytes: 1000, ..Limits::default() };
+
+    let rejection = rejection(bench.finalize_within(&input, &no_room).await);
+
+    assert_eq!(rejection, Rejection::TooLargeResult);
 }
 
 #[tokio::test]
@@ -145,7 +153,7 @@ async fn limits_are_the_callers() {
     let input = bench.film("good.mp4", &[H264]);
     let short = Limits { max_duration: Duration::from_secs(1), ..Limits::default() };
     let small = Limits { max_bytes: 1000, ..Limits::default() };
-    let narrow = Limits { max_width: 300, ..Limits::default() };
+    let narrow = Limits { max_side: 300, ..Limits::default() };
 
     let long = rejection(bench.finalize_within(&input, &short).await);
     let large = rejection(bench.finalize_within(&input, &small).await);

@@ -2,15 +2,14 @@
 //! reading finds the rest missing.
 
 use std::iter;
-use std::path::Path;
 use std::time::Duration;
 
 use super::Failure;
 use super::limits::Limits;
-use super::probe::{Source, refuse_oversized};
+use super::probe::Source;
 use super::progress::{Progress, Stage};
 use super::rejection::Rejection;
-use super::sandbox;
+use super::sandbox::{self, Input};
 use super::structure::Shortfall;
 
 /// What reading found.
@@ -23,7 +22,7 @@ struct Reading {
 
 /// Every packet of the chosen streams, without decoding.
 pub(super) async fn read_through(
-    input: &Path,
+    input: Input<'_>,
     source: &Source,
     shortfall: Option<Shortfall>,
     limits: &Limits,
@@ -62,14 +61,14 @@ fn verdict(
 
 /// Containers round, and don't count the last picture's own time; a cut that stays below this is found
 /// by its half packet or by the announced size.
-fn ends_early(source: &Source, read: Duration) -> bool {
+pub(super) fn ends_early(source: &Source, read: Duration) -> bool {
     source
         .announced
         .is_some_and(|announced| read + Duration::from_secs(1).max(announced / 20) < announced)
 }
 
 async fn read(
-    input: &Path,
+    input: Input<'_>,
     source: &Source,
     limits: &Limits,
     progress: &Progress<'_>,
@@ -86,7 +85,7 @@ async fn read(
         }
     });
     let outcome = outcome.await?;
-    refuse_oversized(&outcome)?;
+    outcome.blame()?;
     Ok(Reading {
         clean: outcome.success,
         premature_end: outcome.symptoms.premature_end,
@@ -96,7 +95,7 @@ async fn read(
 }
 
 /// When the last packet ends that is there to be read.
-async fn played(input: &Path, source: &Source, limits: &Limits) -> Result<Duration, Failure> {
+async fn played(input: Input<'_>, source: &Source, limits: &Limits) -> Result<Duration, Failure> {
     const ENTRIES: &str = "packet=stream_index,pts_time,duration_time";
     let options = ["-print_format", "csv=print_section=0", "-show_entries", ENTRIES];
     let (mut start, mut end) = (0.0_f64, 0.0_f64);
@@ -106,7 +105,7 @@ async fn played(input: &Path, source: &Source, limits: &Limits) -> Result<Durati
             (start, end) = (start.min(from), end.max(to));
         }
     });
-    refuse_oversized(&outcome.await?)?;
+    outcome.await?.blame()?;
     Ok(Duration::try_from_secs_f64(end - start).unwrap_or_default())
 }
 

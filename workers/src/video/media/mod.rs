@@ -14,24 +14,30 @@ mod rejection;
 mod remux;
 mod sandbox;
 mod sniff;
+mod sprite;
 mod structure;
 mod symptoms;
 
 use std::path::{Path, PathBuf};
 
-pub use limits::Limits;
+pub use limits::{CODECS, Limits};
 pub use rejection::Rejection;
 pub use sandbox::{Confinement, ToolError, confinement};
+pub use sniff::Family;
+pub use sprite::Sprite;
 
 use progress::{Progress, Stage};
+use sandbox::Input;
 
 /// The finished files, which lie below the work directory until the caller takes them away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finalized {
-    /// The remuxed video: index in front, no metadata of its maker.
+    /// The video as browsers play it: index in front, no metadata of its maker.
     pub video: PathBuf,
     /// A JPEG of at most 1280 pixels on its longer side.
     pub poster: PathBuf,
+    /// Thumbnails, where there could be any.
+    pub sprite: Option<Sprite>,
     /// Bytes of the finished video, not of the upload.
     pub size: u64,
     /// SHA-256 of the finished video, 64 lowercase hex digits.
@@ -80,25 +86,35 @@ pub async fn finalize(
     tokio::fs::create_dir_all(work).await?;
     let family = inspect_bytes(input, limits).await?;
     let shortfall = structure::shortfall(input, family).await?;
+    let input = Input { path: input, family };
     let source = match (probe::probe(input, limits).await, shortfall) {
         (Err(Failure::Rejected(Rejection::Unreadable)), Some(cut)) => return Err(cut.into()),
         (probed, _) => probed?,
     };
-    let container = codec::container(family, &source)?;
     limits.check(&source)?;
+    let plan = codec::plan(family, &source, limits)?;
+    if plan.converts() {
+        progress.will_convert();
+    }
     integrity::read_through(input, &source, shortfall, limits, &progress).await?;
-    let video = remux::remux(input, &source, container, work, limits, &progress).await?;
-    let finished = probe::probe(&video, limits).await?;
-    let poster = poster::take(&video, &finished, work, limits, &progress).await?;
+    let video = remux::remux(input, &source, plan, work, limits, &progress).await?;
+    let output = Input { path: &video, family: plan.container.family() };
+    let finished = probe::probe(output, limits).await?;
+    if plan.convert_video && integrity::ends_early(&source, finished.duration()) {
+        return Err(Rejection::Undecodable.into());
+    }
+    let poster = poster::take(output, &finished, work, limits, &progress).await?;
+    let sprite = sprite::make(output, &finished, work, limits, &progress).await?;
     let (sha256, size) = digest::sha256(&video, &progress).await?;
     progress.finish();
     let (width, height) = finished.displayed();
     Ok(Finalized {
         video,
         poster,
+        sprite,
         size,
         sha256,
-        content_type: container.content_type().to_owned(),
+        content_type: plan.container.content_type().to_owned(),
         duration_ms: i64::try_from(finished.duration().as_millis()).unwrap_or(i64::MAX),
         width: i32::try_from(width).unwrap_or(i32::MAX),
         height: i32::try_from(height).unwrap_or(i32::MAX),
@@ -110,5 +126,16 @@ async fn inspect_bytes(input: &Path, limits: &Limits) -> Result<sniff::Family, F
     if size > limits.max_bytes {
         return Err(Rejection::TooLarge { size, max: limits.max_bytes }.into());
     }
-    Ok(sniff::sniff(&sniff::opening(input).await?)?)
+    let family = sniff::sniff(&sniff::opening(input).await?)?;
+    if !limits.containers.contains(&family) {
+        return Err(Rejection::Container { container: family.name().to_uppercase() }.into());
+    }
+    Ok(family)
+}
+
+async fn forget_earlier_try(output: &Path) -> std::io::Result<()> {
+    match tokio::fs::remove_file(output).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::Failure;
 use super::limits::Limits;
-use super::probe::{Source, refuse_oversized};
+use super::probe::Source;
 use super::progress::{Progress, Stage};
 use super::rejection::Rejection;
-use super::sandbox;
+use super::sandbox::{self, Input};
 
 /// Pixels made square first, then at most 1280 on the longer side; ffmpeg turns by the rotation itself.
 const SCALE: &str = "scale='max(1,trunc(iw*if(between(sar,1/4,4),sar,1)))':ih,setsar=1,\
@@ -40,7 +40,7 @@ const JPEG: &[&str] = &[
 
 /// A JPEG from a tenth into the finished file, since many begin in black; else the first that decodes.
 pub(super) async fn take(
-    video: &Path,
+    video: Input<'_>,
     source: &Source,
     work: &Path,
     limits: &Limits,
@@ -58,7 +58,7 @@ pub(super) async fn take(
 }
 
 async fn shoot(
-    video: &Path,
+    video: Input<'_>,
     source: &Source,
     at: Duration,
     output: &Path,
@@ -67,18 +67,11 @@ async fn shoot(
     let seek = format!("{:.3}", at.as_secs_f64());
     let stream = format!("0:{}", source.video.index);
     let options = [&["-map", &stream, "-vf", SCALE], JPEG].concat();
-    forget_earlier_try(output).await?;
+    super::forget_earlier_try(output).await?;
     let outcome =
         sandbox::ffmpeg(&["-ss", &seek], video, &options, Some(output), limits, |_| ()).await?;
-    refuse_oversized(&outcome)?;
+    outcome.blame()?;
     // Without a picture at that time ffmpeg writes nothing, and calls it success.
     let written = tokio::fs::metadata(output).await.is_ok_and(|file| file.len() > 0);
     Ok(outcome.success && written)
-}
-
-async fn forget_earlier_try(output: &Path) -> std::io::Result<()> {
-    match tokio::fs::remove_file(output).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -1,6 +1,5 @@
 //! What ffprobe finds in a file: the streams that count, and how long they say they are.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,11 +7,11 @@ use serde::Deserialize;
 use super::Failure;
 use super::limits::Limits;
 use super::rejection::Rejection;
-use super::sandbox::{self, Outcome};
+use super::sandbox::{self, Input};
 
 /// Only these fields: titles and comments are the uploader's text, and of no use here.
 const ENTRIES: &str = "format=duration\
-    :stream=index,codec_type,codec_name,width,height,duration,sample_aspect_ratio\
+    :stream=index,codec_type,codec_name,width,height,pix_fmt,duration,sample_aspect_ratio\
     :stream_disposition=attached_pic,still_image,timed_thumbnails\
     :stream_side_data=rotation:stream_tags=DURATION";
 
@@ -33,6 +32,8 @@ pub(super) struct Source {
 pub(super) struct VideoStream {
     pub(super) index: u32,
     pub(super) codec: String,
+    /// In ffmpeg's words, such as `yuv420p`.
+    pub(super) pixel_format: String,
     /// Pixels as stored.
     pub(super) width: u32,
     /// Pixels as stored.
@@ -91,6 +92,7 @@ struct Stream {
     codec_name: String,
     width: u32,
     height: u32,
+    pix_fmt: String,
     duration: Option<String>,
     sample_aspect_ratio: Option<String>,
     disposition: Disposition,
@@ -120,7 +122,7 @@ struct Tags {
 }
 
 /// Asks ffprobe, and refuses what has no moving pictures.
-pub(super) async fn probe(input: &Path, limits: &Limits) -> Result<Source, Failure> {
+pub(super) async fn probe(input: Input<'_>, limits: &Limits) -> Result<Source, Failure> {
     let options = ["-print_format", "json=compact=1", "-show_entries", ENTRIES];
     let mut json = String::new();
     let outcome = sandbox::ffprobe(input, &options, limits, |line| {
@@ -129,7 +131,7 @@ pub(super) async fn probe(input: &Path, limits: &Limits) -> Result<Source, Failu
         }
     });
     let outcome = outcome.await?;
-    refuse_oversized(&outcome)?;
+    outcome.blame()?;
     if !outcome.success {
         return Err(Rejection::Unreadable.into());
     }
@@ -140,17 +142,6 @@ pub(super) async fn probe(input: &Path, limits: &Limits) -> Result<Source, Failu
     let source = source(&document)?;
     limits.check_picture(source.video.width, source.video.height)?;
     Ok(source)
-}
-
-/// Where a tool stopped at a limit, the input asked for too much.
-pub(super) fn refuse_oversized(outcome: &Outcome) -> Result<(), Rejection> {
-    if let Some((width, height)) = outcome.symptoms.oversized {
-        return Err(Rejection::TooManyPixels { width, height });
-    }
-    if !outcome.success && outcome.symptoms.out_of_memory {
-        return Err(Rejection::TooHeavy);
-    }
-    Ok(())
 }
 
 fn source(document: &Document) -> Result<Source, Rejection> {
@@ -191,6 +182,7 @@ impl Stream {
         VideoStream {
             index: self.index,
             codec: self.codec_name.clone(),
+            pixel_format: self.pix_fmt.clone(),
             width: self.width,
             height: self.height,
             sideways: (turned.abs() % 180.0 - 90.0).abs() < 45.0,

@@ -1,5 +1,6 @@
-//! One rising number out of five passes.
+//! One rising number out of six passes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,16 +14,23 @@ pub(super) enum Stage {
     Read,
     Remux,
     Poster,
+    Sprite,
     Digest,
 }
 
 impl Stage {
-    fn range(self) -> (f64, f64) {
+    fn range(self, converts: bool) -> (f64, f64) {
         match self {
             Self::Inspect => (0.0, 4.0),
+            Self::Read if converts => (4.0, 8.0),
             Self::Read => (4.0, 45.0),
+            Self::Remux if converts => (8.0, 92.0),
             Self::Remux => (45.0, 75.0),
-            Self::Poster => (75.0, 85.0),
+            Self::Poster if converts => (92.0, 94.0),
+            Self::Poster => (75.0, 80.0),
+            Self::Sprite if converts => (94.0, 96.0),
+            Self::Sprite => (80.0, 85.0),
+            Self::Digest if converts => (96.0, 99.0),
             Self::Digest => (85.0, 99.0),
         }
     }
@@ -32,16 +40,22 @@ impl Stage {
 pub(super) struct Progress<'a> {
     callback: &'a (dyn Fn(u8) + Send + Sync),
     last: Mutex<Option<(u8, Instant)>>,
+    converts: AtomicBool,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(callback: &'a (dyn Fn(u8) + Send + Sync)) -> Self {
-        Self { callback, last: Mutex::new(None) }
+        Self { callback, last: Mutex::new(None), converts: AtomicBool::new(false) }
+    }
+
+    /// Most of the time will go to a conversion.
+    pub(super) fn will_convert(&self) {
+        self.converts.store(true, Ordering::Relaxed);
     }
 
     /// `fraction` of the stage is done; anything outside 0–1 is taken as the nearer end.
     pub(super) fn report(&self, stage: Stage, fraction: f64) {
-        let (from, to) = stage.range();
+        let (from, to) = stage.range(self.converts.load(Ordering::Relaxed));
         self.report_at(percent(from + (to - from) * fraction.clamp(0.0, 1.0)), Instant::now());
     }
 

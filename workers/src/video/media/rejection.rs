@@ -19,10 +19,8 @@ pub enum Rejection {
     /// The bytes are nothing that we know.
     #[error("The file is not a video: its bytes match no known format.")]
     Unrecognised,
-    /// A video in a wrapping that can't be rewritten without a transcode.
-    #[error(
-        "The video comes as {container}, which is not accepted: please send MP4, MOV, WebM or Matroska."
-    )]
+    /// A video in a wrapping that is not read.
+    #[error("The video comes as {container}, which is not accepted: please send MP4, MOV or WebM.")]
     Container {
         /// The common name of the format.
         container: String,
@@ -104,6 +102,24 @@ pub enum Rejection {
     /// No picture decodes.
     #[error("The video is damaged: none of its pictures can be shown.")]
     NoPoster,
+    /// The tools ran into their time limit.
+    #[error(
+        "The video takes longer to be read or converted than is allowed: please send it as H.264 in MP4."
+    )]
+    TooSlow,
+    /// The finished file would be larger than allowed.
+    #[error(
+        "The video gets too large when it is rewritten: please send it with less detail, or shorter."
+    )]
+    TooLargeResult,
+    /// No decoder is installed.
+    #[error(
+        "The video is coded in a way that can't be converted here: please send it as H.264 in MP4."
+    )]
+    NoDecoder,
+    /// The conversion lost most of it.
+    #[error("The video is damaged: not all of its pictures can be shown.")]
+    Undecodable,
     /// The tools ran into their memory limit.
     #[error("The video needs more memory to be read than is allowed.")]
     TooHeavy,

@@ -10,6 +10,7 @@ mod confinement;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -17,10 +18,16 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::limits::Limits;
+use super::rejection::Rejection;
+use super::sniff::Family;
 use super::symptoms::Symptoms;
 use confine::Reach;
 use confinement::UNSHARE;
 pub use confinement::{Confinement, confinement};
+
+/// A tool waits for a processor and a disk, too; when that takes so many times as long, the machine is at
+/// fault.
+const WALL: u32 = 3;
 
 /// Longer lines come in pieces, so that no file can fill our memory through a tool's output.
 const MAX_LINE: u64 = 64 << 10;
@@ -47,7 +54,7 @@ pub enum ToolError {
         /// The signal's number.
         signal: i32,
     },
-    /// It ran for longer than [`Limits::timeout`], and was killed.
+    /// It hung for a multiple of [`Limits::timeout`], and was killed.
     #[error("{program} ran out of time")]
     TimedOut {
         /// The program that ran.
@@ -58,16 +65,39 @@ pub enum ToolError {
     Io(#[from] std::io::Error),
 }
 
-/// How a tool ended by itself.
+/// How a tool ended, by itself or by what its input made it do.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) success: bool,
     pub(super) symptoms: Symptoms,
+    signal: Option<Signal>,
+}
+
+impl Outcome {
+    /// Where a tool stopped at a limit, or crashed, the input asked for it.
+    pub(super) fn blame(&self) -> Result<(), Rejection> {
+        if let Some((width, height)) = self.symptoms.oversized {
+            return Err(Rejection::TooManyPixels { width, height });
+        }
+        let fault = self.symptoms.fault.clone().or_else(|| match self.signal? {
+            Signal::SIGXCPU => Some(Rejection::TooSlow),
+            Signal::SIGXFSZ => Some(Rejection::TooLargeResult),
+            _ => Some(Rejection::Damaged),
+        });
+        fault.filter(|_| !self.success).map_or(Ok(()), Err)
+    }
+}
+
+/// A file for a tool to read, and the only format that it may be read as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Input<'a> {
+    pub(super) path: &'a Path,
+    pub(super) family: Family,
 }
 
 /// Runs ffprobe on `input`; its standard output comes line by line.
 pub(super) async fn ffprobe(
-    input: &Path,
+    input: Input<'_>,
     options: &[&str],
     limits: &Limits,
     on_line: impl FnMut(&str) + Send,
@@ -75,14 +105,14 @@ pub(super) async fn ffprobe(
     let mut arguments: Vec<OsString> = ["-hide_banner", "-v", "error"].map(OsString::from).into();
     arguments.extend(options.iter().map(OsString::from));
     arguments.extend(reading(input, limits));
-    let reach = Reach { input: Some(input.to_owned()), output: None };
+    let reach = Reach { input: Some(input.path.to_owned()), output: None };
     run("ffprobe", &arguments, reach, limits, on_line).await
 }
 
 /// Runs ffmpeg on `input`, with progress reports as lines; without an `output`, what it makes is dropped.
 pub(super) async fn ffmpeg(
     before_input: &[&str],
-    input: &Path,
+    input: Input<'_>,
     options: &[&str],
     output: Option<&Path>,
     limits: &Limits,
@@ -108,7 +138,7 @@ pub(super) async fn ffmpeg(
     arguments.extend(options.iter().map(OsString::from));
     arguments.push(output.map_or_else(|| "-".into(), file_url));
     let reach = Reach {
-        input: Some(input.to_owned()),
+        input: Some(input.path.to_owned()),
         output: output.and_then(Path::parent).map(Path::to_owned),
     };
     run("ffmpeg", &arguments, reach, limits, on_line).await
@@ -122,20 +152,20 @@ fn file_url(path: &Path) -> OsString {
 }
 
 /// One thread decodes: a frame-threaded decoder multiplies memory by its threads.
-fn reading(input: &Path, limits: &Limits) -> Vec<OsString> {
+fn reading(input: Input<'_>, limits: &Limits) -> Vec<OsString> {
     let max_pixels = limits.max_pixels.min(i32::MAX as u64).to_string();
     let mut arguments: Vec<OsString> = [
         "-protocol_whitelist",
         "file",
         "-format_whitelist",
-        "mov,matroska",
+        input.family.demuxer(),
         "-threads",
         "1",
         "-max_pixels",
     ]
     .map(OsString::from)
     .into();
-    arguments.extend([max_pixels.into(), "-i".into(), file_url(input)]);
+    arguments.extend([max_pixels.into(), "-i".into(), file_url(input.path)]);
     arguments
 }
 
@@ -153,22 +183,41 @@ async fn run(
     let started = confine::spawn(command, tool, reach).await;
     let (mut child, _leash) = started.map_err(|error| unusable(program, &error))?;
     let mut group = Group::of(&child);
+    let started = Instant::now();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let ended = async {
         let (said, symptoms, status) =
             tokio::join!(lines(stdout, on_line), Symptoms::read(stderr), child.wait());
         said.and(status).map(|status| (status, symptoms))
     };
-    let Ok(ended) = tokio::time::timeout(limits.timeout, ended).await else {
+    let patience = limits.timeout * WALL;
+    let Ok(ended) = tokio::time::timeout(patience, ended).await else {
         group.kill();
         child.wait().await?;
-        tracing::warn!(program, timeout = ?limits.timeout, "a media tool ran out of time and was killed");
+        tracing::warn!(program, timeout = ?patience, "a media tool ran out of time and was killed");
         return Err(ToolError::TimedOut { program: program.to_owned() });
     };
     let (status, symptoms) = ended?;
     group.forget();
-    judge(program, status, symptoms)
+    let mut outcome = judge(program, status, symptoms)?;
+    // ffmpeg has its own way to end by this signal, which it shares with others.
+    let shortest = limits.timeout / limits.transcode_threads.max(1);
+    if status.code() == Some(255) && started.elapsed() >= shortest {
+        outcome.signal = Some(Signal::SIGXCPU);
+    }
+    Ok(outcome)
 }
+
+/// Signals that a tool brings upon itself: by a limit, or by a fault that its input leads to.
+const OF_INPUT: [Signal; 7] = [
+    Signal::SIGXCPU,
+    Signal::SIGXFSZ,
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGABRT,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+];
 
 fn judge(program: &str, status: ExitStatus, symptoms: Symptoms) -> Result<Outcome, ToolError> {
     use std::os::unix::process::ExitStatusExt;
@@ -176,7 +225,10 @@ fn judge(program: &str, status: ExitStatus, symptoms: Symptoms) -> Result<Outcom
     if !status.success() {
         tracing::warn!(program, %status, stderr = %symptoms.tail(), "a media tool failed");
     }
-    if let Some(signal) = status.signal() {
+    let signal = status.signal().map(Signal::try_from).transpose().ok().flatten();
+    if let Some(signal) =
+        status.signal().filter(|_| !signal.is_some_and(|it| OF_INPUT.contains(&it)))
+    {
         return Err(ToolError::Killed { program: program.to_owned(), signal });
     }
     // 126 and 127 are those of prlimit, unshare and setpriv for a program that they can't start.
@@ -184,7 +236,7 @@ fn judge(program: &str, status: ExitStatus, symptoms: Symptoms) -> Result<Outcom
     {
         return Err(unusable(program, &symptoms.tail()));
     }
-    Ok(Outcome { success: status.success(), symptoms })
+    Ok(Outcome { success: status.success(), symptoms, signal })
 }
 
 fn unusable(program: &str, reason: &dyn std::fmt::Display) -> ToolError {
@@ -208,11 +260,12 @@ async fn lines(
 /// `prlimit … [unshare …] setpriv … tool`: each replaces itself by the next, so there is one process.
 /// It ends with the thread that starts it, so also with ours when that is killed.
 async fn wrapped(tool: &Path, limits: &Limits) -> Command {
-    let seconds = limits.timeout.as_secs().saturating_mul(2).saturating_add(5);
+    // At the first it gets a signal that tells, at the second one that ends it whatever it does.
+    let seconds = limits.timeout.as_secs().max(1);
     let mut command = Command::new("prlimit");
     command
         .arg(format!("--as={}", limits.memory_bytes))
-        .arg(format!("--cpu={seconds}"))
+        .arg(format!("--cpu={seconds}:{}", seconds.saturating_add(5)))
         .arg(format!("--fsize={}", limits.max_output_bytes))
         .args(["--nofile=64", "--core=0"]);
     if confinement().await.namespaces {

@@ -9,13 +9,39 @@ use super::rejection::Rejection;
 
 const OPENING: u64 = 8192;
 
-/// The two kinds of container that can be rewritten without a transcode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+/// The kinds of container that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
     /// MP4, MOV, 3GP and their kin: ISO 14496-12 boxes.
     Mp4,
     /// Matroska and WebM: EBML elements.
     Matroska,
+    /// AVI: RIFF chunks.
+    Avi,
+    /// MPEG transport streams, also as camcorders write them.
+    MpegTs,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Mp4, Self::Matroska, Self::Avi, Self::MpegTs];
+
+    /// What it is called in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mp4",
+            Self::Matroska => "matroska",
+            Self::Avi => "avi",
+            Self::MpegTs => "mpegts",
+        }
+    }
+
+    pub(super) fn demuxer(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mov",
+            Self::Matroska | Self::Avi | Self::MpegTs => self.name(),
+        }
+    }
 }
 
 pub(super) async fn opening(input: &Path) -> std::io::Result<Vec<u8>> {
@@ -32,8 +58,14 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<Family, Rejection> {
     if bytes.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) {
         return Ok(Family::Matroska);
     }
-    if let Some(container) = foreign_container(bytes) {
-        return Err(Rejection::Container { container: container.to_owned() });
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"AVI ") {
+        return Ok(Family::Avi);
+    }
+    if is_transport_stream(bytes) {
+        return Ok(Family::MpegTs);
+    }
+    if bytes.starts_with(b"OggS") {
+        return Err(Rejection::Container { container: "Ogg".to_owned() });
     }
     let kind = infer::get(bytes);
     match kind {
@@ -55,12 +87,11 @@ fn is_boxed(bytes: &[u8]) -> bool {
     )
 }
 
-fn foreign_container(bytes: &[u8]) -> Option<&'static str> {
-    if bytes.starts_with(b"OggS") {
-        return Some("Ogg");
-    }
-    let packets = [0, 188, 376].map(|at| bytes.get(at));
-    (packets == [Some(&0x47); 3]).then_some("MPEG-TS")
+/// Packets of 188 bytes that begin alike; camcorders put 4 bytes before each.
+fn is_transport_stream(bytes: &[u8]) -> bool {
+    [[0, 188, 376], [4, 196, 388]]
+        .iter()
+        .any(|packets| packets.iter().all(|at| bytes.get(*at) == Some(&0x47)))
 }
 
 fn other(kind: infer::Type) -> Rejection {
@@ -126,7 +157,7 @@ mod tests {
         assert!(reason(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").ends_with("a picture (PNG)."));
         assert!(reason(b"#EXTM3U\nhttp://127.0.0.1/a.ts\n").contains("a playlist"));
         assert!(reason("für alle".as_bytes()).ends_with("a text."));
-        assert!(reason(b"RIFF\x00\x10\0\0AVI LIST").contains("comes as AVI"));
+        assert!(reason(b"OggS\0\x02\0\0").contains("comes as Ogg"));
         assert!(reason(&[0; 64]).ends_with("no known format."));
     }
 
@@ -136,6 +167,7 @@ mod tests {
         assert_eq!(sniff(b"\0\0\0\x18ftypzzzz\0\0\0\0"), Ok(Family::Mp4));
         assert_eq!(sniff(b"\0\0\0\x08wide\0\0\0\0mdat"), Ok(Family::Mp4));
         assert_eq!(sniff(b"\x1a\x45\xdf\xa3\x9fB\x86\x81"), Ok(Family::Matroska));
+        assert_eq!(sniff(b"RIFF\x00\x10\0\0AVI LIST"), Ok(Family::Avi));
         assert!(sniff(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1").is_err());
     }
 }

@@ -38,6 +38,8 @@ pub(super) async fn shortfall(input: &Path, family: Family) -> io::Result<Option
         let announced = match family {
             Family::Mp4 => boxes_end(&mut file, present),
             Family::Matroska => segment_end(&mut file),
+            // The index and the full read tell.
+            Family::Avi | Family::MpegTs => Ok(None),
         };
         Ok(past_the_end(announced)?
             .filter(|end| *end > present)

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::rejection::Rejection;
+
 /// Enough for the log; a damaged file can fill gigabytes.
 const TAIL: usize = 4096;
 
@@ -30,8 +32,8 @@ pub(super) struct Symptoms {
     machine: bool,
     /// Matroska ended within an element; ffmpeg says so and succeeds.
     pub(super) premature_end: bool,
-    /// An allocation failed, which under our limit is the input's doing.
-    pub(super) out_of_memory: bool,
+    /// What the input made a tool give up for, if it gave up.
+    pub(super) fault: Option<Rejection>,
     /// A picture that `-max_pixels` refused: width and height.
     pub(super) oversized: Option<(u32, u32)>,
 }
@@ -75,7 +77,16 @@ impl Symptoms {
     fn recognise(&mut self, text: &str) {
         self.machine |= MACHINE.iter().any(|sign| text.contains(sign));
         self.premature_end |= text.contains("File ended prematurely");
-        self.out_of_memory |= text.contains("allocate memory");
+        // An allocation that failed under our limit is the input's doing.
+        for (sign, fault) in [
+            ("allocate memory", Rejection::TooHeavy),
+            ("no decoder found", Rejection::NoDecoder),
+            ("Decoder (codec", Rejection::NoDecoder),
+        ] {
+            if self.fault.is_none() && text.contains(sign) {
+                self.fault = Some(fault);
+            }
+        }
         if self.oversized.is_none() {
             self.oversized = text.lines().find_map(oversized);
         }

@@ -96,7 +96,8 @@ async fn a_file_beyond_the_allowed_size_ends_the_tool() {
 
     let outcome = run("sh", &script, reach, &limits, |_| ()).await;
 
-    assert!(matches!(outcome, Err(ToolError::Killed { .. })), "{outcome:?}");
+    let outcome = outcome.expect("it ran");
+    assert_eq!(outcome.blame(), Err(Rejection::TooLargeResult));
     assert_eq!(output.metadata().expect("a file").len(), 1024);
 }
 
@@ -112,12 +113,33 @@ async fn a_playlist_that_reaches_the_tools_is_not_followed() {
     );
     std::fs::write(&playlist, text).expect("written");
     let limits = Limits::default();
+    let input = Input { path: &playlist, family: Family::Mp4 };
 
-    let probed = ffprobe(&playlist, &["-show_format"], &limits, |_| ()).await.expect("it ran");
-    let read =
-        ffmpeg(&[], &playlist, &["-f", "null"], None, &limits, |_| ()).await.expect("it ran");
+    let probed = ffprobe(input, &["-show_format"], &limits, |_| ()).await.expect("it ran");
+    let read = ffmpeg(&[], input, &["-f", "null"], None, &limits, |_| ()).await.expect("it ran");
 
     assert!(!probed.success && probed.symptoms.tail().contains("not on whitelist"), "{probed:?}");
     assert!(!read.success && read.symptoms.tail().contains("not on whitelist"), "{read:?}");
     assert!(elsewhere.accept().is_err(), "somebody called");
+}
+
+#[tokio::test]
+async fn what_takes_too_much_processor_time_is_the_fault_of_the_input() {
+    let limits = Limits { timeout: Duration::from_secs(1), ..Limits::default() };
+
+    let outcome = run("sh", &shell("while :; do :; done"), Reach::default(), &limits, |_| ()).await;
+
+    assert_eq!(outcome.expect("it ran").blame(), Err(Rejection::TooSlow));
+}
+
+#[tokio::test]
+async fn a_crash_is_the_fault_of_the_input_and_a_kill_is_not() {
+    let signalled = async |signal: &str| {
+        let script = shell(&format!("kill -{signal} $$"));
+        run("sh", &script, Reach::default(), &Limits::default(), |_| ()).await
+    };
+
+    assert_eq!(signalled("SEGV").await.expect("it ran").blame(), Err(Rejection::Damaged));
+    let killed = signalled("KILL").await;
+    assert!(matches!(killed, Err(ToolError::Killed { signal: 9, .. })), "{killed:?}");
 }

@@ -199,6 +199,27 @@ async fn a_tool_gains_no_privilege() {
 }
 
 #[tokio::test]
+async fn a_tool_may_lie_in_a_prefix_of_its_own() {
+    let premises = Premises::new();
+    let tool = premises.path("prefix/bin/tool");
+    std::fs::create_dir_all(tool.parent().expect("a folder")).expect("made");
+    std::fs::copy("/bin/cat", &tool).expect("copied");
+    let mut command = wrapped(&tool, &Limits::default()).await;
+    command.arg(premises.path("own/original"));
+
+    let (child, _leash) =
+        confine::spawn(command, tool.clone(), premises.reach()).await.expect("started");
+    let output = child.wait_with_output().await.expect("it is ours");
+
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "text\n", "{output:?}");
+    if landlocked(ABI::V1).await {
+        // Nobody else gets it.
+        let script = format!("{} {}", tool.display(), premises.text("own/original"));
+        assert_eq!(said(&script, premises.reach()).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn a_tool_ends_with_the_thread_that_started_it() {
     let mut command = wrapped(Path::new("/bin/sleep"), &Limits::default()).await;
     command.arg("600");
