@@ -20,13 +20,14 @@ mod vault;
 
 use std::sync::Arc;
 
+use domain::UserId;
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
-pub use identity::{Authenticated, Session, Tokens};
+pub use identity::{Authenticated, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens};
 pub use store::{Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
@@ -40,6 +41,7 @@ pub struct Commands {
     store: Store,
     vault: Vault,
     identity: Arc<Identity>,
+    followed: Arc<watch::Sender<i64>>,
 }
 
 impl Commands {
@@ -49,12 +51,23 @@ impl Commands {
         let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
-        Self { pool, store, vault, identity }
+        Self { pool, store, vault, identity, followed: Arc::new(watch::Sender::new(0)) }
     }
 
     /// The newest position that this process committed: a hint to wake up, never a promise.
     pub fn committed(&self) -> watch::Receiver<i64> {
         self.store.committed()
+    }
+
+    /// How far this process has read the log by [`Commands::follow_sessions`]: whatever ended tokens
+    /// up to there counts.
+    pub fn followed(&self) -> watch::Receiver<i64> {
+        self.followed.subscribe()
+    }
+
+    /// People some of whose tokens end, from now on.
+    pub fn ended(&self) -> broadcast::Receiver<UserId> {
+        self.identity.revocations().ended()
     }
 
     /// What POSTs with an `Idempotency-Key` led to.
@@ -88,8 +101,13 @@ impl Commands {
     }
 
     /// Who a bearer token speaks for, if it still does.
-    pub fn authenticate(&self, bearer: &str) -> Result<Authenticated, CommandError> {
+    pub fn authenticate(&self, bearer: &str) -> Result<Standing, CommandError> {
         self.identity.authenticate(bearer)
+    }
+
+    /// Whether a token that was good still is.
+    pub fn stands(&self, standing: &Standing) -> bool {
+        self.identity.stands(standing)
     }
 }
 

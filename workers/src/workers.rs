@@ -14,8 +14,8 @@ use crate::mailer::Mailer;
 use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
-use crate::video::Finalizer;
 use crate::video::media::Limits;
+use crate::video::{Announcer, Finalizer};
 
 /// What the workers work with.
 pub struct Parts {
@@ -102,6 +102,7 @@ impl Parts {
             Arc::clone(&self.media),
             self.limits.clone(),
             self.scratch.clone(),
+            Announcer::new(self.nats.clone(), &self.prefix),
         )
     }
 }

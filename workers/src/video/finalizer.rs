@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::announce::Announcer;
 use super::job::{self, Job};
 use super::media::{self, Failure, Finalized, Limits};
 use super::storage::{Storage, StorageError};
@@ -36,6 +37,7 @@ pub(crate) struct Finalizer {
     storage: Storage,
     limits: Limits,
     scratch: PathBuf,
+    announcer: Announcer,
 }
 
 /// Where a product stands towards one upload.
@@ -57,8 +59,9 @@ impl Finalizer {
         media: Arc<dyn ObjectStore>,
         limits: Limits,
         scratch: PathBuf,
+        announcer: Announcer,
     ) -> Self {
-        Self { pool, commands, storage: Storage::new(media), limits, scratch }
+        Self { pool, commands, storage: Storage::new(media), limits, scratch, announcer }
     }
 
     async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
@@ -67,7 +70,7 @@ impl Finalizer {
             let (progress, told) = watch::channel(0);
             tokio::select! {
                 tried = self.try_to(&job, product, video, progress) => tried?,
-                () = job.keep(told) => {
+                () = job.keep(told, &self.announcer) => {
                     return Err(Failed::Transient("another worker took over".to_owned()));
                 }
             }

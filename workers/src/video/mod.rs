@@ -1,8 +1,11 @@
 //! The video finalizer: uploaded bytes of unknown content become a file that browsers play.
 
+mod announce;
 mod finalizer;
 mod job;
 pub mod media;
 mod storage;
 
+pub(crate) use announce::Announcer;
+pub use announce::{VideoProgress, video_progress};
 pub(crate) use finalizer::Finalizer;
