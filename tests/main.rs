@@ -22,6 +22,8 @@ mod guessing;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod openapi;
@@ -31,6 +33,8 @@ mod payload;
 mod predecessor;
 #[cfg(test)]
 mod refusal;
+#[cfg(test)]
+mod serving;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
