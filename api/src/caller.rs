@@ -45,13 +45,13 @@ impl Caller {
             Some(standing) => {
                 let Authenticated { user, role, session } = standing.who;
                 let standing = Some(standing);
-                Self { standing, ..anonymous.as_holder(MediaHolder { user, session }, role) }
+                Self { standing, ..anonymous.held_by(MediaHolder { user, session }, role) }
             }
         })
     }
 
     /// The same request by somebody who was found to be behind it.
-    pub(crate) fn as_holder(self, MediaHolder { user, session }: MediaHolder, role: Role) -> Self {
+    pub(crate) fn held_by(self, MediaHolder { user, session }: MediaHolder, role: Role) -> Self {
         Self { actor: Actor::User { id: user, role }, user, session: Some(session), ..self }
     }
 

@@ -254,7 +254,9 @@ impl Hub {
                 }
                 Err(RecvError::Closed) => return,
             };
-            woken.iter().for_each(|mailbox| mailbox.wake());
+            for mailbox in woken {
+                mailbox.wake();
+            }
         }
     }
 }

@@ -151,7 +151,7 @@ impl Asked {
                 let link = link.ok_or_else(wrong_link)?;
                 let role = app.commands.role_of_holder(link.holder).await?;
                 let role = role.ok_or_else(Problem::not_found)?;
-                (caller.clone().as_holder(link.holder, role), Some(link.upload))
+                (caller.clone().held_by(link.holder, role), Some(link.upload))
             }
         };
         let products = Products(app.pool.clone());
@@ -226,8 +226,8 @@ async fn elsewhere(signer: &dyn Signer, file: &File, method: &Method) -> Result<
         ("response-content-type", file.content_type.as_str()),
         ("response-cache-control", ASK_AGAIN),
     ]);
-    let signed = signer.signed_url_opts(method.clone(), &file.path, PRESIGNED, &options).await;
-    let url = signed.map_err(|error| Problem::fault(&error))?;
+    let url = signer.signed_url_opts(method.clone(), &file.path, PRESIGNED, &options).await;
+    let url = url.map_err(|error| Problem::fault(&error))?;
     let mut answer = HeaderMap::new();
     insert(&mut answer, LOCATION, url.as_str());
     Ok((StatusCode::TEMPORARY_REDIRECT, answer).into_response())

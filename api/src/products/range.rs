@@ -34,26 +34,25 @@ pub(super) fn asked_for(method: &Method, headers: &HeaderMap, etag: &str, size: 
 /// `None` where it is not one range.
 fn within(range: &str, size: u64) -> Option<Part> {
     let (first, last) = range.split_once('-')?;
-    let (first, last) = (number(first)?, number(last)?);
-    Some(match (first, last) {
-        (None, None) => return None,
-        (Some(first), Some(last)) if first > last => return None,
-        (Some(first), _) if first >= size => Part::Outside,
-        (Some(first), last) => Part::Range(first..=last.unwrap_or(u64::MAX).min(size - 1)),
-        (None, Some(suffix)) if suffix == 0 || size == 0 => Part::Outside,
-        (None, Some(suffix)) => Part::Range(size.saturating_sub(suffix)..=size - 1),
-    })
+    if first.is_empty() {
+        let suffix = number(last)?.min(size);
+        return Some(match suffix {
+            0 => Part::Outside,
+            suffix => Part::Range(size - suffix..=size - 1),
+        });
+    }
+    let first = number(first)?;
+    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    if first > last {
+        return None;
+    }
+    Some(if first < size { Part::Range(first..=last.min(size - 1)) } else { Part::Outside })
 }
 
-/// Digits, or nothing; more than fit are as many as there can be.
-fn number(text: &str) -> Option<Option<u64>> {
-    match text {
-        "" => Some(None),
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(Some(digits.parse().unwrap_or(u64::MAX)))
-        }
-        _ => None,
-    }
+/// Digits; more than fit are as many as there can be.
+fn number(digits: &str) -> Option<u64> {
+    let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 /// Whether the client has it already. The comparison is weak (13.1.2).

@@ -15,7 +15,9 @@ use crate::{CommandError, Commands};
 
 /// How often the log is asked: what ends a session counts everywhere within a second.
 const POLL: Duration = Duration::from_millis(300);
-/// After a commit of this process's own, for those who wait for news of the log.
+/// The same where somebody waits for news of the log.
+const WATCHED_POLL: Duration = Duration::from_millis(100);
+/// After a commit of this process's own, for whoever waits.
 const SOON: Duration = Duration::from_millis(15);
 /// Events of one read.
 const BATCH: i64 = 1_000;
@@ -46,7 +48,7 @@ impl SessionFollower {
             let awaited = self.commands.followed.receiver_count() > 0;
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(if awaited { WATCHED_POLL } else { POLL }) => {}
                 Ok(()) = committed.changed(), if awaited => tokio::time::sleep(SOON).await,
             }
             self.commands.identity.keyring().reloaded();
