@@ -20,13 +20,13 @@ const PAUSE_MICROS: u64 = 2_000;
 impl Commands {
     /// An aggregate as it is now.
     pub async fn load<A: Aggregate>(&self, id: A::Id) -> Result<A, CommandError> {
-        Ok(self.store.load_afresh::<A>(id).await?.aggregate)
+        Ok(self.parts.store.load_afresh::<A>(id).await?.aggregate)
     }
 
     /// An aggregate as this process last saw it, if that was at this version or a later one; else
     /// as it is now. Accounts are never behind by more than the follower is.
     pub async fn recall<A: Aggregate>(&self, id: A::Id, since: i64) -> Result<A, CommandError> {
-        let seen = self.store.load::<A>(id).await?;
+        let seen = self.parts.store.load::<A>(id).await?;
         if seen.version >= since { Ok(seen.aggregate) } else { self.load(id).await }
     }
 
@@ -95,7 +95,7 @@ impl Commands {
         F: Fn(&A) -> Result<(A::Command, Side), CommandError> + Send + Sync,
     {
         let stream = StreamId { kind: A::STREAM, id: id.into() };
-        let turn = self.store.turn(stream);
+        let turn = self.parts.store.turn(stream);
         let _turn = turn.lock().await;
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -103,12 +103,12 @@ impl Commands {
                 let pause = rand::rng().random_range(0..longest);
                 tokio::time::sleep(Duration::from_micros(pause)).await;
             }
-            let loaded = self.store.load::<A>(id).await?;
+            let loaded = self.parts.store.load::<A>(id).await?;
             let cached = loaded.cached;
             let mut attempt = self.once(context, loaded, &prepare).await;
             if cached && matches!(attempt, Attempt::Decided(_)) {
                 // A cached state may be behind: only a fresh one may say no, or "already so".
-                let fresh = self.store.load_afresh::<A>(id).await?;
+                let fresh = self.parts.store.load_afresh::<A>(id).await?;
                 attempt = self.once(context, fresh, &prepare).await;
             }
             match attempt {
@@ -138,7 +138,7 @@ impl Commands {
             let id: Uuid = loaded.id.into();
             (claim, json!({ "kind": A::STREAM, "id": id, "created": version == 0 }))
         });
-        match self.store.commit_loaded(events, loaded).await {
+        match self.parts.store.commit_loaded(events, loaded).await {
             Ok(done) => Attempt::Appended(Ok(done)),
             Err(StoreError::Conflict) => Attempt::Lost,
             Err(error) => Attempt::Appended(Err(error.into())),

@@ -17,7 +17,7 @@ impl Commands {
     pub async fn clear_expired(&self) -> Result<(), CommandError> {
         self.idempotency().clear_expired().await?;
         for statement in STATEMENTS {
-            sqlx::query(statement).execute(&self.pool).await?;
+            sqlx::query(statement).execute(&self.parts.pool).await?;
         }
         Ok(())
     }

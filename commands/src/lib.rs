@@ -37,77 +37,81 @@ use store::Store;
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
     pool: PgPool,
     store: Store,
     vault: Vault,
-    identity: Arc<Identity>,
-    followed: Arc<watch::Sender<i64>>,
+    identity: Identity,
+    followed: watch::Sender<i64>,
 }
 
 impl Commands {
     /// Starts the appender; it ends when the last clone is dropped.
     pub fn new(pool: PgPool, read_models: Arc<dyn ReadModels>, identity: Identity) -> Self {
-        let identity = Arc::new(identity);
         let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
-        Self { pool, store, vault, identity, followed: Arc::new(watch::Sender::new(0)) }
+        let followed = watch::Sender::new(0);
+        Self { parts: Arc::new(Parts { pool, store, vault, identity, followed }) }
     }
 
     /// The newest position that this process committed: a hint to wake up, never a promise.
     pub fn committed(&self) -> watch::Receiver<i64> {
-        self.store.committed()
+        self.parts.store.committed()
     }
 
     /// How far this process has read the log by [`Commands::follow_sessions`]: whatever ended tokens
     /// up to there counts.
     pub fn followed(&self) -> watch::Receiver<i64> {
-        self.followed.subscribe()
+        self.parts.followed.subscribe()
     }
 
     /// People some of whose tokens end, from now on.
     pub fn ended(&self) -> broadcast::Receiver<UserId> {
-        self.identity.revocations().ended()
+        self.parts.identity.revocations().ended()
     }
 
     /// What POSTs with an `Idempotency-Key` led to.
     pub fn idempotency(&self) -> Idempotency {
-        Idempotency::new(self.pool.clone())
+        Idempotency::new(self.parts.pool.clone())
     }
 
     /// Opens personal data in events.
-    pub const fn vault(&self) -> &Vault {
-        &self.vault
+    pub fn vault(&self) -> &Vault {
+        &self.parts.vault
     }
 
     /// Links in mails.
     pub fn links(&self) -> &identity::Links {
-        self.identity.links()
+        self.parts.identity.links()
     }
 
     /// The public keys, for signatures and for encryption, as a JWK Set (RFC 7517).
     pub fn jwks(&self) -> serde_json::Value {
-        self.identity.keyring().keys().jwks().clone()
+        self.parts.identity.keyring().keys().jwks().clone()
     }
 
     /// The keys that a payload may be encrypted to: the one that goes by this name, or any.
     pub fn encryption_keys(&self, kid: Option<&str>) -> Vec<EncryptionKey> {
-        self.identity.keyring().encryption(kid)
+        self.parts.identity.keyring().encryption(kid)
     }
 
     /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
     pub fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
-        self.identity.blind(digest)
+        self.parts.identity.blind(digest)
     }
 
     /// Who a bearer token speaks for, if it still does.
     pub fn authenticate(&self, bearer: &str) -> Result<Standing, CommandError> {
-        self.identity.authenticate(bearer)
+        self.parts.identity.authenticate(bearer)
     }
 
     /// Whether a token that was good still is.
     pub fn stands(&self, standing: &Standing) -> bool {
-        self.identity.stands(standing)
+        self.parts.identity.stands(standing)
     }
 }
 

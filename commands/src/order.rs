@@ -94,9 +94,9 @@ impl Commands {
         for (_, product, _) in asked {
             if !offers.contains_key(product) {
                 let loaded = if fresh {
-                    self.store.load_afresh::<Product>(*product).await?
+                    self.parts.store.load_afresh::<Product>(*product).await?
                 } else {
-                    self.store.load::<Product>(*product).await?
+                    self.parts.store.load::<Product>(*product).await?
                 };
                 offers.insert(*product, (loaded.aggregate.offer(), loaded.version));
             }

@@ -17,7 +17,7 @@ impl Commands {
              ON CONFLICT (jti) DO NOTHING",
         )
         .bind(digest)
-        .execute(&self.pool)
+        .execute(&self.parts.pool)
         .await?;
         Ok(taken.rows_affected() == 1)
     }

@@ -124,10 +124,10 @@ impl Commands {
         category: CategoryId,
         command: ProductCommand,
     ) -> Result<Done, CommandError> {
-        let mut found = self.store.load::<Category>(category).await?;
+        let mut found = self.parts.store.load::<Category>(category).await?;
         loop {
             if !found.aggregate.exists() && found.cached {
-                found = self.store.load_afresh::<Category>(category).await?;
+                found = self.parts.store.load_afresh::<Category>(category).await?;
             }
             let (exists, version, fresh) = (found.aggregate.exists(), found.version, !found.cached);
             let place = StreamId { kind: StreamType::Category, id: category.uuid() };
@@ -142,7 +142,7 @@ impl Commands {
             };
             match self.execute_on(stream, context, id, prepare).await {
                 Err(CommandError::Conflict) if !fresh => {
-                    found = self.store.load_afresh::<Category>(category).await?;
+                    found = self.parts.store.load_afresh::<Category>(category).await?;
                 }
                 done => return done,
             }

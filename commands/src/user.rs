@@ -224,7 +224,7 @@ impl Commands {
                 Ok((UserCommand::Erase, side))
             })
             .await;
-        self.vault.forget(user);
+        self.parts.vault.forget(user);
         erased
     }
 
@@ -233,7 +233,7 @@ impl Commands {
     }
 
     fn email_claim(&self, email: &EmailAddress) -> Claim {
-        Claim { reservation: Reservation::Email, name: self.identity.lookup(email) }
+        Claim { reservation: Reservation::Email, name: self.parts.identity.lookup(email) }
     }
 
     async fn of_holder(
@@ -243,7 +243,7 @@ impl Commands {
         command: UserCommand,
     ) -> Result<(), CommandError> {
         let claim = self.email_claim(email);
-        match self.store.holder(claim.kind(), &claim.name).await? {
+        match self.parts.store.holder(claim.kind(), &claim.name).await? {
             Some(user) => {
                 self.execute::<User>(context, UserId::from_uuid(user), command).await.map(drop)
             }
@@ -259,7 +259,7 @@ impl Commands {
     ) -> Result<String, CommandError> {
         match passwords::weakness(password, email) {
             Some(weakness) => Err(CommandError::field(field, weakness)),
-            None => self.identity.passwords().hash(password).await,
+            None => self.parts.identity.passwords().hash(password).await,
         }
     }
 }

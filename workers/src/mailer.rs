@@ -156,6 +156,10 @@ impl Handler for Mailer {
             None => Ok(()),
         }
     }
+
+    async fn settle(&self) -> Result<(), Failed> {
+        self.mail.settle().await
+    }
 }
 
 fn works(event: &Recorded, lifetime: Duration) -> bool {

@@ -14,7 +14,7 @@ use crate::mailer::Mailer;
 use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
-use crate::video::media::Limits;
+use crate::video::media::{Limits, confinement};
 use crate::video::{Announcer, Finalizer};
 
 /// What the workers work with.
@@ -68,6 +68,7 @@ impl Workers {
     /// Runs until told to end; then until what was begun is over, or has been for long enough.
     pub async fn run(self, shutdown: CancellationToken) {
         let parts = self.parts;
+        tracing::info!("media tools are confined: {}", confinement().await);
         let relay = Relay::new(
             parts.pool.clone(),
             parts.nats.clone(),
@@ -76,7 +77,8 @@ impl Workers {
             parts.commands.committed(),
         );
         let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
-        let mailer = subscriber(&parts, mailer, parts.pace);
+        let letters = Pace { concurrency: parts.mail.conversations(), ..parts.pace };
+        let mailer = subscriber(&parts, mailer, letters);
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
         let finalizer = subscriber(&parts, parts.finalizer(), videos);
         let keep = |name| (name, self.health.clone(), shutdown.clone());

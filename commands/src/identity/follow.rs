@@ -32,8 +32,8 @@ impl Commands {
     /// Brings the session check up to date, so that no token comes back to life with a restart;
     /// [`SessionFollower::run`] then keeps it so.
     pub async fn follow_sessions(&self) -> Result<SessionFollower, CommandError> {
-        let after = oldest_that_counts(&self.pool).await?;
-        self.followed.send_replace(after);
+        let after = oldest_that_counts(&self.parts.pool).await?;
+        self.parts.followed.send_replace(after);
         let mut follower = SessionFollower { commands: self.clone(), after };
         while follower.read().await? {}
         Ok(follower)
@@ -45,13 +45,13 @@ impl SessionFollower {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut committed = self.commands.committed();
         loop {
-            let awaited = self.commands.followed.receiver_count() > 0;
+            let awaited = self.commands.parts.followed.receiver_count() > 0;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(if awaited { WATCHED_POLL } else { POLL }) => {}
                 Ok(()) = committed.changed(), if awaited => tokio::time::sleep(SOON).await,
             }
-            self.commands.identity.keyring().reloaded();
+            self.commands.parts.identity.keyring().reloaded();
             if let Err(error) = self.read().await {
                 tracing::warn!("the session check is behind: {error}");
             }
@@ -60,7 +60,7 @@ impl SessionFollower {
 
     /// Reads a batch; whether there may be more.
     async fn read(&mut self) -> Result<bool, CommandError> {
-        let pool = &self.commands.pool;
+        let pool = &self.commands.parts.pool;
         let head: i64 = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await?;
         if head <= self.after {
             return Ok(false);
@@ -78,16 +78,16 @@ impl SessionFollower {
         .fetch_all(pool)
         .await?;
         let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        self.commands.identity.revocations().note(&recorded);
+        self.commands.parts.identity.revocations().note(&recorded);
         for event in &recorded {
-            self.commands.store.forget(event.stream);
+            self.commands.parts.store.forget(event.stream);
             if matches!(event.event, Event::User(UserEvent::PersonErased)) {
-                self.commands.vault.forget(UserId::from_uuid(event.stream.id));
+                self.commands.vault().forget(UserId::from_uuid(event.stream.id));
             }
         }
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
         self.after = recorded.last().filter(|_| is_full).map_or(head, |last| last.position);
-        self.commands.followed.send_replace(self.after);
+        self.commands.parts.followed.send_replace(self.after);
         Ok(is_full)
     }
 }

@@ -114,7 +114,7 @@ fn said(link: &MediaLink, expiry: i64) -> [u8; SAID] {
 impl Commands {
     /// The signature of a link: good for 10 to 15 minutes, and the same for 5.
     pub fn sign_media_link(&self, link: &MediaLink) -> String {
-        self.identity.media_links().sign(link, OffsetDateTime::now_utc().unix_timestamp())
+        self.parts.identity.media_links().sign(link, OffsetDateTime::now_utc().unix_timestamp())
     }
 
     /// What was signed for this file; `None` where that is not genuine, for another file, or over.
@@ -125,7 +125,7 @@ impl Commands {
         signature: &str,
     ) -> Option<MediaLink> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        self.identity.media_links().read(kind, product, signature, now)
+        self.parts.identity.media_links().read(kind, product, signature, now)
     }
 
     /// The role that a holder has now; `None` where the session has ended or the account is shut.
@@ -136,7 +136,7 @@ impl Commands {
         )
         .bind(holder.session.uuid())
         .bind(holder.user.uuid())
-        .fetch_one(&self.pool)
+        .fetch_one(&self.parts.pool)
         .await?;
         if !open {
             return Ok(None);

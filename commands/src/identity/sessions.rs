@@ -70,11 +70,12 @@ impl Commands {
         password: &str,
         client: IpAddr,
     ) -> Result<UserId, CommandError> {
-        let lookup = email.parse::<EmailAddress>().ok().map(|email| self.identity.lookup(&email));
-        let tries = self.identity.tries(lookup.as_deref(), client);
-        tries.admit(&self.pool).await?;
+        let lookup =
+            email.parse::<EmailAddress>().ok().map(|email| self.parts.identity.lookup(&email));
+        let tries = self.parts.identity.tries(lookup.as_deref(), client);
+        tries.admit(&self.parts.pool).await?;
         let user = match lookup {
-            Some(lookup) => self.store.holder(Reservation::Email.kind(), &lookup).await?,
+            Some(lookup) => self.parts.store.holder(Reservation::Email.kind(), &lookup).await?,
             None => None,
         };
         let known = self.try_password(&tries, user, password).await?;
@@ -87,8 +88,8 @@ impl Commands {
         user: UserId,
         password: &str,
     ) -> Result<bool, CommandError> {
-        let tries = self.identity.tries_of(user);
-        tries.admit(&self.pool).await?;
+        let tries = self.parts.identity.tries_of(user);
+        tries.admit(&self.parts.pool).await?;
         self.try_password(&tries, Some(user.uuid()), password).await
     }
 
@@ -101,15 +102,15 @@ impl Commands {
         password: &str,
     ) -> Result<bool, CommandError> {
         let hash = self.credential(user).await?;
-        let turn = self.identity.passwords().turn().await?;
+        let turn = self.parts.identity.passwords().turn().await?;
         // Others may have used up the budget while this one waited.
-        let admitted = tries.admit(&self.pool).await?;
+        let admitted = tries.admit(&self.parts.pool).await?;
         let (turn, verdict) = turn.verify(password, hash.clone()).await?;
         if verdict == Verdict::Wrong {
-            tries.failed(&self.pool, admitted).await?;
+            tries.failed(&self.parts.pool, admitted).await?;
             return Ok(false);
         }
-        tries.succeeded(&self.pool).await?;
+        tries.succeeded(&self.parts.pool).await?;
         if verdict == Verdict::Outdated {
             let (_, anew) = turn.hash(password).await?;
             // Unless it has been changed meanwhile.
@@ -117,7 +118,7 @@ impl Commands {
                 .bind(anew)
                 .bind(user)
                 .bind(hash)
-                .execute(&self.pool)
+                .execute(&self.parts.pool)
                 .await?;
         }
         Ok(true)
@@ -126,14 +127,14 @@ impl Commands {
     async fn credential(&self, user: Option<Uuid>) -> Result<Option<String>, CommandError> {
         let hash = sqlx::query_scalar("SELECT hash FROM credentials WHERE user_id = $1")
             .bind(user.unwrap_or_default())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.parts.pool)
             .await?;
         Ok(hash)
     }
 
     async fn open(&self, user: UserId, session: SessionId) -> Result<Tokens, CommandError> {
         let account = self.active_account(user).await?;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.parts.pool.begin().await?;
         sqlx::query(
             "INSERT INTO sessions (id, user_id, expires_at)
              VALUES ($1, $2, now() + interval '14 days')",
@@ -184,7 +185,7 @@ impl Commands {
         .await?;
         let head = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?;
         Ok(Tokens {
-            access: self.identity.access().issue(who, head)?.into(),
+            access: self.parts.identity.access().issue(who, head)?.into(),
             refresh: refresh.into(),
             expires_in: access::LIFETIME,
             user: who.user,
@@ -194,18 +195,18 @@ impl Commands {
     /// Trades a refresh token for new tokens. One that comes again after its grace, or after its
     /// successor was used, ends its session.
     pub async fn refresh(&self, context: &Context, refresh: &str) -> Result<Tokens, CommandError> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.parts.pool.acquire().await?;
         let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
         drop(conn);
         let account = self.active_account(row.user).await?;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.parts.pool.begin().await?;
         let row = find(&mut tx, refresh).await?.ok_or(access::invalid_token())?;
         if row.over {
             return Err(access::invalid_token());
         }
         // The successor follows from the token, so that the same answer can be given again
         // without being stored.
-        let successor = BASE64.encode(self.identity.successor(refresh));
+        let successor = BASE64.encode(self.parts.identity.successor(refresh));
         if row.used && !(row.within_grace && is_unused(&mut tx, &successor).await?) {
             tx.commit().await?;
             self.end_session(context, row.user, row.session).await?;
@@ -227,7 +228,7 @@ impl Commands {
 
     /// Ends the caller's session; the refresh token must be of the caller.
     pub async fn logout(&self, context: &Context, refresh: &str) -> Result<(), CommandError> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.parts.pool.acquire().await?;
         let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
         drop(conn);
         if !context.actor().is(row.user) {
@@ -248,7 +249,7 @@ impl Commands {
              ORDER BY created_at DESC, id DESC",
         )
         .bind(user.uuid())
-        .fetch_all(&self.pool)
+        .fetch_all(&self.parts.pool)
         .await?)
     }
 

@@ -62,6 +62,20 @@ impl MailSettings {
         Ok(Self { from, host, transport })
     }
 
+    /// How many letters may be on their way at once.
+    pub(crate) const fn conversations(&self) -> usize {
+        match self.transport {
+            // A server takes its time over each.
+            Transport::Smtp(_) => 4,
+            Transport::Files(_) => 1,
+        }
+    }
+
+    /// Makes sent letters outlast a loss of power.
+    pub(crate) async fn settle(&self) -> Result<(), Failed> {
+        self.transport.settle().await
+    }
+
     /// Sends a letter; again under the same Message-ID if it has to.
     pub(crate) async fn send(&self, letter: &Letter) -> Result<(), Failed> {
         let message = compose::message(letter, &self.from, &self.host)?;

@@ -1,6 +1,6 @@
 //! How a message leaves: to an SMTP server, or into a folder.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::{self, AsyncSmtpTransport};
 use lettre::{AsyncTransport, Message, Tokio1Executor};
+use nix::unistd::syncfs;
 use secrecy::{ExposeSecret, SecretString};
 use time::macros::format_description;
 use tokio::task::spawn_blocking;
@@ -49,14 +50,28 @@ impl Transport {
             Self::Files(folder) => {
                 let (folder, letter) = (folder.clone(), letter.clone());
                 let bytes = message.formatted();
-                let written = spawn_blocking(move || write(&folder, &letter, &bytes)).await;
-                written
-                    .map_err(io::Error::other)
-                    .flatten()
-                    .map_err(|error| Failed::Transient(format!("the mail's file: {error}")))
+                on_disk(move || write(&folder, &letter, &bytes)).await
             }
         }
     }
+
+    /// Returns once what was sent outlasts a loss of power.
+    pub(super) async fn settle(&self) -> Result<(), Failed> {
+        match self {
+            // The server has said that it has taken it.
+            Self::Smtp(_) => Ok(()),
+            Self::Files(folder) => {
+                let folder = folder.clone();
+                // Of many new files at once: a quarter of what they cost one by one.
+                on_disk(move || Ok(syncfs(File::open(folder)?)?)).await
+            }
+        }
+    }
+}
+
+async fn on_disk(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), Failed> {
+    let done = spawn_blocking(work).await.map_err(io::Error::other).flatten();
+    done.map_err(|error| Failed::Transient(format!("the mail's file: {error}")))
 }
 
 /// The host, where the URL leaves TLS open and the way goes beyond this machine.
@@ -113,7 +128,6 @@ fn write(folder: &Path, letter: &Letter, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(&unfinished)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
     fs::rename(&unfinished, folder.join(name))
 }
 

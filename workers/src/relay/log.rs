@@ -7,7 +7,7 @@ use crate::nats::Envelope;
 use crate::supervise::Fault;
 
 /// Messages in flight at once.
-const BATCH: i64 = 512;
+pub(super) const BATCH: usize = 512;
 
 /// The next events after a position.
 pub(super) async fn read(pool: &PgPool, after: i64) -> Result<Vec<Envelope>, Fault> {
@@ -17,7 +17,7 @@ pub(super) async fn read(pool: &PgPool, after: i64) -> Result<Vec<Envelope>, Fau
          FROM events WHERE position > $1 ORDER BY position LIMIT $2",
     )
     .bind(after)
-    .bind(BATCH)
+    .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await?;
     match rows.iter().zip(after + 1..).find(|(row, expected)| row.position != *expected) {

@@ -91,9 +91,11 @@ impl Relay {
             let batch = log::read(&self.pool, tail.position).await?;
             if batch.is_empty() {
                 wait(&mut committed, shutdown).await;
-                tokio::time::sleep(GATHER).await;
             } else {
                 self.publish(&batch, &mut tail, fence).await?;
+            }
+            if batch.len() < log::BATCH {
+                tokio::time::sleep(GATHER).await;
             }
         }
         Ok(())

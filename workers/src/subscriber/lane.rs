@@ -1,12 +1,13 @@
 //! Messages from JetStream.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::{AckKind, Message};
-use futures::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::effects::Place;
@@ -57,7 +58,8 @@ impl<H: Handler> Subscriber<H> {
         while !stop.is_cancelled() {
             let request = consumer.batch().max_messages(self.pace.batch).expires(REQUEST);
             let messages = request.messages().await.map_err(Fault::passing)?;
-            let mut batches = messages.ready_chunks(self.pace.batch);
+            let batches = messages.chunks_timeout(self.pace.batch, self.pace.gather);
+            let mut batches = pin!(batches);
             loop {
                 let next = tokio::select! {
                     next = batches.next() => next,

@@ -38,6 +38,12 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Does it. Dropped when the program ends or the lease is lost.
     async fn handle(&self, event: &Recorded) -> Result<(), Failed>;
+
+    /// Makes lasting what the last calls of [`Handler::handle`] did; only then is it written down
+    /// as done.
+    async fn settle(&self) -> Result<(), Failed> {
+        Ok(())
+    }
 }
 
 /// Why an event could not be handled; kept for operators, so no personal data.
@@ -62,6 +68,8 @@ pub struct Pace {
     pub concurrency: usize,
     /// Events that are claimed together, handled one after another and settled together.
     pub batch: usize,
+    /// How long an event waits for others to be claimed together with.
+    pub gather: Duration,
     /// How long after the death of a process another one takes over what it was at.
     pub lease: Duration,
     /// How often the log is searched for what no message told of.
@@ -77,7 +85,8 @@ impl Default for Pace {
             attempts: 8,
             backoff: Backoff { first: Duration::from_secs(5), longest },
             concurrency: 4,
-            batch: 16,
+            batch: 256,
+            gather: Duration::from_millis(100),
             lease: Duration::from_secs(30),
             sweep: Duration::from_secs(10),
             tick: Duration::from_secs(1),

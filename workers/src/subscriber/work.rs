@@ -72,7 +72,8 @@ impl<H: Handler> Subscriber<H> {
                 }
             }
         }
-        let ended = self.run_under_lease(&tries, messages, stop).await;
+        let mut ended = self.run_under_lease(&tries, messages, stop).await;
+        self.make_lasting(&mut ended).await;
         let done = tries.iter().zip(&ended).filter(|(_, ended)| matches!(ended, Ended::Done));
         let done: Vec<_> = done.map(|(one, _)| (one.place, one.claim)).collect();
         self.effects.handled(&done).await?;
@@ -129,6 +130,16 @@ impl<H: Handler> Subscriber<H> {
                     }
                 }
             });
+        }
+    }
+
+    async fn make_lasting(&self, ended: &mut [Ended]) {
+        if ended.iter().any(|ended| matches!(ended, Ended::Done))
+            && let Err(failed) = self.handler.settle().await
+        {
+            for done in ended.iter_mut().filter(|ended| matches!(ended, Ended::Done)) {
+                *done = Ended::Failed(failed.clone());
+            }
         }
     }
 

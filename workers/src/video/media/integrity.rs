@@ -1,7 +1,6 @@
 //! Reads the whole upload once: a fast-start MP4 that is cut in half announces its full length, and only
 //! reading finds the rest missing.
 
-use std::ffi::OsStr;
 use std::iter;
 use std::path::Path;
 use std::time::Duration;
@@ -79,7 +78,7 @@ async fn read(
     let options = mapped(source);
     let mut options: Vec<&str> = options.iter().map(String::as_str).collect();
     options.extend(["-c", "copy", "-f", "null"]);
-    let outcome = sandbox::ffmpeg(&["-xerror"], input, &options, OsStr::new("-"), limits, |line| {
+    let outcome = sandbox::ffmpeg(&["-xerror"], input, &options, None, limits, |line| {
         pictures |= line.strip_prefix("frame=").is_some_and(|count| count.trim() != "0");
         if let Some(reached) = out_time(line) {
             time = time.max(reached);

@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
 pub use rejection::Rejection;
-pub use sandbox::ToolError;
+pub use sandbox::{Confinement, ToolError, confinement};
 
 use progress::{Progress, Stage};
 
-/// The finished files, which lie in the work directory until the caller takes them away.
+/// The finished files, which lie below the work directory until the caller takes them away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finalized {
     /// The remuxed video: index in front, no metadata of its maker.
@@ -75,6 +75,9 @@ pub async fn finalize(
 ) -> Result<Finalized, Failure> {
     let progress = Progress::new(&progress);
     progress.report(Stage::Inspect, 0.0);
+    // Of its own, since the tools may write there.
+    let work = &work.join("finished");
+    tokio::fs::create_dir_all(work).await?;
     let family = inspect_bytes(input, limits).await?;
     let shortfall = structure::shortfall(input, family).await?;
     let source = match (probe::probe(input, limits).await, shortfall) {

@@ -67,10 +67,9 @@ async fn shoot(
     let seek = format!("{:.3}", at.as_secs_f64());
     let stream = format!("0:{}", source.video.index);
     let options = [&["-map", &stream, "-vf", SCALE], JPEG].concat();
-    let target = sandbox::file_url(output);
     forget_earlier_try(output).await?;
     let outcome =
-        sandbox::ffmpeg(&["-ss", &seek], video, &options, &target, limits, |_| ()).await?;
+        sandbox::ffmpeg(&["-ss", &seek], video, &options, Some(output), limits, |_| ()).await?;
     refuse_oversized(&outcome)?;
     // Without a picture at that time ffmpeg writes nothing, and calls it success.
     let written = tokio::fs::metadata(output).await.is_ok_and(|file| file.len() > 0);

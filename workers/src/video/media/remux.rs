@@ -40,9 +40,8 @@ pub(super) async fn remux(
     let mut options: Vec<&str> = streams.iter().map(String::as_str).collect();
     options.extend(CLEAN);
     options.extend(muxer(container, source));
-    let target = sandbox::file_url(&output);
     progress.report(Stage::Remux, 0.0);
-    let outcome = sandbox::ffmpeg(&[], input, &options, &target, limits, |line| {
+    let outcome = sandbox::ffmpeg(&[], input, &options, Some(&output), limits, |line| {
         if let Some(reached) = out_time(line) {
             progress.report_time(Stage::Remux, reached, source.duration());
         }

@@ -1,9 +1,13 @@
 //! The one place where ffmpeg and ffprobe are started.
 //!
-//! They parse hostile bytes, so each run has no network, no environment, little memory, a wall clock,
-//! and may open files of two formats only: without that, a playlist named `.mp4` would be followed.
+//! They parse hostile bytes, so each run has no network, no environment, no files but its own, little
+//! memory, a wall clock, and may open files of two formats only: without that, a playlist named `.mp4`
+//! would be followed.
 
-use std::ffi::{OsStr, OsString};
+mod confine;
+mod confinement;
+
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -11,19 +15,23 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::OnceCell;
 
 use super::limits::Limits;
 use super::symptoms::Symptoms;
+use confine::Reach;
+use confinement::UNSHARE;
+pub use confinement::{Confinement, confinement};
 
 /// Longer lines come in pieces, so that no file can fill our memory through a tool's output.
 const MAX_LINE: u64 = 64 << 10;
+
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Why a tool could not do its work, through no fault of the input: try again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ToolError {
-    /// ffmpeg, ffprobe or prlimit is not installed, or too old.
+    /// ffmpeg, ffprobe, prlimit or setpriv is not installed, or too old.
     #[error("{program} can't be run here: {reason}")]
     Unusable {
         /// The program that was to run.
@@ -67,15 +75,16 @@ pub(super) async fn ffprobe(
     let mut arguments: Vec<OsString> = ["-hide_banner", "-v", "error"].map(OsString::from).into();
     arguments.extend(options.iter().map(OsString::from));
     arguments.extend(reading(input, limits));
-    run("ffprobe", &arguments, limits, on_line).await
+    let reach = Reach { input: Some(input.to_owned()), output: None };
+    run("ffprobe", &arguments, reach, limits, on_line).await
 }
 
-/// Runs ffmpeg on `input`, with progress reports as lines; `output` is the last argument.
+/// Runs ffmpeg on `input`, with progress reports as lines; without an `output`, what it makes is dropped.
 pub(super) async fn ffmpeg(
     before_input: &[&str],
     input: &Path,
     options: &[&str],
-    output: &OsStr,
+    output: Option<&Path>,
     limits: &Limits,
     on_line: impl FnMut(&str) + Send,
 ) -> Result<Outcome, ToolError> {
@@ -97,12 +106,16 @@ pub(super) async fn ffmpeg(
     arguments.extend(before_input.iter().map(OsString::from));
     arguments.extend(reading(input, limits));
     arguments.extend(options.iter().map(OsString::from));
-    arguments.push(output.to_owned());
-    run("ffmpeg", &arguments, limits, on_line).await
+    arguments.push(output.map_or_else(|| "-".into(), file_url));
+    let reach = Reach {
+        input: Some(input.to_owned()),
+        output: output.and_then(Path::parent).map(Path::to_owned),
+    };
+    run("ffmpeg", &arguments, reach, limits, on_line).await
 }
 
 /// A path in the form that no protocol or option can be read into.
-pub(super) fn file_url(path: &Path) -> OsString {
+fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url
@@ -127,17 +140,18 @@ fn reading(input: &Path, limits: &Limits) -> Vec<OsString> {
 }
 
 /// Runs a program to its end, or to that of its time.
-pub(super) async fn run(
+async fn run(
     program: &str,
     arguments: &[OsString],
+    reach: Reach,
     limits: &Limits,
     on_line: impl FnMut(&str) + Send,
 ) -> Result<Outcome, ToolError> {
-    let mut child = confined(program, limits)
-        .await
-        .args(arguments)
-        .spawn()
-        .map_err(|error| unusable(program, &error))?;
+    let tool = confine::found(program).ok_or_else(|| unusable(program, &"it is not in PATH"))?;
+    let mut command = wrapped(&tool, limits).await;
+    command.args(arguments);
+    let started = confine::spawn(command, tool, reach).await;
+    let (mut child, _leash) = started.map_err(|error| unusable(program, &error))?;
     let mut group = Group::of(&child);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let ended = async {
@@ -165,7 +179,7 @@ fn judge(program: &str, status: ExitStatus, symptoms: Symptoms) -> Result<Outcom
     if let Some(signal) = status.signal() {
         return Err(ToolError::Killed { program: program.to_owned(), signal });
     }
-    // 126 and 127 are those of prlimit and unshare for a program that they can't start.
+    // 126 and 127 are those of prlimit, unshare and setpriv for a program that they can't start.
     if matches!(status.code(), Some(126 | 127)) || (!status.success() && symptoms.of_the_machine())
     {
         return Err(unusable(program, &symptoms.tail()));
@@ -191,8 +205,9 @@ async fn lines(
     Ok(())
 }
 
-/// `prlimit … [unshare …] program`: each replaces itself by the next, so there is one process.
-async fn confined(program: &str, limits: &Limits) -> Command {
+/// `prlimit … [unshare …] setpriv … tool`: each replaces itself by the next, so there is one process.
+/// It ends with the thread that starts it, so also with ours when that is killed.
+async fn wrapped(tool: &Path, limits: &Limits) -> Command {
     let seconds = limits.timeout.as_secs().saturating_mul(2).saturating_add(5);
     let mut command = Command::new("prlimit");
     command
@@ -200,16 +215,14 @@ async fn confined(program: &str, limits: &Limits) -> Command {
         .arg(format!("--cpu={seconds}"))
         .arg(format!("--fsize={}", limits.max_output_bytes))
         .args(["--nofile=64", "--core=0"]);
-    if network_can_be_cut().await {
+    if confinement().await.namespaces {
         command.args(UNSHARE);
     }
     command
-        .arg(program)
+        .args(["setpriv", "--pdeathsig=KILL", "--"])
+        .arg(tool)
         .env_clear()
-        .env(
-            "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
-        )
+        .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()))
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -217,32 +230,6 @@ async fn confined(program: &str, limits: &Limits) -> Command {
         .process_group(0)
         .kill_on_drop(true);
     command
-}
-
-/// A user namespace of its own, so that no root is needed, and a network namespace with nothing in it.
-const UNSHARE: [&str; 4] = ["unshare", "--map-root-user", "--net", "--"];
-
-/// Containers often forbid user namespaces; then the protocol whitelist alone keeps tools off the network.
-async fn network_can_be_cut() -> bool {
-    static ANSWER: OnceCell<bool> = OnceCell::const_new();
-    let ask = || async {
-        let [unshare, options @ ..] = UNSHARE;
-        let mut command = Command::new(unshare);
-        command
-            .args(options)
-            .arg("true")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let can = command.kill_on_drop(true).status().await.is_ok_and(|status| status.success());
-        if !can {
-            tracing::warn!(
-                "the kernel allows no namespaces here: media tools run without their network cut"
-            );
-        }
-        can
-    };
-    *ANSWER.get_or_init(ask).await
 }
 
 /// The process group of a running tool; dropped while it runs, as by a cancelled task, it kills.

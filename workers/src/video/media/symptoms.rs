@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const TAIL: usize = 4096;
 
 /// Said when the machine, or the installed version, is at fault: another try may succeed.
-const MACHINE: [&str; 11] = [
+const MACHINE: [&str; 12] = [
     "No space left on device",
     "Disk quota exceeded",
     "Read-only file system",
@@ -20,6 +20,7 @@ const MACHINE: [&str; 11] = [
     "not found for input stream",
     "prlimit: ",
     "unshare: ",
+    "setpriv: ",
 ];
 
 /// The end of standard error for the log, and the few messages that decide.
