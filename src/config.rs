@@ -82,6 +82,8 @@ pub struct Config {
     pub storage: Storage,
     /// What the S3 client is told: every `AWS_…` variable.
     pub aws: BTreeMap<String, SecretString>,
+    /// Have a bucket give videos out by itself.
+    pub s3_presigned_urls: bool,
     /// The mail server; `None`: each mail becomes a file in `mail_dir()`.
     pub smtp_url: Option<SecretString>,
     /// The sender of every mail.
@@ -163,6 +165,7 @@ impl Config {
         let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
         let media = data_dir.join("media");
         let storage = reader.storage(&media, parse::storage)?;
+        let s3_presigned_urls = reader.value("S3_PRESIGNED_URLS", "true", parse::switch)?;
         let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
@@ -174,6 +177,7 @@ impl Config {
             nats_prefix,
             storage,
             aws,
+            s3_presigned_urls,
             smtp_url,
             bind,
             mail_from: reader.value("MAIL_FROM", "Vetted <no-reply@localhost>", parse::mailbox)?,

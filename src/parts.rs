@@ -45,6 +45,8 @@ pub enum Error {
     Mail(#[from] workers::MailSettingsError),
     #[error("NATS_URL cannot be used: {0}")]
     Nats(#[from] async_nats::ConnectError),
+    #[error("NATS cannot be listened to: {0}")]
+    Subscribe(#[from] async_nats::SubscribeError),
     #[error(
         "BIND {bind} cannot be listened on: {source}; stop what listens there, or set another BIND"
     )]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commands::Commands;
-use object_store::ObjectStore;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,8 +20,9 @@ use crate::first_admin;
 use crate::health::Checks;
 use crate::parts::{self, Broker, Database, Error};
 use crate::read_models::Opener;
+use crate::storage::{self, Media};
 use crate::subcommand::say;
-use crate::{database, metrics, read_models, storage};
+use crate::{database, metrics, read_models};
 
 /// What of the program runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ struct Running<'a> {
     relaxed: PgPool,
     commands: Commands,
     nats: async_nats::Client,
-    media: Arc<dyn ObjectStore>,
+    media: Media,
     public_url: Url,
     shutdown: CancellationToken,
 }
@@ -107,7 +109,8 @@ impl Running<'_> {
         (listener, bound): (TcpListener, SocketAddr),
     ) -> Result<(), Error> {
         let mut tasks = JoinSet::new();
-        let mut health = Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media));
+        let mut health =
+            Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media.store));
         if role != Role::Api {
             let workers = Workers::new(self.worker_parts()?);
             health = health.with_workers(workers.health());
@@ -117,7 +120,11 @@ impl Running<'_> {
         // Workers too: it also rereads the keys and forgets those of people who were erased.
         let follower = self.commands.follow_sessions().await?;
         tasks.spawn(follower.run(self.shutdown.clone()));
-        let app = self.app(health)?;
+        let live = self.live();
+        let app = self.app(health, &live)?;
+        if role != Role::Worker {
+            tasks.spawn(live.run(self.video_progress().await?));
+        }
         let service = match role {
             Role::Everything | Role::Api => api::service(app),
             Role::Worker => api::watching(app),
@@ -134,12 +141,30 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn app(&self, health: Checks) -> Result<api::App, Error> {
+    fn live(&self) -> api::Live {
+        let personal = Arc::new(Opener::of(&self.commands));
+        api::Live::new(self.commands.clone(), self.pool.clone(), personal, self.shutdown.clone())
+    }
+
+    /// What workers anywhere tell of the videos that they are at.
+    async fn video_progress(&self) -> Result<BoxStream<'static, api::Progress>, Error> {
+        let told = workers::video_progress(&self.nats, &self.config.nats_prefix).await?;
+        let progress = |workers::VideoProgress { product, upload, percent }| api::Progress {
+            product,
+            upload,
+            percent,
+        };
+        Ok(told.map(progress).boxed())
+    }
+
+    fn app(&self, health: Checks, live: &api::Live) -> Result<api::App, Error> {
         Ok(api::App {
             commands: self.commands.clone(),
             pool: self.pool.clone(),
             personal: Arc::new(Opener::of(&self.commands)),
-            media: Arc::clone(&self.media),
+            media: Arc::clone(&self.media.store),
+            presigner: self.media.presigner.clone(),
+            live: live.clone(),
             settings: Arc::new(api::Settings {
                 public_url: self.public_url.clone(),
                 max_video_bytes: self.config.max_video_bytes,
@@ -165,7 +190,7 @@ impl Running<'_> {
             nats: self.nats.clone(),
             prefix: config.nats_prefix.clone(),
             stream_replicas: 1,
-            media: Arc::clone(&self.media),
+            media: Arc::clone(&self.media.store),
             mail,
             limits: config.limits.clone(),
             scanner: config.scanner.clone(),

@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
+use object_store::signer::Signer;
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, Storage};
@@ -21,13 +22,21 @@ pub enum Error {
     Store(#[from] object_store::Error),
 }
 
+/// The configured storage.
+pub struct Media {
+    /// What is in it.
+    pub store: Arc<dyn ObjectStore>,
+    /// Has it give files out by itself, where it can and may.
+    pub presigner: Option<Arc<dyn Signer>>,
+}
+
 /// Opens the configured storage.
-pub fn open(config: &Config) -> Result<Arc<dyn ObjectStore>, Error> {
+pub fn open(config: &Config) -> Result<Media, Error> {
     match &config.storage {
         Storage::Folder(folder) => {
             make(folder)?;
             let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
-            Ok(Arc::new(store.with_fsync(true)))
+            Ok(Media { store: Arc::new(store.with_fsync(true)), presigner: None })
         }
         Storage::Bucket { name, prefix } => {
             let mut builder = AmazonS3Builder::new().with_bucket_name(name);
@@ -36,7 +45,9 @@ pub fn open(config: &Config) -> Result<Arc<dyn ObjectStore>, Error> {
                     builder = builder.with_config(key, value.expose_secret());
                 }
             }
-            Ok(Arc::new(PrefixStore::new(builder.build()?, prefix.as_str())))
+            let store = Arc::new(PrefixStore::new(builder.build()?, prefix.as_str()));
+            let presigner = config.s3_presigned_urls.then(|| Arc::clone(&store) as Arc<dyn Signer>);
+            Ok(Media { store, presigner })
         }
     }
 }

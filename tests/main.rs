@@ -22,6 +22,8 @@ mod guessing;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod openapi;
@@ -33,6 +35,8 @@ mod predecessor;
 mod refusal;
 #[cfg(test)]
 mod scanning;
+#[cfg(test)]
+mod serving;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -123,19 +123,27 @@ async fn a_person_who_is_shut_out_is_out_at_once() {
 }
 
 /// A token of the program's own key, as somebody who has it would make it.
-fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
+pub fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let part = |value: &Value| BASE64.encode(value.to_string());
     let signed = format!("{}.{}", part(header), part(claims));
     let signature = BASE64.encode(key.sign(signed.as_bytes()).to_bytes());
     format!("{signed}.{signature}")
 }
 
-fn part(token: &str, index: usize) -> Value {
+/// The key that the program signs with.
+pub fn key_of(app: &TestApp) -> SigningKey {
+    let secrets = std::fs::read(app.data_dir().join("secrets.json")).unwrap();
+    let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+    let seed = BASE64.decode(secrets["signing"][0].as_str().unwrap()).unwrap();
+    SigningKey::from_bytes(&seed.try_into().unwrap())
+}
+
+pub fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&BASE64.decode(part).unwrap()).unwrap()
 }
 
-fn with(value: &Value, member: &str, to: Value) -> Value {
+pub fn with(value: &Value, member: &str, to: Value) -> Value {
     let mut value = value.clone();
     value[member] = to;
     value
@@ -151,10 +159,7 @@ fn without(value: &Value, member: &str) -> Value {
 async fn a_token_that_is_not_wholly_right_is_refused() {
     let app = TestApp::start().await;
     let person = app.user(Role::Admin).await;
-    let secrets = std::fs::read(app.data_dir().join("secrets.json")).unwrap();
-    let secrets: Value = serde_json::from_slice(&secrets).unwrap();
-    let seed = BASE64.decode(secrets["signing"][0].as_str().unwrap()).unwrap();
-    let key = SigningKey::from_bytes(&seed.try_into().unwrap());
+    let key = key_of(&app);
     let (header, claims) = (part(&person.access, 0), part(&person.access, 1));
     let genuine = signed(&key, &header, &claims);
     app.get("/me/").bearer(&genuine).send().await.expect(200);

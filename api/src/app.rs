@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use commands::Commands;
 use ipnet::IpNet;
 use object_store::ObjectStore;
+use object_store::signer::Signer;
 use projections::{OpenPersonal, Timeline};
 use sqlx::PgPool;
 use url::Url;
 
+use crate::live::Live;
 use crate::rate::RateLimits;
 
 /// The state of the router; handed in by the composition root. Cheap to clone.
@@ -23,6 +25,10 @@ pub struct App {
     pub personal: Arc<dyn OpenPersonal>,
     /// Videos and posters.
     pub media: Arc<dyn ObjectStore>,
+    /// Has storage itself give files out; `None` where this program does.
+    pub presigner: Option<Arc<dyn Signer>>,
+    /// What happens, for those who watch.
+    pub live: Live,
     /// What can be set from outside.
     pub settings: Arc<Settings>,
     /// Whether everything that the program needs is there.

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
-use commands::{Authenticated, Context, IdempotencyClaim};
-use domain::{Actor, Metadata, SessionId, UserId};
+use commands::{Authenticated, Context, IdempotencyClaim, MediaHolder, Standing};
+use domain::{Actor, Metadata, Role, SessionId, UserId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -22,6 +22,8 @@ pub(crate) struct Caller {
     /// The account; nil for somebody who is not signed in.
     pub user: UserId,
     pub session: Option<SessionId>,
+    /// Their token, for what goes on after the answer has begun.
+    pub standing: Option<Standing>,
     request_id: String,
     claim: Option<Claimed>,
 }
@@ -40,13 +42,17 @@ impl Caller {
         let anonymous = Self::anonymous(parts);
         Ok(match identify(&parts.headers, app)? {
             None => anonymous,
-            Some(Authenticated { user, role, session }) => Self {
-                actor: Actor::User { id: user, role },
-                user,
-                session: Some(session),
-                ..anonymous
-            },
+            Some(standing) => {
+                let Authenticated { user, role, session } = standing.who;
+                let standing = Some(standing);
+                Self { standing, ..anonymous.held_by(MediaHolder { user, session }, role) }
+            }
         })
+    }
+
+    /// The same request by somebody who was found to be behind it.
+    pub(crate) fn held_by(self, MediaHolder { user, session }: MediaHolder, role: Role) -> Self {
+        Self { actor: Actor::User { id: user, role }, user, session: Some(session), ..self }
     }
 
     /// Nobody in particular.
@@ -56,6 +62,7 @@ impl Caller {
             actor: Actor::Anonymous,
             user: UserId::from_uuid(uuid::Uuid::nil()),
             session: None,
+            standing: None,
             request_id: request_id.map(|name| name.0.clone()).unwrap_or_default(),
             claim: parts.extensions.get::<Claimed>().cloned(),
         }
@@ -92,7 +99,7 @@ impl Caller {
 }
 
 /// Whom the `Authorization` header speaks for (RFC 6750); `None` where there is no such header.
-pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Authenticated>, Problem> {
+pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Standing>, Problem> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
     let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));

@@ -3,29 +3,32 @@
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION,
-    RANGE, RETRY_AFTER,
+    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
 };
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::payload::ENCRYPTION_KEY;
 
-const SENT: [HeaderName; 9] = [
+const SENT: [HeaderName; 11] = [
     ACCEPT,
     AUTHORIZATION,
     CONTENT_TYPE,
     IF_MATCH,
     IF_NONE_MATCH,
+    IF_RANGE,
     RANGE,
     ENCRYPTION_KEY,
+    HeaderName::from_static("last-event-id"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("x-request-id"),
 ];
 
-const SHOWN: [HeaderName; 8] = [
+const SHOWN: [HeaderName; 9] = [
     ETAG,
     LOCATION,
+    ACCEPT_RANGES,
     CONTENT_RANGE,
     RETRY_AFTER,
     HeaderName::from_static("ratelimit"),

@@ -31,7 +31,7 @@ const LARGEST_ANSWER: usize = 4_000_000;
 /// For routes of somebody signed in; whoever is not gets their 401 from the route.
 pub(crate) async fn of_users(State(app): State<App>, request: Request, next: Next) -> Response {
     match identify(request.headers(), &app) {
-        Ok(Some(who)) => of_scope(app, who.user.uuid(), request, next).await,
+        Ok(Some(standing)) => of_scope(app, standing.who.user.uuid(), request, next).await,
         Ok(None) | Err(_) => next.run(request).await,
     }
 }

@@ -16,6 +16,8 @@ mod forwarded;
 mod idempotency;
 mod input;
 mod list;
+mod live;
+mod media_links;
 mod multipart;
 mod observe;
 mod openapi;
@@ -34,6 +36,7 @@ mod router;
 mod server;
 
 pub use app::{App, Health, Settings};
+pub use live::{Live, Progress};
 pub use rate::RateLimits;
 pub use router::{Service, service, watching};
 pub use server::serve;

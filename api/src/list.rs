@@ -43,7 +43,8 @@ impl FromRequestParts<App> for Here {
 }
 
 impl Here {
-    fn new(public_url: &Url, path: &str, query: &str) -> Self {
+    /// As if that path had been asked for.
+    pub(crate) fn new(public_url: &Url, path: &str, query: &str) -> Self {
         let mut base = public_url.clone();
         let prefix = base.path().trim_end_matches('/').to_owned();
         base.set_path(&format!("{prefix}{}", with_slash(path)));

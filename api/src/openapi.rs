@@ -244,12 +244,13 @@ fn problems(path: &str, method: &str, operation: &mut Operation) {
 
 /// What answers with a version and takes one.
 fn has_version(path: &str) -> bool {
-    const UNVERSIONED: [&str; 7] = [
+    const UNVERSIONED: [&str; 8] = [
         "/sessions/{id}/",
         "/video/",
         "/poster/",
         "/sprite/",
         "/thumbnails.vtt",
+        "/live/",
         "/history/",
         "/moderation/",
     ];

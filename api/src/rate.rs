@@ -85,7 +85,7 @@ impl Rates {
         if class != Class::SignIns
             && let Ok(Some(signed_in)) = identify(request.headers(), &self.app)
         {
-            return Some(Who::User(signed_in.user.uuid()));
+            return Some(Who::User(signed_in.who.user.uuid()));
         }
         request.extensions().get::<Client>().map(|client| Who::Network(client.network()))
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::caller::Caller;
 use crate::conditional::{IfMatch, Tags, Versioned};
+use crate::media_links::Links;
 use crate::problem::Problem;
 
 /// A representation that a client may get, with its version.
@@ -27,7 +28,7 @@ pub(crate) trait Resource: Serialize + Send + Sized {
     ) -> impl Future<Output = Result<Option<Self>, ReadError>> + Send;
 
     /// The one that the row of a read model shows.
-    fn of_row(row: &Row) -> Option<Self>;
+    fn of_row(app: &App, caller: &Caller, row: &Row) -> Option<Self>;
 
     /// Counts what happened to it.
     fn version(&self) -> i64;
@@ -82,7 +83,7 @@ async fn after<R: Resource>(
     id: R::Id,
     done: &Done,
 ) -> Result<R, Problem> {
-    match done.row.as_ref().and_then(R::of_row) {
+    match done.row.as_ref().and_then(|row| R::of_row(app, caller, row)) {
         Some(resource) => Ok(resource),
         None => get(app, caller, id).await,
     }
@@ -120,11 +121,13 @@ impl Resource for Product {
 
     async fn find(app: &App, caller: &Caller, id: ProductId) -> Result<Option<Self>, ReadError> {
         let products = projections::Products(app.pool.clone());
-        Ok(products.find(Visibility::of(caller.actor), id).await?.map(Self::from))
+        let view = products.find(Visibility::of(caller.actor), id).await?;
+        Ok(view.map(|view| Links::of(app, caller).show(view)))
     }
 
-    fn of_row(row: &Row) -> Option<Self> {
-        row.get::<ProductView>().cloned().map(Self::from)
+    fn of_row(app: &App, caller: &Caller, row: &Row) -> Option<Self> {
+        let view = row.get::<ProductView>().cloned()?;
+        Some(Links::of(app, caller).show(view))
     }
 
     fn version(&self) -> i64 {
@@ -135,12 +138,12 @@ impl Resource for Product {
         format!("/products/{}/", self.id)
     }
 
-    /// Progress moves without an event.
+    /// Progress moves without an event, and links to files run out.
     fn is_settled(&self) -> bool {
         use domain::product::ProcessingStatus as S;
         match self.processing_status {
             S::Uploading | S::Processing => false,
-            S::Ready | S::Failed => true,
+            S::Ready | S::Failed => self.video_url.is_none(),
         }
     }
 }
@@ -152,7 +155,7 @@ impl Resource for Category {
         Ok(Categories(app.pool.clone()).find(id).await?.map(Self::from))
     }
 
-    fn of_row(row: &Row) -> Option<Self> {
+    fn of_row(_: &App, _: &Caller, row: &Row) -> Option<Self> {
         row.get::<CategoryRow>().cloned().map(Self::from)
     }
 
@@ -173,7 +176,7 @@ impl Resource for Order {
         Ok(Orders(app.pool.clone()).find(visibility, id).await?.map(Self::from))
     }
 
-    fn of_row(row: &Row) -> Option<Self> {
+    fn of_row(_: &App, _: &Caller, row: &Row) -> Option<Self> {
         row.get::<OrderRow>().cloned().map(Self::from)
     }
 
@@ -194,7 +197,7 @@ impl Resource for User {
         Ok(Users(app.pool.clone()).find(visibility, id).await?.map(Self::from))
     }
 
-    fn of_row(row: &Row) -> Option<Self> {
+    fn of_row(_: &App, _: &Caller, row: &Row) -> Option<Self> {
         row.get::<UserRow>().cloned().map(Self::from)
     }
 

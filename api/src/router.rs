@@ -22,8 +22,8 @@ use crate::problem::Problem;
 use crate::products::{history, media, review, thumbnails};
 use crate::rate::{self, Rates};
 use crate::{
-    App, around, categories, cors, idempotency, observe, openapi, orders, pages, payload, products,
-    server,
+    App, around, categories, cors, idempotency, live, observe, openapi, orders, pages, payload,
+    products, server,
 };
 
 /// Answers every request; cheap to clone.
@@ -65,6 +65,7 @@ fn signed_in() -> OpenApiRouter<App> {
             categories::delete
         ))
         .routes(routes!(products::list, products::submit))
+        .routes(routes!(live::all))
         .routes(routes!(history::uploads))
         .routes(routes!(products::find, products::replace, products::edit, products::delete))
         .routes(routes!(review::approve))
@@ -72,6 +73,7 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(review::cancel))
         .routes(routes!(review::resubmit))
         .routes(routes!(history::moderation))
+        .routes(routes!(live::product))
         .routes(routes!(media::video))
         .routes(routes!(media::poster))
         .routes(routes!(thumbnails::sprite))

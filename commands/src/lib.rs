@@ -20,13 +20,14 @@ mod vault;
 
 use std::sync::Arc;
 
+use domain::UserId;
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
-pub use identity::{Authenticated, Session, Tokens};
+pub use identity::{Authenticated, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens};
 pub use store::{Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
@@ -44,6 +45,7 @@ struct Parts {
     store: Store,
     vault: Vault,
     identity: Identity,
+    followed: watch::Sender<i64>,
 }
 
 impl Commands {
@@ -52,12 +54,24 @@ impl Commands {
         let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
-        Self { parts: Arc::new(Parts { pool, store, vault, identity }) }
+        let followed = watch::Sender::new(0);
+        Self { parts: Arc::new(Parts { pool, store, vault, identity, followed }) }
     }
 
     /// The newest position that this process committed: a hint to wake up, never a promise.
     pub fn committed(&self) -> watch::Receiver<i64> {
         self.parts.store.committed()
+    }
+
+    /// How far this process has read the log by [`Commands::follow_sessions`]: whatever ended tokens
+    /// up to there counts.
+    pub fn followed(&self) -> watch::Receiver<i64> {
+        self.parts.followed.subscribe()
+    }
+
+    /// People some of whose tokens end, from now on.
+    pub fn ended(&self) -> broadcast::Receiver<UserId> {
+        self.parts.identity.revocations().ended()
     }
 
     /// What POSTs with an `Idempotency-Key` led to.
@@ -91,8 +105,13 @@ impl Commands {
     }
 
     /// Who a bearer token speaks for, if it still does.
-    pub fn authenticate(&self, bearer: &str) -> Result<Authenticated, CommandError> {
+    pub fn authenticate(&self, bearer: &str) -> Result<Standing, CommandError> {
         self.parts.identity.authenticate(bearer)
+    }
+
+    /// Whether a token that was good still is.
+    pub fn stands(&self, standing: &Standing) -> bool {
+        self.parts.identity.stands(standing)
     }
 }
 

@@ -29,8 +29,8 @@ pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
 pub use personal::OpenPersonal;
 pub use product::{
-    CategorySummary, Product, ProductFilter, ProductRow, ProductView, Products, RowVideo,
-    VideoFacts,
+    CategorySummary, MediaLinks, News, Product, ProductAt, ProductFilter, ProductRow, ProductView,
+    Products, RowVideo, Scope, VideoFacts,
 };
 pub use rebuild::rebuild;
 pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, timeline_of};

@@ -1,10 +1,10 @@
 //! Reading the log.
 
-use domain::{DecodeError, Recorded, Stored, StreamId, StreamType};
+use domain::{DecodeError, Recorded, Stored, StreamId, StreamType, UserId};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, QueryBuilder, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -57,6 +57,47 @@ pub async fn read(
     let rows = sqlx::query(&sql).bind(after).bind(up_to).bind(limit).fetch(conn);
     decode(rows, after, |recorded| recorded.position, |position| format!("position {position}"))
         .await
+}
+
+/// Which part of a log somebody follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// One stream.
+    Stream(StreamId),
+    /// All of one kind.
+    Kind(StreamType),
+    /// The products that are an account's own.
+    ProductsOf(UserId),
+}
+
+/// The events of a part after one position and up to another, inclusive, but no more than `limit`.
+/// Of one stream they are found by stream, otherwise by position.
+pub(crate) async fn read_part(
+    conn: &mut PgConnection,
+    part: Part,
+    (after, up_to): (i64, i64),
+    limit: i64,
+) -> Result<Vec<Recorded>, LogError> {
+    let mut sql = QueryBuilder::new(format!("SELECT {COLUMNS} FROM events WHERE position > "));
+    sql.push_bind(after).push(" AND position <= ").push_bind(up_to);
+    sql.push(" AND aggregate_type = ");
+    match part {
+        Part::Stream(stream) => {
+            sql.push_bind(stream.kind.as_str()).push(" AND aggregate_id = ");
+            sql.push_bind(stream.id.to_string()).push(" ORDER BY sequence");
+        }
+        Part::Kind(kind) => {
+            sql.push_bind(kind.as_str()).push(" ORDER BY position");
+        }
+        Part::ProductsOf(owner) => {
+            sql.push_bind(StreamType::Product.as_str());
+            sql.push(" AND aggregate_id IN (SELECT id::text FROM products WHERE owner_id = ");
+            sql.push_bind(owner.uuid()).push(") ORDER BY position");
+        }
+    }
+    sql.push(" LIMIT ").push_bind(limit);
+    let rows = sql.build().fetch_all(conn).await?;
+    rows.iter().map(decode_row).collect()
 }
 
 /// The events at these positions, as far as the log has them.

@@ -154,10 +154,12 @@ const WRITTEN: &[(Whose, [u16; 5])] = &[
 pub const PRODUCTS: &[Row] = &[
     row("GET /products/", &[(Nobodys, [401, 200, 200, 200, 200])]),
     row("POST /products/", &[(Nobodys, [401, 201, 201, 201, 403])]),
+    row("GET /live/", &[(Nobodys, [401, 200, 200, 200, 200])]),
     row("GET /products/history/", &[(Nobodys, [401, 200, 200, 200, 403])]),
     row("GET /products/{id}/", SEEN),
     row("GET /products/{id}/ as_of", CONFIDED),
     row("GET /products/{id}/moderation/", CONFIDED),
+    row("GET /products/{id}/live/", SEEN),
     row("GET /products/{id}/video/", SEEN),
     row("GET /products/{id}/poster/", SEEN),
     row("GET /products/{id}/sprite/", SEEN),

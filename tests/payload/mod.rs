@@ -81,6 +81,11 @@ impl Client {
         answer
     }
 
+    /// The JSON in a JWE.
+    pub fn open_text(&self, jwe: &str) -> Value {
+        serde_json::from_slice(&sealer::open(&self.secret, jwe).1).unwrap()
+    }
+
     /// Sends a body encrypted, and opens the answer.
     async fn post(&self, app: &TestApp, by: &Person, path: &str, body: &Value) -> Answer {
         let call = app.post(path).by(by).header("Encryption-Key", &self.key());

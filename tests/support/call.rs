@@ -2,7 +2,7 @@
 
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap};
 use reqwest::multipart::Form;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::Person;
@@ -51,6 +51,11 @@ impl Call {
         Self(self.0.multipart(form))
     }
 
+    /// An answer that is read as it comes.
+    pub async fn open(self) -> Response {
+        self.0.send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+    }
+
     pub async fn send(self) -> Answer {
         self.try_send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
     }
@@ -59,7 +64,9 @@ impl Call {
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let response = self.0.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await?.to_vec();
+        // A stream goes on: `open` reads it.
+        let goes_on = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let bytes = if goes_on { vec![] } else { response.bytes().await?.to_vec() };
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Ok(Answer { status, headers, bytes, json })
     }

@@ -23,5 +23,5 @@ pub use nats::EventType;
 pub use relay::Relay;
 pub use subscriber::{Failed, Handler, Pace, Subscriber};
 pub use supervise::Fault;
-pub use video::ScannerAddress;
+pub use video::{ScannerAddress, VideoProgress, video_progress};
 pub use workers::{Parts, Workers};

@@ -34,6 +34,11 @@ impl Names {
         format!("{}vetted.{stream}.{event}", self.prefix)
     }
 
+    /// The subject of how far videos are: no part of the stream.
+    pub(crate) fn progress(&self) -> String {
+        format!("{}vetted_progress", self.prefix)
+    }
+
     /// A subscriber's consumer of one type of event.
     pub(crate) fn consumer(&self, subscriber: &str, event: &str) -> String {
         format!("{}{subscriber}-{event}", self.word())

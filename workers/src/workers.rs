@@ -15,7 +15,7 @@ use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
 use crate::video::media::{Limits, confinement};
-use crate::video::{Finalizer, ScannerAddress};
+use crate::video::{Announcer, Finalizer, ScannerAddress};
 
 /// What the workers work with.
 pub struct Parts {
@@ -107,6 +107,7 @@ impl Parts {
             self.limits.clone(),
             self.scanner.clone(),
             self.scratch.clone(),
+            Announcer::new(self.nats.clone(), &self.prefix),
         )
     }
 }

@@ -1,11 +1,15 @@
 //! Seals what goes out for a client that gave its key.
 
+use std::convert::Infallible;
+
 use axum::body::{Body, to_bytes};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::jwe::seal;
 use super::jwk::PublicJwk;
@@ -39,6 +43,14 @@ impl Recipient {
                 .map_or(Self::Unreadable, |key| Self::Holder(Box::new(key))),
             (Some(_), Some(_)) => Self::Unreadable,
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Recipient {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or(Self::Anybody))
     }
 }
 
@@ -84,6 +96,15 @@ fn in_data(
     // Without what every media type starts with (RFC 7516, 4.1.12).
     let kind = kind.strip_prefix("application/").unwrap_or(kind);
     let members = Map::from_iter([("cty".to_owned(), json!(kind))]);
+    Ok(Body::from(sealed_data(key, plain, members)?))
+}
+
+/// `{"data": "<JWE>"}`, with those members in the protected header.
+pub(crate) fn sealed_data(
+    key: &PublicJwk,
+    plain: &[u8],
+    members: Map<String, Value>,
+) -> Result<String, Problem> {
     let jwe = seal(plain, key, members).map_err(|error| Problem::fault(&error))?;
-    Ok(Body::from(json!({ "data": jwe }).to_string()))
+    Ok(json!({ "data": jwe }).to_string())
 }

@@ -17,7 +17,7 @@ pub use jwe::{JweError, Opened, open, seal};
 pub use jwk::{JwkError, PrivateJwk, PublicJwk};
 pub use strict::parse as parse_strictly;
 
-pub(crate) use answer::{ENCRYPTION_KEY, Recipient, sealed};
+pub(crate) use answer::{ENCRYPTION_KEY, Recipient, sealed, sealed_data};
 pub(crate) use request::open_request;
 
 /// What stands in the place of any JSON, in a request or in an answer.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::not_ones_own;
 use crate::App;
 use crate::list::{Here, List};
+use crate::media_links::Links;
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, ReadOwnUploads, ReadProducts};
@@ -41,10 +42,11 @@ pub(crate) async fn uploads(
     let slice = Products(app.pool.clone()).uploads_of(caller.user, &page).await?;
     let ids: Vec<_> = slice.items.iter().map(|view| view.row.id).collect();
     let mut timelines = app.timeline().of_products(&ids).await?;
+    let links = Links::of(&app, &caller);
     let upload = |view: projections::ProductView| Upload {
         deleted: view.row.deleted,
         timeline: timelines.remove(&view.row.id).unwrap_or_default(),
-        product: view.into(),
+        product: links.show(view),
     };
     Ok(here.list(slice.map(upload)))
 }

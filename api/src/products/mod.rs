@@ -5,6 +5,7 @@ mod category;
 mod form;
 pub(crate) mod history;
 pub(crate) mod media;
+mod range;
 pub(crate) mod review;
 pub(crate) mod thumbnails;
 mod upload;
@@ -22,6 +23,7 @@ use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
 use crate::edit::Edit;
 use crate::input::{Object, no_content, read};
 use crate::list::{Here, List};
+use crate::media_links::{self, Links};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, ReadProducts, WriteProducts};
@@ -89,8 +91,9 @@ pub(crate) async fn list(
     };
     let page = params.page();
     params.finish()?;
-    let visibility = Visibility::of(caller.actor);
-    Ok(here.list(Products(app.pool).list(visibility, &filter, &page).await?))
+    let links = Links::of(&app, &caller);
+    let slice = Products(app.pool).list(Visibility::of(caller.actor), &filter, &page).await?;
+    Ok(here.list(slice.map(|view| links.show(view))))
 }
 
 fn search(text: &str) -> Result<String, String> {
@@ -141,7 +144,7 @@ pub(crate) async fn find(
     };
     let visibility = Visibility::of(caller.actor);
     match Products(app.pool.clone()).as_of(visibility, id, moment).await? {
-        Some(product) => Ok(Versioned::ok(product).into_response()),
+        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).into_response()),
         None => Err(not_ones_own(&app, &caller, id).await),
     }
 }
@@ -204,6 +207,7 @@ async fn change(
     let mut received = Received::from(request, &app, &caller).await?;
     let edit = received.read(|body| {
         let mut edit = Edit::new(Object(body), &current);
+        media_links::renew(&mut edit);
         edit.keep_writable(&WRITABLE);
         for field in category::named(&mut edit.body, Some(&current.category))? {
             edit.changed(field);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -35,6 +36,30 @@ pub struct Authenticated {
     pub session: SessionId,
 }
 
+/// A bearer token that was good when it came: whoever goes on for longer asks again whether it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Who it speaks for.
+    pub who: Authenticated,
+    /// The log's head when it was issued.
+    pub(super) issued: i64,
+    /// Unix seconds.
+    expires: i64,
+}
+
+impl Standing {
+    /// How long it lives yet.
+    pub fn left(&self) -> Duration {
+        let now = OffsetDateTime::now_utc();
+        let end = OffsetDateTime::from_unix_timestamp(self.expires).unwrap_or(now);
+        (end - now).try_into().unwrap_or_default()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.expires <= OffsetDateTime::now_utc().unix_timestamp()
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -62,7 +87,7 @@ pub(crate) struct AccessTokens {
     keyring: Arc<Keyring>,
     validation: Validation,
     issuer: String,
-    read: moka::sync::Cache<[u8; 32], (Authenticated, i64, i64)>,
+    read: moka::sync::Cache<[u8; 32], Standing>,
 }
 
 impl SigningKeys {
@@ -128,24 +153,20 @@ impl AccessTokens {
         jsonwebtoken::encode(&keys.header, &claims, &keys.signing).map_err(CommandError::fault)
     }
 
-    /// Whom a token speaks for, and the position at which it was issued. A signature is checked
-    /// once: after that, only the expiry.
-    pub(super) fn read(&self, token: &str) -> Result<(Authenticated, i64), CommandError> {
+    /// Whom a token speaks for. A signature is checked once: after that, only the expiry.
+    pub(super) fn read(&self, token: &str) -> Result<Standing, CommandError> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let (who, pos, expiry) = if let Some(known) = self.read.get(&digest) {
+        let standing = if let Some(known) = self.read.get(&digest) {
             known
         } else {
             let verified = self.verify(token).ok_or_else(invalid_token)?;
             self.read.insert(digest, verified);
             verified
         };
-        if expiry <= OffsetDateTime::now_utc().unix_timestamp() {
-            return Err(invalid_token());
-        }
-        Ok((who, pos))
+        if standing.is_over() { Err(invalid_token()) } else { Ok(standing) }
     }
 
-    fn verify(&self, token: &str) -> Option<(Authenticated, i64, i64)> {
+    fn verify(&self, token: &str) -> Option<Standing> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let kid = header.kid.as_ref()?;
         let find = |keys: Arc<Keys>| keys.signing().accepted.get(kid).cloned();
@@ -159,7 +180,7 @@ impl AccessTokens {
             return None;
         }
         let who = Authenticated { user: claims.sub, role: claims.role, session: claims.sid };
-        Some((who, claims.pos, claims.exp))
+        Some(Standing { who, issued: claims.pos, expires: claims.exp })
     }
 }
 

@@ -15,6 +15,10 @@ use crate::{CommandError, Commands};
 
 /// How often the log is asked: what ends a session counts everywhere within a second.
 const POLL: Duration = Duration::from_millis(300);
+/// The same where somebody waits for news of the log.
+const WATCHED_POLL: Duration = Duration::from_millis(100);
+/// After a commit of this process's own, for whoever waits.
+const SOON: Duration = Duration::from_millis(15);
 /// Events of one read.
 const BATCH: i64 = 1_000;
 
@@ -29,6 +33,7 @@ impl Commands {
     /// [`SessionFollower::run`] then keeps it so.
     pub async fn follow_sessions(&self) -> Result<SessionFollower, CommandError> {
         let after = oldest_that_counts(&self.parts.pool).await?;
+        self.parts.followed.send_replace(after);
         let mut follower = SessionFollower { commands: self.clone(), after };
         while follower.read().await? {}
         Ok(follower)
@@ -38,7 +43,14 @@ impl Commands {
 impl SessionFollower {
     /// Follows the log until told to end.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        while tokio::time::timeout(POLL, shutdown.cancelled()).await.is_err() {
+        let mut committed = self.commands.committed();
+        loop {
+            let awaited = self.commands.parts.followed.receiver_count() > 0;
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(if awaited { WATCHED_POLL } else { POLL }) => {}
+                Ok(()) = committed.changed(), if awaited => tokio::time::sleep(SOON).await,
+            }
             self.commands.parts.identity.keyring().reloaded();
             if let Err(error) = self.read().await {
                 tracing::warn!("the session check is behind: {error}");
@@ -75,6 +87,7 @@ impl SessionFollower {
         }
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
         self.after = recorded.last().filter(|_| is_full).map_or(head, |last| last.position);
+        self.commands.parts.followed.send_replace(self.after);
         Ok(is_full)
     }
 }

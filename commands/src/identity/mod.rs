@@ -5,6 +5,7 @@ mod encryption;
 mod follow;
 mod keyring;
 pub(crate) mod links;
+mod media_links;
 pub(crate) mod passwords;
 mod revocations;
 mod secrets;
@@ -18,15 +19,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
 
-pub use access::Authenticated;
+pub use access::{Authenticated, Standing};
 pub use encryption::{EncryptionKey, coordinates, thumbprint};
 pub use follow::SessionFollower;
 pub use links::Links;
+pub use media_links::{MediaHolder, MediaKind, MediaLink};
 pub use secrets::{Secrets, SecretsError};
 pub use sessions::{Session, Tokens};
 
 pub(crate) use access::AccessTokens;
 pub(crate) use keyring::Keyring;
+pub(crate) use media_links::MediaLinks;
 pub(crate) use passwords::Passwords;
 pub(crate) use revocations::Revocations;
 
@@ -37,6 +40,7 @@ pub struct Identity {
     keyring: Arc<Keyring>,
     access: AccessTokens,
     links: Links,
+    media_links: MediaLinks,
     passwords: Passwords,
     revocations: Arc<Revocations>,
     lookup: [u8; 32],
@@ -53,6 +57,7 @@ impl Identity {
             access: AccessTokens::new(Arc::clone(&keyring), public_url),
             keyring,
             links: Links::new(secrets.derived("links"), public_url.clone()),
+            media_links: MediaLinks::new(secrets.derived("media links")),
             passwords: Passwords::default(),
             revocations: Arc::default(),
             lookup: secrets.derived("lookup"),
@@ -74,6 +79,10 @@ impl Identity {
         &self.links
     }
 
+    pub(crate) const fn media_links(&self) -> &MediaLinks {
+        &self.media_links
+    }
+
     pub(crate) const fn passwords(&self) -> &Passwords {
         &self.passwords
     }
@@ -82,12 +91,13 @@ impl Identity {
         &self.revocations
     }
 
-    pub(crate) fn authenticate(&self, bearer: &str) -> Result<Authenticated, CommandError> {
-        let (authenticated, issued) = self.access.read(bearer)?;
-        if self.revocations.covers(&authenticated, issued) {
-            return Err(access::invalid_token());
-        }
-        Ok(authenticated)
+    pub(crate) fn authenticate(&self, bearer: &str) -> Result<Standing, CommandError> {
+        let standing = self.access.read(bearer)?;
+        if self.stands(&standing) { Ok(standing) } else { Err(access::invalid_token()) }
+    }
+
+    pub(crate) fn stands(&self, standing: &Standing) -> bool {
+        !standing.is_over() && !self.revocations.covers(&standing.who, standing.issued)
     }
 
     /// The refresh token that takes another's place.

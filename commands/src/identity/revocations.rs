@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::user::UserEvent;
 use domain::{Event, Recorded, SessionId, UserId};
 use moka::sync::Cache;
+use tokio::sync::broadcast;
 
 use super::access::{Authenticated, LIFETIME};
 
@@ -15,13 +16,19 @@ pub(crate) struct Revocations {
     sessions: Cache<SessionId, ()>,
     /// Tokens of a user issued before a position, but for those of one session.
     users: Cache<UserId, (i64, Option<SessionId>)>,
+    /// Whose tokens were ended just now.
+    ended: broadcast::Sender<UserId>,
 }
+
+/// Whoever listens and is further behind than that has to ask for everybody.
+const HEARD: usize = 1_024;
 
 impl Default for Revocations {
     fn default() -> Self {
         Self {
             sessions: Cache::builder().time_to_live(KEPT).build(),
             users: Cache::builder().time_to_live(KEPT).build(),
+            ended: broadcast::Sender::new(HEARD),
         }
     }
 }
@@ -35,13 +42,21 @@ impl Revocations {
                 .is_some_and(|(position, but)| issued < position && but != Some(who.session))
     }
 
+    /// Whose tokens end, from now on: all of them, or some.
+    pub(crate) fn ended(&self) -> broadcast::Receiver<UserId> {
+        self.ended.subscribe()
+    }
+
     /// Takes in what was committed, here or elsewhere; twice does no harm.
     pub(crate) fn note(&self, recorded: &[Recorded]) {
         for recorded in recorded {
             let Event::User(event) = &recorded.event else { continue };
             let user = UserId::from_uuid(recorded.stream.id);
             match event {
-                UserEvent::SessionEnded { session } => self.sessions.insert(*session, ()),
+                UserEvent::SessionEnded { session } => {
+                    self.sessions.insert(*session, ());
+                    self.tell(user);
+                }
                 UserEvent::PasswordChanged => {
                     self.end(user, recorded.position, recorded.metadata.session_id);
                 }
@@ -68,5 +83,11 @@ impl Revocations {
             return;
         }
         self.users.insert(user, (position, but));
+        self.tell(user);
+    }
+
+    fn tell(&self, user: UserId) {
+        // Mostly nobody listens.
+        let _ = self.ended.send(user);
     }
 }

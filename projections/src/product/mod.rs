@@ -1,11 +1,13 @@
 //! The catalogue: one row per product.
 
 mod list;
+mod news;
 mod query;
 mod row;
 mod view;
 
 pub use list::ProductFilter;
-pub use query::Products;
+pub use news::{News, Scope};
+pub use query::{ProductAt, Products};
 pub use row::{ProductRow, RowVideo};
-pub use view::{CategorySummary, Product, ProductView, VideoFacts};
+pub use view::{CategorySummary, MediaLinks, Product, ProductView, VideoFacts};

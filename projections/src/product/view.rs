@@ -1,7 +1,7 @@
 //! A product as the outside sees it.
 
 use domain::product::{FinishedVideo, ProcessingStatus, ProductStatus};
-use domain::{CategoryId, Money, ProductId, UserId};
+use domain::{CategoryId, Money, ProductId, UploadId, UserId};
 use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -40,10 +40,11 @@ pub struct Product {
     pub price: Option<Money>,
     /// The video, once it can be shown.
     pub video: Option<VideoFacts>,
-    /// Where to watch it.
+    /// Where to watch it: a link that needs no header, works for 10 to 15 minutes, and only for as
+    /// long as whoever was given it may see the product.
     #[schema(format = "uri-reference")]
     pub video_url: Option<String>,
-    /// Where to see a picture of it.
+    /// Where to see a picture of it; a link of the same kind.
     #[schema(format = "uri-reference")]
     pub poster_url: Option<String>,
     /// Where its review is.
@@ -116,18 +117,39 @@ impl ProductView {
     }
 }
 
-impl From<ProductView> for Product {
-    fn from(view: ProductView) -> Self {
-        let processing_progress = view.processing_progress();
-        let ProductView { row, category_name, category_description, .. } = view;
+/// Where files are to be had: whoever shows a product says so.
+pub trait MediaLinks {
+    /// Where to watch the video.
+    fn video(&self, product: ProductId, upload: UploadId) -> String;
+
+    /// Where to see a picture of it.
+    fn poster(&self, product: ProductId, upload: UploadId) -> String;
+}
+
+/// For whoever can sign in at the files' own addresses.
+impl MediaLinks for () {
+    fn video(&self, product: ProductId, _: UploadId) -> String {
+        format!("/products/{product}/video/")
+    }
+
+    fn poster(&self, product: ProductId, _: UploadId) -> String {
+        format!("/products/{product}/poster/")
+    }
+}
+
+impl ProductView {
+    /// As the outside sees it.
+    pub fn shown(self, links: &impl MediaLinks) -> Product {
+        let processing_progress = self.processing_progress();
+        let Self { row, category_name, category_description, .. } = self;
         let (id, price) = (row.id, row.price());
         let ready = row.processing_status == ProcessingStatus::Ready;
         let video = match row.video {
-            Some(Json(RowVideo::Finished(video))) if ready => Some(VideoFacts::from(video)),
+            Some(Json(RowVideo::Finished(video))) if ready => Some(video),
             Some(Json(RowVideo::Finished(_) | RowVideo::Uploaded(_))) | None => None,
         };
-        let shown = video.is_some();
-        Self {
+        let upload = video.as_ref().map(|video| video.upload);
+        Product {
             id,
             name: row.name,
             description: row.description,
@@ -137,9 +159,9 @@ impl From<ProductView> for Product {
                 description: category_description.unwrap_or_default(),
             },
             price,
-            video,
-            video_url: shown.then(|| format!("/products/{id}/video/")),
-            poster_url: (shown && row.has_poster).then(|| format!("/products/{id}/poster/")),
+            video: video.map(VideoFacts::from),
+            video_url: upload.map(|upload| links.video(id, upload)),
+            poster_url: upload.filter(|_| row.has_poster).map(|upload| links.poster(id, upload)),
             status: row.status,
             processing_status: row.processing_status,
             processing_progress,

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use domain::{Actor, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId};
+use domain::product::ProductEvent;
+use domain::{Actor, Event, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{PgPool, QueryBuilder};
@@ -123,6 +124,40 @@ impl Timeline<'_> {
             Some((ProductId::from_uuid(id), timeline_of(events)))
         };
         Ok(streams.filter_map(timeline).collect())
+    }
+
+    /// The entry that each of these events of products makes.
+    pub(crate) async fn entries(
+        &self,
+        recorded: &[Recorded],
+    ) -> Result<Vec<TimelineEntry>, ReadError> {
+        // Only the entries of videos say what earlier ones say.
+        let is_of_video = |event: &&Recorded| {
+            matches!(
+                &event.event,
+                Event::Product(
+                    ProductEvent::VideoUploaded { .. }
+                        | ProductEvent::VideoFinalized { .. }
+                        | ProductEvent::VideoFailed { .. }
+                )
+            )
+        };
+        let mut connected: Vec<Uuid> =
+            recorded.iter().filter(is_of_video).map(|event| event.stream.id).collect();
+        connected.sort_unstable();
+        connected.dedup();
+        let streams = self.read(StreamType::Product, &connected).await?;
+        let connected: HashMap<_, _> = streams
+            .chunk_by(|one, next| one.stream == next.stream)
+            .flat_map(|events| {
+                let sequences = events.iter().map(|event| (event.stream, event.sequence));
+                sequences.zip(timeline_of(events)).collect::<Vec<_>>()
+            })
+            .collect();
+        let entry_of = |event: &Recorded| {
+            connected.get(&(event.stream, event.sequence)).cloned().or_else(|| entry(event))
+        };
+        Ok(recorded.iter().filter_map(entry_of).collect())
     }
 
     async fn may_see(&self, visibility: Visibility, stream: StreamId) -> Result<bool, ReadError> {

@@ -5,7 +5,7 @@ use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductSta
 use domain::user::UserEvent;
 use domain::{Change, Personal, Recorded, Role, StreamId, StreamType, UploadId};
 use projections::{
-    CategoryRow, Fold, Order, OrderRow, Product, ProductRow, ProductView, UserRow, timeline_of,
+    CategoryRow, Fold, Order, OrderRow, ProductRow, ProductView, UserRow, timeline_of,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -78,7 +78,7 @@ fn a_product_is_written_as_the_contract_says() {
     };
     let id = product(1);
     assert_eq!(
-        serde_json::to_value(Product::from(view)).unwrap(),
+        serde_json::to_value(view.shown(&())).unwrap(),
         json!({
             "id": id, "name": "Lamp", "description": "Quite new",
             "category": { "id": BOOKS, "name": "Books", "description": "" },
@@ -97,7 +97,7 @@ fn a_video_is_shown_only_once_it_is_ready() {
     let row = product_after(vec![submitted(ALICE, "Lamp", BOOKS, None), uploaded(7)]);
     let (category_name, category_description) = (None, None);
     let view = ProductView { row, category_name, category_description, progress: Some(40) };
-    let shown = Product::from(view);
+    let shown = view.shown(&());
     assert_eq!((shown.video, shown.video_url, shown.poster_url), (None, None, None));
     assert_eq!(shown.processing_progress, 40);
 }

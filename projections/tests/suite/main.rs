@@ -4,6 +4,7 @@
 mod database;
 mod folds;
 mod making;
+mod news;
 mod plans;
 mod queries;
 mod rebuilding;

@@ -12,7 +12,7 @@ use crate::database::in_a_database;
 
 /// 20,000 products of 100 owners in 10 categories, half of them listed; every owner and category
 /// has both kinds.
-const PRODUCTS: &str = "INSERT INTO products SELECT \
+pub const PRODUCTS: &str = "INSERT INTO products SELECT \
     lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n / 2 % 100), 32, '0')::uuid, 'Lamp ' || n % 977, 'New', \
     lpad(to_hex(n / 2 % 10), 32, '0')::uuid, n % 1009, 'EUR', \
     CASE WHEN n % 2 = 0 THEN 'APPROVED' WHEN n % 20 = 1 THEN 'REJECTED' ELSE 'PENDING' END, \
@@ -30,7 +30,7 @@ fn uuid(number: u128) -> Uuid {
 }
 
 /// Rows of a table read by full scans, and by index, so far.
-async fn touched(pool: &PgPool, table: &str) -> (i64, i64) {
+pub async fn touched(pool: &PgPool, table: &str) -> (i64, i64) {
     sqlx::query("SELECT pg_stat_force_next_flush()").execute(pool).await.unwrap();
     sqlx::query_as(
         "SELECT seq_tup_read, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = $1",

@@ -179,9 +179,9 @@ async fn a_product_can_be_seen_as_it_was() {
         let was = as_of(Visibility::Own(BOB), before).await.unwrap();
         let is = as_of(Visibility::Everything, edited.at).await.unwrap();
 
-        assert_eq!((was.name.as_str(), was.version), ("Chair", 2));
-        assert_eq!((is.name.as_str(), is.version), ("Stool", 3));
-        assert_eq!(is.category.name, "Books");
+        assert_eq!((was.row.name.as_str(), was.row.version), ("Chair", 2));
+        assert_eq!((is.row.name.as_str(), is.row.version), ("Stool", 3));
+        assert_eq!(is.category_name.unwrap(), "Books");
         assert_eq!(as_of(Visibility::Everything, START).await, None, "not yet");
         assert_eq!(as_of(Visibility::Own(ALICE), edited.at).await, None, "listed, yet not hers");
     })

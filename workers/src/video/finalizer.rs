@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ScannerAddress;
+use super::announce::Announcer;
 use super::job::{self, Job};
 use super::media::{self, Failure, Finalized, Limits};
 use super::scratch::WorkFolder;
@@ -38,6 +39,7 @@ pub(crate) struct Finalizer {
     limits: Limits,
     scanner: Option<ScannerAddress>,
     scratch: PathBuf,
+    announcer: Announcer,
 }
 
 /// Where a product stands towards one upload.
@@ -60,8 +62,9 @@ impl Finalizer {
         limits: Limits,
         scanner: Option<ScannerAddress>,
         scratch: PathBuf,
+        announcer: Announcer,
     ) -> Self {
-        Self { pool, commands, storage: Storage::new(media), limits, scanner, scratch }
+        Self { pool, commands, storage: Storage::new(media), limits, scanner, scratch, announcer }
     }
 
     async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
@@ -70,7 +73,7 @@ impl Finalizer {
             let (progress, told) = watch::channel(0);
             tokio::select! {
                 tried = self.try_to(&job, product, video, progress) => tried?,
-                () = job.keep(told) => {
+                () = job.keep(told, &self.announcer) => {
                     return Err(Failed::Transient("another worker took over".to_owned()));
                 }
             }

@@ -6,10 +6,13 @@ use domain::{ProductId, UploadId};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
+use super::announce::{Announcer, VideoProgress};
 use crate::interval::interval;
 
 /// How long nobody else is expected to be at it.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
+/// Progress is told twice a second at most.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// One try at one video. A later try, or one at a video that replaced this, has a higher fence,
 /// and from then on this one changes nothing.
@@ -44,8 +47,10 @@ impl Job {
         Ok(Self { pool: pool.clone(), product, upload, fence })
     }
 
-    /// Writes progress down as it comes, and keeps the lease; returns when the job was taken over.
-    pub(super) async fn keep(&self, mut progress: watch::Receiver<u8>) {
+    /// Writes progress down as it comes, tells it, and keeps the lease; returns when the job was
+    /// taken over.
+    pub(super) async fn keep(&self, mut progress: watch::Receiver<u8>, announcer: &Announcer) {
+        let mut told = None;
         loop {
             // A sender that is gone means that the media are done; the lease is kept meanwhile.
             let changed = async {
@@ -56,7 +61,13 @@ impl Job {
             let _ = tokio::time::timeout(LEASE / 3, changed).await;
             let percent = *progress.borrow_and_update();
             match self.renew(percent).await {
-                Ok(true) => {}
+                Ok(true) if told == Some(percent) => {}
+                Ok(true) => {
+                    let (product, upload) = (self.product, self.upload);
+                    announcer.tell(VideoProgress { product, upload, percent }).await;
+                    told = Some(percent);
+                    tokio::time::sleep(PAUSE).await;
+                }
                 Ok(false) => return,
                 // The next one may get through; without a database nothing can be finished anyway.
                 Err(error) => tracing::warn!(product = %self.product, %error, "progress is lost"),

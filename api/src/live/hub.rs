@@ -1,0 +1,262 @@
+//! Follows the log for all the readers of a process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use commands::Commands;
+use domain::product::ProcessingStatus;
+use domain::{ProductId, UploadId, UserId};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use projections::{News, OpenPersonal, Products, ReadError, RowVideo, Scope, Timeline};
+use sqlx::PgPool;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::mailbox::{Mailbox, Tidings};
+use crate::problem::Problem;
+
+/// Streams of one person: some windows on some devices.
+const OF_ONE: usize = 20;
+/// Streams of one process, which has 10,000 connections for all there is.
+const OF_ALL: usize = 5_000;
+/// Events of one read.
+const BATCH: i64 = 500;
+/// Before the log is read again where that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A worker said how far it is with a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Whose video.
+    pub product: ProductId,
+    /// Of the uploads that a product may have had, this one.
+    pub upload: UploadId,
+    /// 0 to 100.
+    pub percent: u8,
+}
+
+/// What happens, for those who watch. One per process; cheap to clone.
+#[derive(Clone)]
+pub struct Live(Arc<Hub>);
+
+struct Hub {
+    commands: Commands,
+    pool: PgPool,
+    personal: Arc<dyn OpenPersonal>,
+    shutdown: CancellationToken,
+    readers: Mutex<Readers>,
+}
+
+/// Who reads what. Held for moments, also while tidings are handed out: whoever takes a seat knows
+/// from which position on they get everything.
+struct Readers {
+    /// Everything up to here has been handed out.
+    told: i64,
+    by_scope: HashMap<Scope, Vec<Arc<Mailbox>>>,
+    by_user: HashMap<UserId, Vec<Arc<Mailbox>>>,
+    seats: usize,
+}
+
+/// A reader's place, which is given up with the value.
+pub(super) struct Seat {
+    hub: Arc<Hub>,
+    user: UserId,
+    scope: Scope,
+    pub(super) mailbox: Arc<Mailbox>,
+}
+
+impl Live {
+    /// Nobody reads yet. The log must be followed already: what came before is of no concern.
+    pub fn new(
+        commands: Commands,
+        pool: PgPool,
+        personal: Arc<dyn OpenPersonal>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let readers = Readers {
+            told: *commands.followed().borrow(),
+            by_scope: HashMap::new(),
+            by_user: HashMap::new(),
+            seats: 0,
+        };
+        Self(Arc::new(Hub { commands, pool, personal, shutdown, readers: Mutex::new(readers) }))
+    }
+
+    /// Hands out what happens, until told to end.
+    pub async fn run(self, progress: BoxStream<'static, Progress>) {
+        let hub = self.0;
+        let work = async { tokio::join!(hub.hand_out(progress), hub.wake_ended()) };
+        hub.shutdown.run_until_cancelled(work).await;
+    }
+
+    /// When streams have to end.
+    pub(super) fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// A place for a reader, and the position from which on everything will come to it.
+    pub(super) fn seat(&self, user: UserId, scope: Scope) -> Result<(Seat, i64), Problem> {
+        let mut readers = self.0.readers();
+        if readers.seats >= OF_ALL {
+            return Err(Problem::overloaded());
+        }
+        if readers.by_user.get(&user).is_some_and(|own| own.len() >= OF_ONE) {
+            return Err(too_many());
+        }
+        let mailbox = Arc::new(Mailbox::default());
+        readers.by_user.entry(user).or_default().push(Arc::clone(&mailbox));
+        readers.by_scope.entry(scope).or_default().push(Arc::clone(&mailbox));
+        readers.seats += 1;
+        metrics::gauge!("live_streams").increment(1);
+        let told = readers.told;
+        drop(readers);
+        Ok((Seat { hub: Arc::clone(&self.0), user, scope, mailbox }, told))
+    }
+}
+
+fn too_many() -> Problem {
+    let detail = format!("You have {OF_ONE} streams open: close one, then try again.");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
+        .with_header(RETRY_AFTER, http::HeaderValue::from_static("5"))
+}
+
+impl Seat {
+    /// Begins anew after an overflow; gives the position from which on everything will come.
+    pub(super) fn begin_anew(&self) -> i64 {
+        let readers = self.hub.readers();
+        self.mailbox.forgive();
+        readers.told
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut readers = self.hub.readers();
+        remove(&mut readers.by_user, &self.user, &self.mailbox);
+        remove(&mut readers.by_scope, &self.scope, &self.mailbox);
+        readers.seats -= 1;
+        metrics::gauge!("live_streams").decrement(1);
+    }
+}
+
+fn remove<K: std::hash::Hash + Eq>(
+    mailboxes: &mut HashMap<K, Vec<Arc<Mailbox>>>,
+    key: &K,
+    mailbox: &Arc<Mailbox>,
+) {
+    if let Some(same) = mailboxes.get_mut(key) {
+        same.retain(|other| !Arc::ptr_eq(other, mailbox));
+        if same.is_empty() {
+            mailboxes.remove(key);
+        }
+    }
+}
+
+impl Readers {
+    fn hand(&self, product: ProductId, owner: UserId, tidings: &Tidings) {
+        for scope in [Scope::One(product), Scope::OwnedBy(owner), Scope::All] {
+            for mailbox in self.by_scope.get(&scope).into_iter().flatten() {
+                mailbox.put(tidings.clone());
+            }
+        }
+    }
+}
+
+impl Hub {
+    fn readers(&self) -> MutexGuard<'_, Readers> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One after the other, so that no percentage follows the end of its video.
+    async fn hand_out(&self, progress: BoxStream<'static, Progress>) {
+        let mut followed = self.commands.followed();
+        followed.mark_changed();
+        let mut progress = progress.fuse();
+        loop {
+            let done = tokio::select! {
+                Ok(()) = followed.changed() => {
+                    let head = *followed.borrow_and_update();
+                    self.hand_out_up_to(head).await
+                }
+                Some(progress) = progress.next() => self.hand_out_progress(progress).await,
+                else => return,
+            };
+            if let Err(error) = done {
+                tracing::warn!("what happens is not handed out for now: {error}");
+                followed.mark_changed();
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    async fn hand_out_up_to(&self, head: i64) -> Result<(), ReadError> {
+        while let Some(told) = self.behind(head) {
+            let timeline = Timeline { pool: &self.pool, personal: &*self.personal };
+            let news = timeline.news(Scope::All, (told, head), BATCH).await?;
+            let is_full = i64::try_from(news.len()).unwrap_or(0) == BATCH;
+            let up_to = news.last().filter(|_| is_full).map_or(head, |last| last.position);
+            self.hand(news, up_to);
+        }
+        Ok(())
+    }
+
+    /// From where on there is something to hand out, if anybody reads.
+    fn behind(&self, head: i64) -> Option<i64> {
+        let mut readers = self.readers();
+        if readers.seats == 0 {
+            readers.told = readers.told.max(head);
+        }
+        (readers.told < head).then_some(readers.told)
+    }
+
+    fn hand(&self, news: Vec<News>, up_to: i64) {
+        let mut readers = self.readers();
+        for news in news {
+            let (product, owner) = (news.view.row.id, news.view.row.owner_id);
+            readers.hand(product, owner, &Tidings::News(Arc::new(news)));
+        }
+        readers.told = up_to;
+    }
+
+    /// Only for as long as the product waits for that very upload.
+    async fn hand_out_progress(&self, progress: Progress) -> Result<(), ReadError> {
+        if self.readers().seats == 0 {
+            return Ok(());
+        }
+        let Progress { product, upload, percent } = progress;
+        let views = Products(self.pool.clone()).all_of(&[product]).await?;
+        let Some(row) = views.into_iter().map(|view| view.row).next() else { return Ok(()) };
+        let waits = row.processing_status == ProcessingStatus::Processing && !row.deleted;
+        let is_meant = |video: &RowVideo| match video {
+            RowVideo::Uploaded(video) => video.upload == upload,
+            RowVideo::Finished(_) => false,
+        };
+        if waits && row.video.is_some_and(|video| is_meant(&video.0)) {
+            let owner = row.owner_id;
+            let tidings = Tidings::Progress { product, owner, percent };
+            self.readers().hand(product, owner, &tidings);
+        }
+        Ok(())
+    }
+
+    /// Has those look around whose tokens may have ended.
+    async fn wake_ended(&self) {
+        let mut ended = self.commands.ended();
+        loop {
+            let woken = match ended.recv().await {
+                Ok(user) => self.readers().by_user.get(&user).cloned().unwrap_or_default(),
+                Err(RecvError::Lagged(_)) => {
+                    self.readers().by_user.values().flatten().cloned().collect()
+                }
+                Err(RecvError::Closed) => return,
+            };
+            for mailbox in woken {
+                mailbox.wake();
+            }
+        }
+    }
+}

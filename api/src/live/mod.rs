@@ -1,0 +1,144 @@
+//! `/live/` and `/products/{id}/live/`: what happens to products, as it happens (server-sent
+//! events, HTML Living Standard, 9.2).
+//!
+//! `hub.rs` follows the log, once per process, and hands what happened to the readers whom it
+//! concerns, each of whom has a `mailbox.rs`; `reader.rs` is one stream, from where the client left
+//! off; `event.rs` says what is sent.
+
+mod event;
+mod hub;
+mod mailbox;
+mod reader;
+mod resume;
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use domain::ProductId;
+use domain::product::ProductStatus;
+use http::header::CACHE_CONTROL;
+use http::{HeaderName, HeaderValue};
+use projections::{Page, ProductFilter, Products, Scope, Visibility};
+
+pub use hub::{Live, Progress};
+
+use crate::App;
+use crate::caller::Caller;
+use crate::list::{Here, List};
+use crate::media_links::Links;
+use crate::openapi::Needs;
+use crate::path::Id;
+use crate::payload::Recipient;
+use crate::permission::{Allowed, ReadProducts};
+use crate::problem::Problem;
+use crate::query::Params;
+use event::LiveEvent;
+use reader::Reader;
+use resume::{LastEventId, Start};
+
+/// How often a stream says that it is alive: proxies cut what is silent for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Products of a stream's first event.
+const SHOWN: i64 = 100;
+
+/// What happens to one product, from now on or from `Last-Event-ID` on.
+///
+/// `snapshot` comes first, unless the stream is resumed. `gone` ends the stream.
+#[utoipa::path(get, path = "/products/{id}/live/", tag = "products", operation_id = "watchProduct",
+    params(("id" = ProductId, Path),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has: those after it follow")),
+    responses((status = 200, content_type = "text/event-stream", body = LiveEvent,
+        description = "Server-sent events: each one's `data` is one of these, by its `event`. Ends with the access token"),
+        Needs<ReadProducts>))]
+pub(crate) async fn product(
+    Allowed(caller): Allowed<ReadProducts>,
+    State(app): State<App>,
+    Id(id): Id<ProductId>,
+    params: Params,
+    LastEventId(last): LastEventId,
+    recipient: Recipient,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let mut reader = Reader::admitted(&app, &caller, Scope::One(id), recipient)?;
+    // Whoever may not know of it is told so before anything else, resumed or not.
+    let found = Products(app.pool.clone()).find_at(Visibility::of(caller.actor), id).await?;
+    let found = found.ok_or_else(Problem::not_found)?;
+    match resume::start(&app, last, reader.caught_up(), &Scope::One(id)).await? {
+        Start::Afresh => {
+            let shown = Links::of(&app, &caller).show(found.view);
+            reader.begin(found.head, List { next: None, previous: None, results: vec![shown] });
+        }
+        Start::After(position) => reader.resume(position),
+        Start::Lost(head) => reader.lost(head),
+    }
+    Ok(streamed(reader))
+}
+
+/// What happens to one's own products; to all of them for whoever sees everything, such as the
+/// moderators' queue.
+///
+/// `snapshot` comes first, unless the stream is resumed: the newest 100 of one's own products, or
+/// of those that wait for their review.
+#[utoipa::path(get, path = "/live/", tag = "products", operation_id = "watchProducts",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has: those after it follow")),
+    responses((status = 200, content_type = "text/event-stream", body = LiveEvent,
+        description = "Server-sent events: each one's `data` is one of these, by its `event`. Ends with the access token"),
+        Needs<ReadProducts>))]
+pub(crate) async fn all(
+    Allowed(caller): Allowed<ReadProducts>,
+    State(app): State<App>,
+    params: Params,
+    LastEventId(last): LastEventId,
+    recipient: Recipient,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let scope = scope_of(&caller);
+    let mut reader = Reader::admitted(&app, &caller, scope, recipient)?;
+    match resume::start(&app, last, reader.caught_up(), &scope).await? {
+        Start::Afresh => {
+            let (position, list) = snapshot(&app, &caller).await?;
+            reader.begin(position, list);
+        }
+        Start::After(position) => reader.resume(position),
+        Start::Lost(head) => reader.lost(head),
+    }
+    Ok(streamed(reader))
+}
+
+fn scope_of(caller: &Caller) -> Scope {
+    if caller.actor.sees_everything() { Scope::All } else { Scope::OwnedBy(caller.user) }
+}
+
+/// The list that the caller would have got at one moment, and where the log was then.
+async fn snapshot(
+    app: &App,
+    caller: &Caller,
+) -> Result<(i64, List<projections::Product>), Problem> {
+    let (filter, query) = if caller.actor.sees_everything() {
+        let waiting = ProductFilter { status: Some(ProductStatus::Pending), ..Default::default() };
+        (waiting, "status=PENDING")
+    } else {
+        let own = ProductFilter { uploaded_by: Some(caller.user), ..Default::default() };
+        (own, "uploaded_by=me")
+    };
+    let (products, visibility) = (Products(app.pool.clone()), Visibility::of(caller.actor));
+    let page = Page { limit: SHOWN, cursor: None };
+    // In a task of its own: whoever hangs up must not leave a transaction behind.
+    let read = tokio::spawn(async move { products.list_at(visibility, &filter, &page).await });
+    let (head, slice) = read.await.map_err(|error| Problem::fault(&error))??;
+    let links = Links::of(app, caller);
+    let here = Here::new(&app.settings.public_url, "/products/", &format!("{query}&limit={SHOWN}"));
+    Ok((head, here.list(slice.map(|view| links.show(view)))))
+}
+
+/// An answer that goes on until its reader ends.
+fn streamed(reader: Reader) -> Response {
+    let events = Sse::new(reader.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    let mut response = events.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}

@@ -1,0 +1,185 @@
+//! One stream: what was missed first, then what happens, for as long as its token is good.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::Event;
+use commands::Standing;
+use futures::{Stream, StreamExt};
+use projections::{News, Product, Scope, Visibility};
+use rand::RngExt;
+use tokio::time::Instant;
+
+use super::event::{Changed, Gone, LiveEvent, Progressed, Resync};
+use super::hub::Seat;
+use super::mailbox::{Mail, Tidings};
+use crate::App;
+use crate::caller::Caller;
+use crate::list::List;
+use crate::media_links::Links;
+use crate::payload::Recipient;
+use crate::problem::Problem;
+
+/// Events of what was missed that are read at once.
+const PAGE: i64 = 100;
+/// When a client whose stream was cut may come again: not all at once.
+const RETRY_MILLIS: std::ops::Range<u64> = 1_000..4_000;
+
+/// One stream.
+pub(super) struct Reader {
+    app: App,
+    seat: Seat,
+    standing: Standing,
+    visibility: Visibility,
+    scope: Scope,
+    links: Links,
+    recipient: Recipient,
+    deadline: Instant,
+    /// What happened up to here has been sent, or is of no concern.
+    sent: i64,
+    /// What happened up to here does not come by the mailbox, everything after it does.
+    caught_up: i64,
+    ready: VecDeque<(Option<i64>, LiveEvent)>,
+    over: bool,
+}
+
+impl Reader {
+    /// For a caller whom there is room for.
+    pub(super) fn admitted(
+        app: &App,
+        caller: &Caller,
+        scope: Scope,
+        recipient: Recipient,
+    ) -> Result<Self, Problem> {
+        let standing = caller.standing.ok_or_else(Problem::not_signed_in)?;
+        let (seat, caught_up) = app.live.seat(caller.user, scope)?;
+        Ok(Self {
+            app: app.clone(),
+            seat,
+            standing,
+            visibility: Visibility::of(caller.actor),
+            scope,
+            links: Links::of(app, caller),
+            recipient,
+            deadline: Instant::now() + standing.left(),
+            sent: caught_up,
+            caught_up,
+            ready: VecDeque::new(),
+            over: false,
+        })
+    }
+
+    /// Whatever happens after this position comes by itself.
+    pub(super) const fn caught_up(&self) -> i64 {
+        self.caught_up
+    }
+
+    /// Begins with what is so, as of that position.
+    pub(super) fn begin(&mut self, position: i64, list: List<Product>) {
+        self.sent = position;
+        self.ready.push_back((Some(position), LiveEvent::Snapshot(list)));
+    }
+
+    /// Begins after that position.
+    pub(super) const fn resume(&mut self, position: i64) {
+        self.sent = position;
+    }
+
+    /// Goes on after that position, with the word that what came before is missing.
+    pub(super) fn lost(&mut self, position: i64) {
+        metrics::counter!("live_resyncs_total").increment(1);
+        self.sent = position;
+        self.ready.push_back((Some(position), LiveEvent::Resync(Resync {})));
+    }
+
+    /// The events, as they are sent.
+    pub(super) fn events(self) -> impl Stream<Item = Result<Event, Infallible>> + Send {
+        let pause = Duration::from_millis(rand::rng().random_range(RETRY_MILLIS));
+        let opening = Event::default().retry(pause);
+        let events = futures::stream::unfold(self, |mut reader| async {
+            reader.event().await.map(|event| (Ok(event), reader))
+        });
+        futures::stream::iter([Ok(opening)]).chain(events)
+    }
+
+    /// The next event; `None` ends the stream.
+    async fn event(&mut self) -> Option<Event> {
+        loop {
+            // Asked before each: nothing is sent to whom it may no longer be sent.
+            let ends = self.app.live.shutdown().is_cancelled();
+            if ends || !self.app.commands.stands(&self.standing) {
+                return None;
+            }
+            if let Some((id, event)) = self.ready.pop_front() {
+                return event.written(id, &self.recipient);
+            }
+            if self.over {
+                return None;
+            }
+            if self.sent < self.caught_up {
+                self.read_missed().await?;
+                continue;
+            }
+            match self.seat.mailbox.take() {
+                Mail::Some(tidings) => self.take(tidings),
+                Mail::Overflow => {
+                    let position = self.seat.begin_anew();
+                    self.lost(position);
+                }
+                Mail::Nothing => {
+                    tokio::select! {
+                        () = self.app.live.shutdown().cancelled() => return None,
+                        () = tokio::time::sleep_until(self.deadline) => return None,
+                        () = self.seat.mailbox.stirred() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads on from the log. A stream that can't ends: its client comes again.
+    async fn read_missed(&mut self) -> Option<()> {
+        let between = (self.sent, self.caught_up);
+        let read = self.app.timeline().news(self.scope, between, PAGE).await;
+        let missed = read.map_err(|error| Problem::fault(&error)).ok()?;
+        let is_full = i64::try_from(missed.len()).unwrap_or(0) == PAGE;
+        for news in missed {
+            self.tell(&news);
+        }
+        if !is_full {
+            self.sent = self.caught_up;
+        }
+        Some(())
+    }
+
+    fn take(&mut self, tidings: Tidings) {
+        match tidings {
+            Tidings::News(news) => self.tell(&news),
+            Tidings::Progress { product, owner, percent } => {
+                if self.visibility.covers(owner) {
+                    let progress = LiveEvent::Progress(Progressed { product, percent });
+                    self.ready.push_back((None, progress));
+                }
+            }
+        }
+    }
+
+    /// What of it this reader may know. Who reads one product and may no longer, is done.
+    fn tell(&mut self, news: &News) {
+        if news.position <= self.sent || self.over {
+            return;
+        }
+        self.sent = news.position;
+        let row = &news.view.row;
+        let covered = self.visibility.covers(row.owner_id);
+        let happened = covered.then(|| news.entry.clone());
+        let event = if !row.deleted && (covered || row.listed) {
+            LiveEvent::Changed(Changed { product: self.links.show(news.view.clone()), happened })
+        } else {
+            self.over = matches!(self.scope, Scope::One(_));
+            LiveEvent::Gone(Gone { product: row.id, happened })
+        };
+        self.ready.push_back((Some(news.position), event));
+    }
+}

@@ -1,0 +1,170 @@
+//! What part of a file is asked for (RFC 9110, 13 and 14).
+
+use std::ops::RangeInclusive;
+
+use http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::{HeaderMap, Method};
+
+/// What part of a file is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Range(RangeInclusive<u64>),
+    Outside,
+}
+
+/// What can't be read is ignored, as are several ranges at once (14.2), and ranges of anything but
+/// GET. A range counts only for the very bytes that the client knows: a weak tag, or a date, which
+/// no file here has, is never enough (13.1.5).
+pub(super) fn asked_for(method: &Method, headers: &HeaderMap, etag: &str, size: u64) -> Part {
+    let mut ranges = headers.get_all(RANGE).iter();
+    let (Some(range), None) = (ranges.next(), ranges.next()) else { return Part::Whole };
+    let is_old = headers.get_all(IF_RANGE).iter().any(|tag| tag.as_bytes() != etag.as_bytes());
+    if *method != Method::GET || is_old {
+        return Part::Whole;
+    }
+    let Ok(range) = range.to_str().map(str::trim) else { return Part::Whole };
+    let Some((unit, range)) = range.split_once('=') else { return Part::Whole };
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return Part::Whole;
+    }
+    within(range, size).unwrap_or(Part::Whole)
+}
+
+/// `None` where it is not one range.
+fn within(range: &str, size: u64) -> Option<Part> {
+    let (first, last) = range.split_once('-')?;
+    if first.is_empty() {
+        let suffix = number(last)?.min(size);
+        return Some(match suffix {
+            0 => Part::Outside,
+            suffix => Part::Range(size - suffix..=size - 1),
+        });
+    }
+    let first = number(first)?;
+    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    if first > last {
+        return None;
+    }
+    Some(if first < size { Part::Range(first..=last.min(size - 1)) } else { Part::Outside })
+}
+
+/// Digits; more than fit are as many as there can be.
+fn number(digits: &str) -> Option<u64> {
+    let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+/// Whether the client has it already. The comparison is weak (13.1.2).
+pub(super) fn has(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const ETAG: &str = "\"abc\"";
+
+    fn headers(given: &[(HeaderName, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    fn asked(given: &[(HeaderName, &str)]) -> Part {
+        asked_for(&Method::GET, &headers(given), ETAG, 100)
+    }
+
+    fn range(range: &str) -> Part {
+        asked(&[(RANGE, range)])
+    }
+
+    #[test]
+    fn a_range_is_cut_to_the_file() {
+        assert_eq!(range("bytes=0-0"), Part::Range(0..=0));
+        assert_eq!(range("bytes=0-9"), Part::Range(0..=9));
+        assert_eq!(range("bytes=90-"), Part::Range(90..=99));
+        assert_eq!(range("bytes=99-99"), Part::Range(99..=99));
+        assert_eq!(range("bytes=90-1000"), Part::Range(90..=99));
+        assert_eq!(range("bytes=90-99999999999999999999999"), Part::Range(90..=99));
+        assert_eq!(range("Bytes=1-2"), Part::Range(1..=2));
+    }
+
+    #[test]
+    fn a_suffix_is_counted_from_the_end_and_may_be_all() {
+        assert_eq!(range("bytes=-5"), Part::Range(95..=99));
+        assert_eq!(range("bytes=-100"), Part::Range(0..=99));
+        assert_eq!(range("bytes=-1000"), Part::Range(0..=99));
+        assert_eq!(range("bytes=-0"), Part::Outside);
+    }
+
+    #[test]
+    fn a_range_behind_the_end_is_outside() {
+        assert_eq!(range("bytes=100-"), Part::Outside);
+        assert_eq!(range("bytes=100-200"), Part::Outside);
+        assert_eq!(range("bytes=99999999999999999999999-"), Part::Outside);
+    }
+
+    #[test]
+    fn an_empty_file_has_no_range() {
+        for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
+            let asked = asked_for(&Method::GET, &headers(&[(RANGE, range)]), ETAG, 0);
+            assert_eq!(asked, Part::Outside, "{range}");
+        }
+        assert_eq!(asked_for(&Method::GET, &headers(&[]), ETAG, 0), Part::Whole);
+    }
+
+    #[test]
+    fn what_is_no_range_or_several_gives_the_whole() {
+        assert_eq!(asked(&[]), Part::Whole);
+        let wrong = [
+            "pages=1-2",
+            "bytes=0-1, 5-6",
+            "bytes=0-1,0-1",
+            "bytes=5-1",
+            "bytes=",
+            "bytes=-",
+            "bytes=--1",
+            "bytes=a-b",
+            "bytes=+1-2",
+            "bytes 0-1",
+            "bytes=\u{e9}",
+        ];
+        for wrong in wrong {
+            assert_eq!(range(wrong), Part::Whole, "{wrong}");
+        }
+        assert_eq!(asked(&[(RANGE, "bytes=0-1"), (RANGE, "bytes=2-3")]), Part::Whole);
+    }
+
+    #[test]
+    fn a_range_counts_only_for_the_version_that_the_client_has() {
+        let with = |tag| asked(&[(RANGE, "bytes=0-9"), (IF_RANGE, tag)]);
+        assert_eq!(with(ETAG), Part::Range(0..=9));
+        let others = ["\"old\"", "W/\"abc\"", "abc", "Wed, 25 Nov 2026 00:00:00 GMT", "\u{e9}", ""];
+        for other in others {
+            assert_eq!(with(other), Part::Whole, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_get_has_ranges() {
+        let given = headers(&[(RANGE, "bytes=0-9")]);
+        assert_eq!(asked_for(&Method::HEAD, &given, ETAG, 100), Part::Whole);
+    }
+
+    #[test]
+    fn a_client_has_what_it_names_be_it_weakly_or_as_anything() {
+        let had = |tags| has(&headers(&[(IF_NONE_MATCH, tags)]), ETAG);
+        assert!(had("*") && had(ETAG) && had("W/\"abc\"") && had("\"old\", \"abc\""));
+        assert!(!had("\"old\"") && !had("abc") && !had("W/W/\"abc\"") && !had(""));
+    }
+}

@@ -1,0 +1,94 @@
+//! A stream lasts as long as its token counts, and as the program runs.
+
+use std::time::Duration;
+
+use domain::Role;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Shop;
+use super::watching::Stream;
+use crate::sessions::{key_of, part, signed, with};
+use crate::support::Person;
+
+/// An open stream of somebody's, at a replica that will learn of it from the log alone.
+async fn watched(shop: &Shop, person: &Person) -> Stream {
+    let mut stream = shop.watch_all(person).await;
+    stream.next("snapshot").await;
+    stream
+}
+
+#[tokio::test]
+async fn whoever_is_signed_out_shut_out_or_given_another_role_hears_no_more() {
+    let shop = Shop::open().await;
+    let admin = shop.app.user(Role::Admin).await;
+    let replica = shop.app.replica().await;
+    let elsewhere = |method, path: &str| shop.app.request_to(&replica, method, path);
+    let product = shop.product().await;
+
+    for (act, body) in [
+        ("sign out", json!({})),
+        ("role", json!({ "role": "END_USER" })),
+        ("deactivate", json!({ "is_active": false })),
+    ] {
+        let person = shop.app.user(Role::Staff).await;
+        let mut stream = watched(&shop, &person).await;
+        let begun = Instant::now();
+        if act == "sign out" {
+            let call = elsewhere("POST", "/logout/").by(&person);
+            call.json(json!({ "refresh": person.refresh })).send().await.expect(205);
+        } else {
+            let call = elsewhere("PATCH", &format!("/users/{}/", person.id)).by(&admin);
+            call.json(body).send().await.expect(200);
+        }
+        // What happens after that is not for them, however soon it comes.
+        let call = elsewhere("PATCH", &format!("/products/{product}/")).by(&shop.seller);
+        call.json(json!({ "description": format!("after: {act}") })).send().await.expect(200);
+        stream.ends().await;
+        println!("{act} at another replica ended a stream after {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let shop = Shop::open().await;
+    let (header, claims) = (part(&shop.seller.access, 0), part(&shop.seller.access, 1));
+    let soon = time::OffsetDateTime::now_utc().unix_timestamp() + 3;
+    let short = signed(&key_of(&shop.app), &header, &with(&claims, "exp", json!(soon)));
+    let mut stream = Stream::of(shop.app.get("/live/").bearer(&short)).await;
+    stream.next("snapshot").await;
+
+    stream.ends().await;
+
+    assert!(time::OffsetDateTime::now_utc().unix_timestamp() >= soon);
+    shop.app.get("/live/").bearer(&short).send().await.expect(401);
+    watched(&shop, &shop.seller).await;
+}
+
+#[tokio::test]
+async fn streams_do_not_hold_up_the_end_of_the_program() {
+    let mut shop = Shop::open().await;
+    let mut streams = vec![];
+    for _ in 0..5 {
+        streams.push(watched(&shop, &shop.staff).await);
+    }
+    let process = Pid::from_raw(i32::try_from(shop.app.server().id()).unwrap());
+    let begun = Instant::now();
+
+    kill(process, Signal::SIGTERM).unwrap();
+
+    for stream in &mut streams {
+        stream.ends().await;
+    }
+    let ended = crate::support::eventually("the program ends", {
+        let server = shop.app.server();
+        async move || server.status()
+    })
+    .await;
+    assert!(ended.success(), "{ended}");
+    // Requests under way would have had 20 seconds.
+    println!("five streams and the program ended after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(19));
+}

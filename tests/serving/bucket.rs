@@ -1,0 +1,175 @@
+//! Files in a bucket: a server that speaks S3 (s3s-fs), in this process and on a folder.
+
+use std::path::Path;
+
+use domain::Role;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::Cinema;
+use crate::support::{Answer, TestApp, eventually, video, video_form};
+
+const KEY: &str = "a-key-that-tests-have";
+const SECRET: &str = "a-secret-that-tests-have";
+
+/// Serves for as long as the test's runtime runs.
+struct Bucket {
+    address: String,
+    folder: TempDir,
+}
+
+impl Bucket {
+    async fn serve() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("films")).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        service.set_auth(SimpleAuth::from_single(KEY, SECRET));
+        let service = service.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let builder = Builder::new(TokioExecutor::new());
+                    // The client may go away at any time.
+                    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { address, folder }
+    }
+
+    async fn app(&self, more: &[(&str, &str)]) -> TestApp {
+        let usual = [
+            ("STORAGE_URL", "s3://films/vetted/here"),
+            ("AWS_ENDPOINT", self.address.as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ACCESS_KEY_ID", KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET),
+            ("AWS_REGION", "eu-central-1"),
+        ];
+        TestApp::start_with(&[usual.as_slice(), more].concat()).await
+    }
+
+    /// The objects below the prefix, by name.
+    fn objects(&self) -> Vec<String> {
+        let below = self.folder.path().join("films/vetted/here");
+        let mut names = vec![];
+        files(&below, &mut names);
+        let name = |path: &std::path::PathBuf| {
+            path.strip_prefix(&below).unwrap().to_string_lossy().into_owned()
+        };
+        names.sort();
+        names.iter().map(name).collect()
+    }
+}
+
+fn files(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, into) } else { into.push(path) }
+    }
+}
+
+/// Sends a request where the answer says.
+async fn followed(app: &TestApp, method: &str, link: &str, headers: &[(&str, &str)]) -> Answer {
+    let sent = app.request(method, link).send().await;
+    assert_eq!((sent.status, sent.bytes.len()), (307, 0), "{sent:?}");
+    let call = crate::support::Call::new(&app.client, method, sent.header("location"));
+    headers.iter().fold(call, |call, (name, value)| call.header(name, value)).send().await
+}
+
+#[tokio::test]
+async fn a_bucket_gives_its_files_out_by_itself() {
+    let bucket = Bucket::serve().await;
+    let cinema = Cinema::of(bucket.app(&[]).await).await;
+    let Cinema { app, seller, product, .. } = &cinema;
+    let seen = app.see(seller, product).await;
+    let [link, poster] = cinema.links(seller).await;
+
+    let whole = followed(app, "GET", &link, &[]).await;
+    let part = followed(app, "GET", &link, &[("Range", "bytes=4-7")]).await;
+    let head = followed(app, "HEAD", &link, &[]).await;
+    let picture = followed(app, "GET", &poster, &[]).await;
+
+    assert_eq!((whole.status, whole.bytes.len()), (200, size(&seen)));
+    assert_eq!(digest(&whole.bytes), seen["video"]["sha256"].as_str().unwrap());
+    assert_eq!((part.status, part.bytes.as_slice()), (206, b"ftyp".as_slice()));
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, size(&seen).to_string().as_str())
+    );
+    assert_eq!(&picture.bytes[..3], b"\xff\xd8\xff");
+    // Without the address, or with another's, the bucket gives nothing.
+    let sent = app.get(&link).send().await;
+    let location = sent.header("location");
+    assert!(
+        location.contains("X-Amz-Expires=60&") && location.contains("response-content-type=video")
+    );
+    for wrong in
+        [location.split('?').next().unwrap().to_owned(), location.replace("/videos/", "/posters/")]
+    {
+        let refused = app.client.get(&wrong).send().await.unwrap();
+        assert_eq!(refused.status(), 403, "{wrong}");
+    }
+    let stranger = app.user(Role::EndUser).await;
+    app.get(&format!("/products/{product}/video/")).by(&stranger).send().await.expect(404);
+}
+
+#[tokio::test]
+async fn files_live_and_die_in_a_bucket_as_in_a_folder() {
+    let bucket = Bucket::serve().await;
+    let cinema = Cinema::of(bucket.app(&[("S3_PRESIGNED_URLS", "false")]).await).await;
+    let Cinema { app, seller, product, category, .. } = &cinema;
+    let [link, poster] = cinema.links(seller).await;
+    let seen = app.see(seller, product).await;
+    let first = bucket.objects();
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(first[0].starts_with("posters/") && first[1].starts_with("videos/"), "{first:?}");
+
+    let whole = app.get(&link).send().await.expect(200);
+    assert_eq!(digest(&whole.bytes), seen["video"]["sha256"].as_str().unwrap());
+    let part = app.get(&link).header("Range", "bytes=-9").send().await.expect(206);
+    assert_eq!(part.bytes, whole.bytes[whole.bytes.len() - 9..]);
+    assert_eq!(app.get(&poster).send().await.expect(200).header("content-type"), "image/jpeg");
+    app.get("/readyz").send().await.expect(200);
+
+    let path = format!("/products/{product}/");
+    let form = video_form(category, video::silent(3));
+    app.patch(&path).by(seller).multipart(form).send().await.expect(200);
+    let ready = app.processed(seller, product).await;
+    app.get(&link).send().await.expect(404);
+    let other = app.get(ready["video_url"].as_str().unwrap()).send().await.expect(200);
+    assert_eq!(digest(&other.bytes), ready["video"]["sha256"].as_str().unwrap());
+    eventually("the originals are gone", async || {
+        bucket.objects().iter().all(|name| !name.starts_with("originals/")).then_some(())
+    })
+    .await;
+
+    let form = video_form(category, b"no film at all".repeat(1_000));
+    app.patch(&path).by(seller).multipart(form).send().await.expect(200);
+    assert_eq!(app.processed(seller, product).await["processing_status"], "FAILED");
+    app.delete(&path).by(seller).send().await.expect(204);
+    app.get(ready["video_url"].as_str().unwrap()).send().await.expect(404);
+    eventually("nothing unfinished is left", async || {
+        let unsettled =
+            |name: &String| name.starts_with("originals/") || name.starts_with("unfinished/");
+        (!bucket.objects().iter().any(unsettled)).then_some(())
+    })
+    .await;
+}
+
+fn size(seen: &serde_json::Value) -> usize {
+    usize::try_from(seen["video"]["size"].as_u64().unwrap()).unwrap()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(bytes))
+}
