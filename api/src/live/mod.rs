@@ -98,8 +98,8 @@ pub(crate) async fn all(
     let mut reader = Reader::admitted(&app, &caller, scope, recipient)?;
     match resume::start(&app, last, reader.caught_up(), &scope).await? {
         Start::Afresh => {
-            let (position, list) = snapshot(&app, &caller).await?;
-            reader.begin(position, list);
+            let (position, shown) = snapshot(&app, &caller).await?;
+            reader.begin(position, shown);
         }
         Start::After(position) => reader.resume(position),
         Start::Lost(head) => reader.lost(head),
