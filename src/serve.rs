@@ -152,6 +152,7 @@ impl Running<'_> {
                 require_payload_encryption: self.config.require_payload_encryption,
             }),
             health: Arc::new(health),
+            shutdown: self.shutdown.clone(),
             metrics_render: metrics::install()?,
         })
     }
@@ -171,6 +172,7 @@ impl Running<'_> {
             prefix: config.nats_prefix.clone(),
             stream_replicas: 1,
             media: Arc::clone(&self.media),
+            media_folder: storage::folder(config),
             mail,
             limits: Limits { max_bytes, max_output_bytes, ..Limits::default() },
             scratch: config.data_dir.join("scratch"),

@@ -1,7 +1,7 @@
 //! Where files are kept: a folder, or a bucket that speaks S3.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -38,6 +38,14 @@ pub fn open(config: &Config) -> Result<Arc<dyn ObjectStore>, Error> {
             }
             Ok(Arc::new(PrefixStore::new(builder.build()?, prefix.as_str())))
         }
+    }
+}
+
+/// The folder of this machine that files are in, if they are in one.
+pub fn folder(config: &Config) -> Option<PathBuf> {
+    match &config.storage {
+        Storage::Folder(folder) => Some(folder.clone()),
+        Storage::Bucket { .. } => None,
     }
 }
 

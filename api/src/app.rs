@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use object_store::ObjectStore;
 use projections::{OpenPersonal, Timeline};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::rate::RateLimits;
@@ -27,6 +28,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Whether everything that the program needs is there.
     pub health: Arc<dyn Health>,
+    /// Cancelled when the program is to end: what could last comes to an end then.
+    pub shutdown: CancellationToken,
     /// Writes the metrics in Prometheus' text format.
     pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
 }

@@ -32,6 +32,7 @@ mod rate;
 mod resource;
 mod router;
 mod server;
+mod uploads;
 
 pub use app::{App, Health, Settings};
 pub use rate::RateLimits;

@@ -43,6 +43,8 @@ const KEY: &str = r"^[ \t]*[!-~]([ -~]{0,253}[!-~])?[ \t]*$";
         (name = "accounts", description = "Registration, sessions, passwords, people"),
         (name = "categories", description = "The shelves of the catalogue"),
         (name = "products", description = "Listings, from submission to review"),
+        (name = "uploads", description = "Resumable uploads of videos: tus 1.0.0, with creation, \
+            creation-with-upload, creation-defer-length, expiration, termination, checksum"),
         (name = "orders", description = "Purchases"),
         (name = "around", description = "Health, metrics, documents"),
     ),
@@ -147,6 +149,8 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
         ("put", item.put.as_mut()),
         ("patch", item.patch.as_mut()),
         ("delete", item.delete.as_mut()),
+        ("head", item.head.as_mut()),
+        ("options", item.options.as_mut()),
     ]
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation?)))
@@ -244,8 +248,14 @@ fn problems(path: &str, method: &str, operation: &mut Operation) {
 
 /// What answers with a version and takes one.
 fn has_version(path: &str) -> bool {
-    const UNVERSIONED: [&str; 5] =
-        ["/sessions/{id}/", "/video/", "/poster/", "/history/", "/moderation/"];
+    const UNVERSIONED: [&str; 6] = [
+        "/sessions/{id}/",
+        "/uploads/{id}/",
+        "/video/",
+        "/poster/",
+        "/history/",
+        "/moderation/",
+    ];
     let named = path.contains("{id}") || path == "/me/";
     named && !UNVERSIONED.iter().any(|end| path.ends_with(end))
 }

@@ -15,6 +15,7 @@ mod order;
 mod payload;
 mod product;
 mod store;
+pub mod uploads;
 mod user;
 mod vault;
 
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
+pub use product::NewVideo;
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{Authenticated, Session, Tokens};
 pub use store::{Folded, ReadModels, StoreError, Write};
@@ -32,6 +34,7 @@ pub use vault::{Vault, VaultError};
 
 use identity::{EncryptionKey, Identity};
 use store::Store;
+use uploads::Uploads;
 
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +43,7 @@ pub struct Commands {
     store: Store,
     vault: Vault,
     identity: Arc<Identity>,
+    uploads: Uploads,
 }
 
 impl Commands {
@@ -49,7 +53,8 @@ impl Commands {
         let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
-        Self { pool, store, vault, identity }
+        let uploads = Uploads::new(pool.clone());
+        Self { pool, store, vault, identity, uploads }
     }
 
     /// The newest position that this process committed: a hint to wake up, never a promise.
@@ -60,6 +65,11 @@ impl Commands {
     /// What POSTs with an `Idempotency-Key` led to.
     pub fn idempotency(&self) -> Idempotency {
         Idempotency::new(self.pool.clone())
+    }
+
+    /// Resumable uploads.
+    pub const fn uploads(&self) -> &Uploads {
+        &self.uploads
     }
 
     /// Opens personal data in events.

@@ -12,6 +12,7 @@ mod nats;
 pub mod relay;
 pub mod subscriber;
 mod supervise;
+mod sweeper;
 pub mod video;
 mod workers;
 
@@ -23,4 +24,5 @@ pub use nats::EventType;
 pub use relay::Relay;
 pub use subscriber::{Failed, Handler, Pace, Subscriber};
 pub use supervise::Fault;
+pub use sweeper::{Swept, Sweeper};
 pub use workers::{Parts, Workers};

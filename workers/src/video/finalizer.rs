@@ -58,7 +58,8 @@ impl Finalizer {
         limits: Limits,
         scratch: PathBuf,
     ) -> Self {
-        Self { pool, commands, storage: Storage::new(media), limits, scratch }
+        let storage = Storage::new(media, pool.clone());
+        Self { pool, commands, storage, limits, scratch }
     }
 
     async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
@@ -114,7 +115,7 @@ impl Finalizer {
     }
 
     async fn publish_one(&self, job: &Job, file: &Path, key: &str) -> Result<(), Failed> {
-        let temporary = Key::from(format!("unfinished/{}/{key}", job.fence));
+        let temporary = Key::from(format!("{}/{}/{key}", keys::UNFINISHED, job.fence));
         self.storage.put(file, &temporary).await.map_err(moving)?;
         if job.renew(100).await.map_err(database)? {
             return self.storage.rename(&temporary, &Key::from(key)).await.map_err(moving);
