@@ -38,4 +38,6 @@ mod store;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod walk;

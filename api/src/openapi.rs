@@ -248,14 +248,8 @@ fn problems(path: &str, method: &str, operation: &mut Operation) {
 
 /// What answers with a version and takes one.
 fn has_version(path: &str) -> bool {
-    const UNVERSIONED: [&str; 6] = [
-        "/sessions/{id}/",
-        "/uploads/{id}/",
-        "/video/",
-        "/poster/",
-        "/history/",
-        "/moderation/",
-    ];
+    const UNVERSIONED: [&str; 6] =
+        ["/sessions/{id}/", "/uploads/{id}/", "/video/", "/poster/", "/history/", "/moderation/"];
     let named = path.contains("{id}") || path == "/me/";
     named && !UNVERSIONED.iter().any(|end| path.ends_with(end))
 }

@@ -26,9 +26,9 @@ use tokio::sync::watch;
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
-pub use product::NewVideo;
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{Authenticated, Session, Tokens};
+pub use product::NewVideo;
 pub use store::{Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 

@@ -24,5 +24,5 @@ pub use nats::EventType;
 pub use relay::Relay;
 pub use subscriber::{Failed, Handler, Pace, Subscriber};
 pub use supervise::Fault;
-pub use sweeper::{Swept, Sweeper};
+pub use sweeper::{Sweeper, Swept};
 pub use workers::{Parts, Workers};
