@@ -79,7 +79,7 @@ pub(crate) fn completed(mut openapi: OpenApi) -> OpenApi {
             secure(operation);
             parameters(path, method, operation);
             problems(path, method, operation);
-            describe(operation);
+            describe(method, operation);
         }
     }
     close(&mut openapi);
@@ -124,10 +124,13 @@ fn bodies(operation: &Operation) -> Vec<String> {
     body.content.values().filter_map(named).collect()
 }
 
-/// A description is required (OpenAPI 3.1, 4.8.17); the status says the most.
-fn describe(operation: &mut Operation) {
+/// A description is required (OpenAPI 3.1, 4.8.17); the status says the most. HEAD leaves bodies out.
+fn describe(method: &str, operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
+        if method == "head" {
+            response.content.clear();
+        }
         if response.description.is_empty() {
             let text = match status.as_str() {
                 "200" => "As it is now",

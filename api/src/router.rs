@@ -121,7 +121,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
     let settings = Arc::clone(&app.settings);
     let cors = cors::layer(&settings.cors_allowed_origins);
     let rates = Rates::new(app.clone());
-    let spoken = from_fn_with_state(app.clone(), protocol::speak);
+    let spoken = from_fn_with_state(Arc::clone(&settings), protocol::speak);
     let opened = from_fn_with_state(app.clone(), payload::open_request);
     let router = router
         .fallback(async || Problem::not_found())

@@ -9,6 +9,7 @@ use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 
 /// Bytes of a piece that is written at once; S3 takes none that are smaller, but for the last.
 const CHUNK: usize = 5 << 20;
+const SMALL: usize = 16 << 10;
 /// Bytes of a part: whole chunks, and few enough that not many are lost with the process.
 pub(super) const PART: usize = 12 * CHUNK;
 
@@ -37,7 +38,12 @@ impl Sink {
     /// Takes bytes, one chunk at a time in memory.
     pub(super) async fn put(&mut self, bytes: Bytes) -> object_store::Result<()> {
         self.part.size += i64::try_from(bytes.len()).unwrap_or(0);
-        self.write.put(bytes);
+        // Small ones are copied: by themselves they would take more room than their bytes.
+        if bytes.len() < SMALL {
+            self.write.write(&bytes)
+        } else {
+            self.write.put(bytes)
+        }
         self.write.wait_for_capacity(1).await
     }
 
