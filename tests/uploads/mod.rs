@@ -123,11 +123,16 @@ async fn arrived(app: &TestApp, path: &str, bytes: &[u8]) {
     assert_eq!(stored_hash(app, path).await, expected, "{path}");
 }
 
-/// Bytes that are not all the same, and the same each time.
+/// Bytes that no two places and no two seeds share, and the same each time.
 fn noise(length: usize, seed: u64) -> Vec<u8> {
     use rand::{RngExt, SeedableRng};
-    let mut bytes = vec![0; length];
-    rand::rngs::StdRng::seed_from_u64(seed).fill(bytes.as_mut_slice());
+    let mut block = vec![0; 64 << 10];
+    rand::rngs::StdRng::seed_from_u64(seed).fill(block.as_mut_slice());
+    let mut bytes = block.repeat(length.div_ceil(block.len()));
+    for (number, block) in bytes.chunks_mut(block.len()).enumerate() {
+        block[..8].copy_from_slice(&number.to_be_bytes());
+    }
+    bytes.truncate(length);
     bytes
 }
 
