@@ -179,17 +179,16 @@ impl Parts {
     async fn close(&mut self, progress: &Progress) -> Result<(), Problem> {
         self.closed().await?;
         let Some(sink) = self.open.take() else { return Ok(()) };
-        match &mut self.held {
-            Some(held) => held.push(sink.close().await.map_err(|error| Problem::fault(&error))?),
-            None => {
-                let (media, recorder) = (Arc::clone(&self.media), self.recorder.clone());
-                let progress = progress.clone();
-                self.closing = Some(tokio::spawn(async move {
-                    let part = sink.close().await.map_err(|error| Problem::fault(&error))?;
-                    record(&media, &recorder, &progress, vec![part]).await.map(drop)
-                }));
-            }
+        if let Some(held) = &mut self.held {
+            held.push(sink.close().await.map_err(|error| Problem::fault(&error))?);
+            return Ok(());
         }
+        let (media, recorder) = (Arc::clone(&self.media), self.recorder.clone());
+        let progress = progress.clone();
+        self.closing = Some(tokio::spawn(async move {
+            let part = sink.close().await.map_err(|error| Problem::fault(&error))?;
+            record(&media, &recorder, &progress, vec![part]).await.map(drop)
+        }));
         Ok(())
     }
 
@@ -231,9 +230,9 @@ async fn record(
     progress: &Progress,
     parts: Vec<Part>,
 ) -> Result<OffsetDateTime, Problem> {
-    let recorded = recorder.record(progress, &parts).await;
-    if let Err(UploadError::Lost) = &recorded {
+    let outcome = recorder.record(progress, &parts).await;
+    if let Err(UploadError::Lost) = &outcome {
         remove(media, parts.into_iter().map(|part| part.key)).await;
     }
-    recorded.map_err(refusal)
+    outcome.map_err(refusal)
 }

@@ -40,9 +40,9 @@ impl Sink {
         self.part.size += i64::try_from(bytes.len()).unwrap_or(0);
         // Small ones are copied: by themselves they would take more room than their bytes.
         if bytes.len() < SMALL {
-            self.write.write(&bytes)
+            self.write.write(&bytes);
         } else {
-            self.write.put(bytes)
+            self.write.put(bytes);
         }
         self.write.wait_for_capacity(1).await
     }
