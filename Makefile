@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-videos advisories sbom bench times \
-	pipeline walkthrough clean
+.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-uploads soak-videos \
+	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -18,12 +18,13 @@ SCHEMATHESIS := $(TOOLS)/schemathesis/bin/schemathesis
 SCHEMATHESIS_VERSION := 4.32.5
 VETTED := $(CARGO_TARGET_DIR)/debug/vetted
 INTEROP := $(TOOLS)/interop
+UPLOADS := $(TOOLS)/uploads
 
 # What scripts/install could not take from a package.
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Install what is missing on this machine (Debian, Ubuntu)
 	@scripts/install
@@ -41,7 +42,7 @@ test: lint tools $(SCHEMATHESIS) ## Run everything that CI runs
 		--phases fuzzing --examples 8 --least 300 --seed 1
 	$(VETTED) services -- cargo test --locked --workspace
 
-tools: $(INTEROP)/installed ## Install the clients that tests run: jose and jwcrypto
+tools: $(INTEROP)/installed ## Install the clients that tests run: jose, jwcrypto, tus-js-client, tuspy
 
 fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
 	FUZZ_BYTES=$${FUZZ_BYTES:-10000000} cargo test --locked --workspace --lib mutated -- --nocapture
@@ -87,6 +88,15 @@ bench: ## Measure a release build beside pgbench
 	$(CARGO_TARGET_DIR)/release/vetted services -- \
 		bench/run $(CARGO_TARGET_DIR)/release/vetted $(CARGO_TARGET_DIR)/bench/results.json
 
+bench-uploads: install $(UPLOADS)/installed ## Upload 1 GiB beside a plain write and @tus/server
+	cargo build --locked --release
+	$(CARGO_TARGET_DIR)/release/vetted services -- \
+		bench/uploads/run $(CARGO_TARGET_DIR)/release/vetted $(UPLOADS)
+
+soak-uploads: build ## Upload 200 files by 8 clients over bad lines, and kill the API 10 times
+	SOAK=1 $(VETTED) services -- cargo test --locked --workspace --test vetted \
+		uploads::soak -- --nocapture
+
 times: install ## Compare how long answers take for known and unknown addresses
 	cargo build --locked --release
 	$(CARGO_TARGET_DIR)/release/vetted services -- bench/times $(CARGO_TARGET_DIR)/release/vetted
@@ -129,6 +139,12 @@ $(INTEROP)/installed: tests/interop/package-lock.json tests/interop/requirements
 	npm ci --prefix $(INTEROP) --silent --no-audit --no-fund --ignore-scripts
 	python3 -m venv $(INTEROP)/python
 	$(INTEROP)/python/bin/pip install -q --disable-pip-version-check -r tests/interop/requirements.txt
+	@touch $@
+
+$(UPLOADS)/installed: $(wildcard bench/uploads/*)
+	mkdir -p $(UPLOADS)
+	cp bench/uploads/package.json bench/uploads/package-lock.json bench/uploads/*.mjs $(UPLOADS)
+	npm ci --prefix $(UPLOADS) --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(DENY): Makefile

@@ -96,6 +96,10 @@ enum Worker {
     /// Events that a worker gave up on
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Remove expired uploads, and files that nothing refers to
+    ///
+    /// Workers do so every hour.
+    Sweep(worker::Sweep),
 }
 
 #[derive(Subcommand)]
@@ -182,6 +186,9 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
             DeadLetters::List { json } => worker::list(config, json).await?,
             DeadLetters::Retry { id, json } => worker::retry(config, id, json).await?,
         },
+        Some(Command::Worker { command: Some(Worker::Sweep(sweep)) }) => {
+            worker::sweep(config, &sweep).await?;
+        }
         Some(Command::Keys(Keys::Rotate)) => keys::rotate(config).await?,
         Some(Command::Migrate) => migrate::run(config).await?,
         Some(Command::Users(Users::Create(create))) => users::create(config, &create).await?,

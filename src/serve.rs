@@ -174,6 +174,7 @@ impl Running<'_> {
                 require_payload_encryption: self.config.require_payload_encryption,
             }),
             health: Arc::new(health),
+            shutdown: self.shutdown.clone(),
             metrics_render: metrics::install()?,
         })
     }
@@ -191,6 +192,7 @@ impl Running<'_> {
             prefix: config.nats_prefix.clone(),
             stream_replicas: 1,
             media: Arc::clone(&self.media.store),
+            media_folder: storage::folder(config),
             mail,
             limits: config.limits.clone(),
             scanner: config.scanner.clone(),

@@ -1,7 +1,7 @@
 //! Where files are kept: a folder, or a bucket that speaks S3.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -49,6 +49,14 @@ pub fn open(config: &Config) -> Result<Media, Error> {
             let presigner = config.s3_presigned_urls.then(|| Arc::clone(&store) as Arc<dyn Signer>);
             Ok(Media { store, presigner })
         }
+    }
+}
+
+/// The folder of this machine that files are in, if they are in one.
+pub fn folder(config: &Config) -> Option<PathBuf> {
+    match &config.storage {
+        Storage::Folder(folder) => Some(folder.clone()),
+        Storage::Bucket { .. } => None,
     }
 }
 

@@ -46,4 +46,6 @@ mod support;
 #[cfg(test)]
 mod thumbnails;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod walk;

@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use object_store::signer::Signer;
 use projections::{OpenPersonal, Timeline};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::live::Live;
@@ -33,6 +34,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Whether everything that the program needs is there.
     pub health: Arc<dyn Health>,
+    /// Cancelled when the program is to end: what could last comes to an end then.
+    pub shutdown: CancellationToken,
     /// Writes the metrics in Prometheus' text format.
     pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
 }

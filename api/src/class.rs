@@ -31,6 +31,7 @@ impl Class {
             (_, "/login" | "/register" | "/activate/resend") => Self::SignIns,
             (_, path) if path.starts_with("/password/") => Self::SignIns,
             (_, path) if path.starts_with("/products") && is_form(request) => Self::Uploads,
+            (&Method::POST | &Method::PATCH, path) if path.starts_with("/uploads") => Self::Uploads,
             _ => Self::Commands,
         })
     }
@@ -70,6 +71,14 @@ mod tests {
         assert_eq!(class("POST", "/login/", form), Some(Class::SignIns));
         assert_eq!(class("POST", "/categories/", form), Some(Class::Commands));
         assert_eq!(class("GET", "/products/", form), Some(Class::Reads));
+    }
+
+    #[test]
+    fn bytes_of_a_resumable_upload_are_one_and_asking_for_it_is_none() {
+        assert_eq!(class("POST", "/uploads/", ""), Some(Class::Uploads));
+        assert_eq!(class("PATCH", "/uploads/x", ""), Some(Class::Uploads));
+        assert_eq!(class("HEAD", "/uploads/x/", ""), Some(Class::Reads));
+        assert_eq!(class("DELETE", "/uploads/x/", ""), Some(Class::Commands));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::payload::ENCRYPTION_KEY;
+use crate::uploads::protocol;
 
 const SENT: [HeaderName; 11] = [
     ACCEPT,
@@ -42,8 +43,15 @@ pub(crate) fn layer(origins: &[String]) -> CorsLayer {
     let origins = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(SENT)
-        .expose_headers(SHOWN)
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        .allow_headers(SENT.into_iter().chain(protocol::SENT).collect::<Vec<_>>())
+        .expose_headers(SHOWN.into_iter().chain(protocol::SHOWN).collect::<Vec<_>>())
         .max_age(Duration::from_mins(10))
 }

@@ -1,12 +1,18 @@
-//! What makes two requests the same: method, path and what the body says, however it is cut.
+//! What makes two requests the same: method, path, what headers say of an upload, and what the
+//! body says, however it is cut.
 
 use axum::body::Body;
+use futures::StreamExt;
+use http::StatusCode;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 
 use crate::App;
-use crate::multipart::{Part, Reader};
+use crate::input::media_type;
+use crate::multipart::{Part, Reader, SILENCE};
 use crate::problem::Problem;
+use crate::uploads::protocol::{DEFER, LENGTH, METADATA, OCTETS};
 
 /// The digest of a request, taken part by part.
 pub(crate) struct Digest(Sha256);
@@ -29,6 +35,12 @@ impl Digest {
         digest.add(parts.method.as_str().as_bytes());
         digest.add(parts.uri.path().as_bytes());
         digest.add(class.as_bytes());
+        for name in [LENGTH, DEFER, METADATA] {
+            if let Some(value) = parts.headers.get(&name) {
+                digest.add(name.as_str().as_bytes());
+                digest.add(value.as_bytes());
+            }
+        }
         digest
     }
 
@@ -51,9 +63,19 @@ impl Digest {
     }
 }
 
+/// Whether the body is an upload, whose route reads it piecemeal.
+pub(crate) fn is_upload(parts: &Parts) -> bool {
+    media_type(&parts.headers)
+        .is_some_and(|kind| kind.type_() == mime::MULTIPART || kind.essence_str() == OCTETS)
+}
+
 /// Reads an upload to its end for its digest alone.
 pub(crate) async fn of_upload(app: &App, parts: &Parts, body: Body) -> Result<[u8; 32], Problem> {
     let mut digest = Digest::of_upload(parts);
+    if media_type(&parts.headers).is_some_and(|kind| kind.essence_str() == OCTETS) {
+        digest.part("", None, &of_octets(body).await?);
+        return Ok(digest.finish());
+    }
     let mut reader = Reader::try_new(&parts.headers, body, app.settings.max_video_bytes)?;
     while let Some(mut part) = reader.next().await? {
         let mut content = Sha256::new();
@@ -64,4 +86,18 @@ pub(crate) async fn of_upload(app: &App, parts: &Parts, body: Body) -> Result<[u
         digest.part(name, file.as_deref(), &content.finalize().into());
     }
     Ok(digest.finish())
+}
+
+async fn of_octets(body: Body) -> Result<[u8; 32], Problem> {
+    let (mut body, mut content) = (body.into_data_stream(), Sha256::new());
+    loop {
+        match timeout(SILENCE, body.next()).await {
+            Ok(Some(Ok(bytes))) => content.update(&bytes),
+            Ok(Some(Err(_))) => {
+                return Err(Problem::bad("bad_request", "The body was cut: send it again."));
+            }
+            Ok(None) => return Ok(content.finalize().into()),
+            Err(_) => return Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
+        }
+    }
 }

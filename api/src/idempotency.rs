@@ -17,10 +17,11 @@ use uuid::Uuid;
 use crate::App;
 use crate::caller::{Caller, Claimed, identify};
 use crate::fingerprint::{self, Digest};
-use crate::input::{collect, media_type};
+use crate::input::collect;
 use crate::observe::AskedFor;
 use crate::problem::{Problem, render};
 use crate::resource::show_any;
+use crate::uploads::protocol::{EXPIRES, OFFSET};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -144,7 +145,7 @@ async fn prepared(
 ) -> Result<(Request, String), Problem> {
     let (mut parts, mut body) = request.into_parts();
     let path = asked_for(&parts);
-    if !is_multipart(&parts) {
+    if !fingerprint::is_upload(&parts) {
         let bytes = collect(&parts.headers, body).await?;
         cell.get_or_init(|| Digest::of_bytes(&parts, &bytes));
         body = Body::from(bytes);
@@ -161,7 +162,7 @@ async fn keep(
 ) -> Result<Response, Problem> {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, LARGEST_ANSWER).await.map_err(|error| Problem::fault(&error))?;
-    let headers = [CONTENT_TYPE, ETAG, LOCATION].into_iter().filter_map(|name| {
+    let headers = [CONTENT_TYPE, ETAG, LOCATION, OFFSET, EXPIRES].into_iter().filter_map(|name| {
         let value = parts.headers.get(&name)?.to_str().ok()?.to_owned();
         Some((name.to_string(), value))
     });
@@ -232,15 +233,11 @@ async fn again(
 /// Reads a body to its end for its fingerprint alone.
 async fn fingerprint_of(app: &App, request: Request) -> Result<[u8; 32], Problem> {
     let (parts, body) = request.into_parts();
-    if is_multipart(&parts) {
+    if fingerprint::is_upload(&parts) {
         return fingerprint::of_upload(app, &parts, body).await;
     }
     let bytes = collect(&parts.headers, body).await?;
     Ok(Digest::of_bytes(&parts, &bytes))
-}
-
-fn is_multipart(parts: &Parts) -> bool {
-    media_type(&parts.headers).is_some_and(|kind| kind.type_() == mime::MULTIPART)
 }
 
 fn asked_for(parts: &Parts) -> String {

@@ -34,6 +34,7 @@ mod rate;
 mod resource;
 mod router;
 mod server;
+mod uploads;
 
 pub use app::{App, Health, Settings};
 pub use live::{Live, Progress};

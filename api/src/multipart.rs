@@ -23,7 +23,7 @@ const OTHER_PARTS: u64 = 1_000_000;
 /// Bytes that may pass without being part of anything: preambles and headers of parts.
 const LARGEST_HEAD: usize = 1_000_000;
 /// How long a client may send nothing.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 
 /// The parts of a form, one after the other.
 pub(crate) struct Reader {

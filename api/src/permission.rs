@@ -84,6 +84,8 @@ permissions! {
     ModerateProducts: Staff, Admin;
     /// One's own uploads with their timelines.
     ReadOwnUploads: EndUser, Staff, Admin;
+    /// Upload files that products may take: one's own.
+    UploadFiles: EndUser, Staff, Admin;
     /// See orders: which ones, the query decides.
     ReadOrders: EndUser, Staff, Admin, Auditor;
     /// Place an order.

@@ -21,6 +21,7 @@ use crate::overload::{self, Room};
 use crate::problem::Problem;
 use crate::products::{history, media, review, thumbnails};
 use crate::rate::{self, Rates};
+use crate::uploads::{self, protocol};
 use crate::{
     App, around, categories, cors, idempotency, live, observe, openapi, orders, pages, payload,
     products, server,
@@ -78,6 +79,8 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(media::poster))
         .routes(routes!(thumbnails::sprite))
         .routes(routes!(thumbnails::cues))
+        .routes(routes!(uploads::create))
+        .routes(routes!(uploads::find, uploads::append, uploads::delete))
         .routes(routes!(orders::list, orders::place))
         .routes(routes!(orders::find, orders::replace, orders::edit, orders::delete))
         .routes(routes!(orders::history))
@@ -99,6 +102,7 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
         .merge(tokens())
         .merge(signed_in().layer(once_by_user))
         .merge(around().routes(routes!(around::keys)))
+        .routes(routes!(uploads::options))
         .split_for_parts();
     (router, openapi::completed(document))
 }
@@ -121,6 +125,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
     let settings = Arc::clone(&app.settings);
     let cors = cors::layer(&settings.cors_allowed_origins);
     let rates = Rates::new(app.clone());
+    let spoken = from_fn_with_state(Arc::clone(&settings), protocol::speak);
     let opened = from_fn_with_state(app.clone(), payload::open_request);
     let router = router
         .fallback(async || Problem::not_found())
@@ -130,6 +135,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
     let service = ServiceBuilder::new()
         .layer(from_fn_with_state(settings, observe::observe))
         .layer(from_fn(drain))
+        .layer(spoken)
         .layer(cors)
         .layer(from_fn(server::bound_headers))
         .layer(from_fn_with_state(rates, rate::limit))

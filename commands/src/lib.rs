@@ -15,6 +15,7 @@ mod order;
 mod payload;
 mod product;
 mod store;
+pub mod uploads;
 mod user;
 mod vault;
 
@@ -28,11 +29,13 @@ pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{Authenticated, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens};
+pub use product::NewVideo;
 pub use store::{Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
 use identity::{EncryptionKey, Identity};
 use store::Store;
+use uploads::Uploads;
 
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +49,7 @@ struct Parts {
     vault: Vault,
     identity: Identity,
     followed: watch::Sender<i64>,
+    uploads: Uploads,
 }
 
 impl Commands {
@@ -55,7 +59,9 @@ impl Commands {
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
         let followed = watch::Sender::new(0);
-        Self { parts: Arc::new(Parts { pool, store, vault, identity, followed }) }
+        let uploads = Uploads::new(pool.clone());
+        let parts = Parts { pool, store, vault, identity, followed, uploads };
+        Self { parts: Arc::new(parts) }
     }
 
     /// The newest position that this process committed: a hint to wake up, never a promise.
@@ -77,6 +83,11 @@ impl Commands {
     /// What POSTs with an `Idempotency-Key` led to.
     pub fn idempotency(&self) -> Idempotency {
         Idempotency::new(self.parts.pool.clone())
+    }
+
+    /// Resumable uploads.
+    pub fn uploads(&self) -> &Uploads {
+        &self.parts.uploads
     }
 
     /// Opens personal data in events.

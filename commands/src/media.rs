@@ -8,6 +8,18 @@ pub fn original(upload: UploadId) -> String {
     format!("originals/{upload}")
 }
 
+/// A piece of what was received in pieces: where it starts, and under which fence it came.
+pub fn part(upload: UploadId, start: i64, fence: i64) -> String {
+    format!("{PARTS}/{upload}/{start}-{fence}")
+}
+
+/// The folder of all such pieces.
+pub const PARTS: &str = "uploads";
+/// The folder of results that have no lasting name yet.
+pub const UNFINISHED: &str = "unfinished";
+/// Every folder; the sweeper looks into these.
+pub const FOLDERS: [&str; 6] = [PARTS, UNFINISHED, "originals", "videos", "posters", "sprites"];
+
 /// The video as it is shown.
 pub fn video(upload: UploadId, content_type: &str) -> String {
     let extension = if content_type == "video/webm" { "webm" } else { "mp4" };

@@ -9,7 +9,17 @@ use uuid::Uuid;
 
 use crate::execute::Stream;
 use crate::store::{Guard, Side};
+use crate::uploads::Take;
 use crate::{CommandError, Commands, Context, Done, Made};
+
+/// A video that comes with a command.
+#[derive(Clone, Debug)]
+pub enum NewVideo {
+    /// It came in the same request.
+    Received(UploadedVideo),
+    /// It was uploaded before; used once.
+    Upload(UploadId),
+}
 
 impl Commands {
     /// Hands a product in for review.
@@ -17,11 +27,12 @@ impl Commands {
         &self,
         context: &Context,
         details: ProductDetails,
-        video: Option<UploadedVideo>,
+        video: Option<NewVideo>,
     ) -> Result<Made<ProductId>, CommandError> {
         let (id, by) = (ProductId::from_uuid(Uuid::now_v7()), context.actor());
+        let (video, take) = self.found(context, video).await?;
         let category = details.category;
-        let submit = ProductCommand::Submit { by, details, video };
+        let submit = (ProductCommand::Submit { by, details, video }, take);
         let done = self.in_category(context, (Stream::New, id), category, submit).await?;
         Ok(Made { id, done })
     }
@@ -32,13 +43,34 @@ impl Commands {
         context: &Context,
         id: ProductId,
         edit: EditProduct,
-        video: Option<UploadedVideo>,
+        video: Option<NewVideo>,
     ) -> Result<Done, CommandError> {
         let (category, by) = (edit.category_id.0, context.actor());
+        let (video, take) = self.found(context, video).await?;
         let edit = ProductCommand::Edit { by, edit, video };
-        match category {
-            Some(category) => self.in_category(context, (Stream::Known, id), category, edit).await,
-            None => self.execute::<Product>(context, id, edit).await,
+        if let Some(category) = category {
+            return self.in_category(context, (Stream::Known, id), category, (edit, take)).await;
+        }
+        self.execute_with::<Product, _>(context, id, move |_| {
+            Ok((edit.clone(), Side { take, ..Side::default() }))
+        })
+        .await
+    }
+
+    /// The video, and what the command has to take for it to be one.
+    async fn found(
+        &self,
+        context: &Context,
+        video: Option<NewVideo>,
+    ) -> Result<(Option<UploadedVideo>, Option<Take>), CommandError> {
+        match video {
+            None => Ok((None, None)),
+            Some(NewVideo::Received(video)) => Ok((Some(video), None)),
+            Some(NewVideo::Upload(upload)) => {
+                let owner = context.actor().user_id().ok_or_else(crate::uploads::unknown)?;
+                let video = self.uploads().finished(owner, upload).await?;
+                Ok((Some(video), Some(Take { owner, upload })))
+            }
         }
     }
 
@@ -122,7 +154,7 @@ impl Commands {
         context: &Context,
         (stream, id): (Stream, ProductId),
         category: CategoryId,
-        command: ProductCommand,
+        (command, take): (ProductCommand, Option<Take>),
     ) -> Result<Done, CommandError> {
         let mut found = self.parts.store.load::<Category>(category).await?;
         loop {
@@ -138,7 +170,7 @@ impl Commands {
                     return Err(CommandError::field("category_id", "There is no such category."));
                 }
                 let guards = vec![Guard::StreamAt(place, version)];
-                Ok((command.clone(), Side { guards, ..Side::default() }))
+                Ok((command.clone(), Side { guards, take, ..Side::default() }))
             };
             match self.execute_on(stream, context, id, prepare).await {
                 Err(CommandError::Conflict) if !fresh => {

@@ -17,7 +17,9 @@ ROLE = os.environ["VETTED_ROLE"]
 PASSWORD = "correct horse battery staple"
 NUMBERS = itertools.count(1)
 # Ids that exist, by the first word of the paths that take them; the newest.
-KNOWN = {"orders": deque(maxlen=8), "products": deque(maxlen=8), "users": deque(maxlen=8)}
+KNOWN = {kind: deque(maxlen=8) for kind in ("orders", "products", "uploads", "users")}
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 def ask(method, path, body=None, access=None):
@@ -68,6 +70,17 @@ def make(path, body, access):
     return made
 
 
+def upload(access):
+    """An upload that bytes can be sent to."""
+    connection = http.client.HTTPConnection(BASE.hostname, BASE.port)
+    connection.request("POST", "/uploads/", headers={
+        "Authorization": f"Bearer {access}", "Tus-Resumable": "1.0.0", "Upload-Length": "1000"})
+    answer = connection.getresponse()
+    assert answer.status == 201, answer.read()
+    KNOWN["uploads"].append(answer.headers["Location"].split("/")[2])
+    connection.close()
+
+
 def furnish(person, access):
     """Something of the person's own and of others, so that cases meet more than empty lists."""
     staff, moderator, buyer = (Person(role) for role in ("STAFF", "ADMIN", "END_USER"))
@@ -79,6 +92,8 @@ def furnish(person, access):
         made = make("/products/", product, owner)
         make(f"/products/{made['id']}/approve/", {}, moderator_access)
         make("/products/", product, owner)
+    if person.role != "AUDITOR":
+        upload(access)
     for by in [buyer_access] * 2 + [access] * 2 * (person.role == "END_USER"):
         make("/orders/", {"products": [made["id"]]}, by)
     for one in (staff, buyer):

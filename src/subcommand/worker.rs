@@ -1,4 +1,9 @@
-//! `vetted worker dead-letters list|retry`: what the workers gave up on.
+//! `vetted worker dead-letters list|retry`: what the workers gave up on. `vetted worker sweep`:
+//! what nobody needs any more.
+
+use std::time::Duration;
+
+use clap::Args;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -6,6 +11,40 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::database;
 use crate::parts::{Database, Error};
+use crate::storage;
+
+/// How to sweep.
+#[derive(Args)]
+pub struct Sweep {
+    /// How old, in seconds, a file has to be that nothing refers to: older than any request or
+    /// video that is still worked on
+    #[arg(long, default_value_t = 86_400)]
+    older_than: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sweeps once.
+pub async fn sweep(config: &Config, Sweep { older_than, json }: &Sweep) -> Result<(), Error> {
+    let media = storage::open(config)?;
+    let swept = Database::with(config, async |pool| {
+        database::check_migrated(pool).await?;
+        let sweeper = workers::Sweeper::new(pool.clone(), media.store, storage::folder(config));
+        let swept = sweeper.sweep(Duration::from_secs(*older_than)).await;
+        swept.map_err(|error| Error::Usage(format!("it could not be swept to the end: {error}")))
+    })
+    .await?;
+    super::say(&if *json {
+        serde_json::to_string(&swept).unwrap_or_default()
+    } else {
+        format!(
+            "Removed {} parts of expired uploads, {} files that nothing refers to, {} temporary \
+             files.",
+            swept.expired, swept.orphans, swept.temporary
+        )
+    })
+}
 
 /// Lists the events that a subscriber gave up on, oldest first.
 pub async fn list(config: &Config, json: bool) -> Result<(), Error> {

@@ -26,6 +26,13 @@ impl World {
         if let Some(caller) = &caller {
             call = call.by(caller);
         }
+        if path.starts_with("/uploads/") {
+            call = call.header("Tus-Resumable", "1.0.0").header("Upload-Offset", "0");
+            call = match method {
+                "PATCH" => call.body(b"bytes".to_vec(), "application/offset+octet-stream"),
+                _ => call.header("Upload-Length", "5"),
+            };
+        }
         if let Some(body) = self.body(row, caller.as_ref()).await {
             call = call.json(body);
         }

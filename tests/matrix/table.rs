@@ -53,7 +53,7 @@ const fn row(operation: &'static str, cells: &'static [(Whose, [u16; 5])]) -> Ro
 
 /// The whole table.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [AROUND, ACCOUNTS, CATEGORIES, PRODUCTS, ORDERS].into_iter().flatten()
+    [AROUND, ACCOUNTS, CATEGORIES, PRODUCTS, UPLOADS, ORDERS].into_iter().flatten()
 }
 
 pub const AROUND: &[Row] = &[
@@ -203,6 +203,36 @@ pub const PRODUCTS: &[Row] = &[
             (Hidden, [401, 403, 200, 200, 403]),
             (Visible, [401, 403, 200, 200, 403]),
             (Missing, [401, 403, 404, 404, 403]),
+        ],
+    ),
+];
+
+/// An upload is its owner's and nobody else's.
+pub const UPLOADS: &[Row] = &[
+    row("OPTIONS /uploads/", &[(Nobodys, [204, 204, 204, 204, 204])]),
+    row("POST /uploads/", &[(Nobodys, [401, 201, 201, 201, 403])]),
+    row(
+        "HEAD /uploads/{id}/",
+        &[
+            (Own, [401, 200, 200, 200, 403]),
+            (Hidden, [401, 404, 404, 404, 403]),
+            (Missing, [401, 404, 404, 404, 403]),
+        ],
+    ),
+    row(
+        "PATCH /uploads/{id}/",
+        &[
+            (Own, [401, 204, 204, 204, 403]),
+            (Hidden, [401, 404, 404, 404, 403]),
+            (Missing, [401, 404, 404, 404, 403]),
+        ],
+    ),
+    row(
+        "DELETE /uploads/{id}/",
+        &[
+            (Own, [401, 204, 204, 204, 403]),
+            (Hidden, [401, 404, 404, 404, 403]),
+            (Missing, [401, 404, 404, 404, 403]),
         ],
     ),
 ];

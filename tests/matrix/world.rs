@@ -56,6 +56,7 @@ pub enum Kind {
     Category,
     Product,
     ShownProduct,
+    Upload,
     Order,
 }
 
@@ -72,6 +73,7 @@ impl Kind {
             Some("products") if path.ends_with("/sprite/") => Self::ShownProduct,
             Some("products") if path.ends_with("/thumbnails.vtt") => Self::ShownProduct,
             Some("products") => Self::Product,
+            Some("uploads") => Self::Upload,
             Some("orders") => Self::Order,
             other => panic!("nobody knows how to make one of {other:?}"),
         }
@@ -114,6 +116,7 @@ impl World {
             let made = match kind {
                 Kind::Product => self.product(person).await,
                 Kind::Order => self.app.order(person, &[&self.listed]).await,
+                Kind::Upload => self.upload(person).await,
                 Kind::ShownProduct if !self.shown.contains_key(&Some(role)) => {
                     let made = self.shown_product(person).await;
                     self.shown.insert(Some(role), [made.clone(), made]);
@@ -155,7 +158,7 @@ impl World {
             (Kind::ShownProduct, Whose::Own, Some(_)) => self.shown[&who][0].clone(),
             (Kind::ShownProduct, Whose::Visible, _) => self.shown[&None][1].clone(),
             (Kind::ShownProduct, ..) => self.shown[&None][0].clone(),
-            (Kind::Product | Kind::Order, Whose::Own, Some(role)) => {
+            (Kind::Product | Kind::Order | Kind::Upload, Whose::Own, Some(role)) => {
                 let mut stock = self.stock.lock().unwrap();
                 stock.get_mut(&(role, kind)).and_then(Vec::pop).expect("enough is in stock")
             }
@@ -165,6 +168,7 @@ impl World {
                 made
             }
             (Kind::Product, ..) => self.product(&self.stranger).await,
+            (Kind::Upload, ..) => self.upload(&self.stranger).await,
             (Kind::Order, ..) => self.app.order(&self.stranger, &[&self.listed]).await,
             (Kind::Nothing, ..) => unreachable!("a path without an id names nothing"),
         }
@@ -177,6 +181,13 @@ impl World {
         let sessions = sessions.as_array().unwrap();
         let newest = sessions.iter().find(|session| session["current"] == true).unwrap();
         newest["id"].as_str().unwrap().to_owned()
+    }
+
+    /// One that bytes can be sent to.
+    async fn upload(&self, owner: &Person) -> String {
+        let call = self.app.post("/uploads/").by(owner).header("Tus-Resumable", "1.0.0");
+        let made = call.header("Upload-Length", "5").send().await.expect(201);
+        made.header("location").trim_matches('/').rsplit('/').next().unwrap().to_owned()
     }
 
     async fn product(&self, owner: &Person) -> String {

@@ -12,6 +12,7 @@ mod nats;
 pub mod relay;
 pub mod subscriber;
 mod supervise;
+mod sweeper;
 pub mod video;
 mod workers;
 
@@ -23,5 +24,6 @@ pub use nats::EventType;
 pub use relay::Relay;
 pub use subscriber::{Failed, Handler, Pace, Subscriber};
 pub use supervise::Fault;
+pub use sweeper::{Sweeper, Swept};
 pub use video::{ScannerAddress, VideoProgress, video_progress};
 pub use workers::{Parts, Workers};

@@ -14,6 +14,7 @@ use crate::mailer::Mailer;
 use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
+use crate::sweeper::Sweeper;
 use crate::video::media::{Limits, confinement};
 use crate::video::{Announcer, Finalizer, ScannerAddress};
 
@@ -31,6 +32,8 @@ pub struct Parts {
     pub stream_replicas: usize,
     /// Where videos are.
     pub media: Arc<dyn ObjectStore>,
+    /// The folder of this machine that they are in, if they are in one.
+    pub media_folder: Option<PathBuf>,
     /// How mails leave.
     pub mail: MailSettings,
     /// What a video may be, and what finishing it may take.
@@ -55,7 +58,7 @@ impl Workers {
     /// Nothing runs yet.
     pub fn new(parts: Parts) -> Self {
         let health = Health::default();
-        let names = [relay::NAME, MAILER, FINALIZER];
+        let names = [relay::NAME, MAILER, FINALIZER, SWEEPER];
         for name in names {
             health.set(name, TaskState::Running);
         }
@@ -85,20 +88,27 @@ impl Workers {
         let finalizer = subscriber(&parts, parts.finalizer(), videos);
         let keep = |name| (name, self.health.clone(), shutdown.clone());
         let (relaying, mailing, finalizing) = (keep(relay::NAME), keep(MAILER), keep(FINALIZER));
+        let (sweeping, sweeper) = (keep(SWEEPER), parts.sweeper());
         tokio::join!(
             supervise(relaying.0, relaying.1, relaying.2, |stop| relay.clone().run(stop)),
             supervise(mailing.0, mailing.1, mailing.2, |stop| Arc::clone(&mailer).run(stop)),
             supervise(finalizing.0, finalizing.1, finalizing.2, |stop| {
                 Arc::clone(&finalizer).run(stop)
             }),
+            supervise(sweeping.0, sweeping.1, sweeping.2, |stop| sweeper.clone().run(stop)),
         );
     }
 }
 
 const MAILER: &str = "mailer";
 const FINALIZER: &str = "video-finalizer";
+const SWEEPER: &str = "sweeper";
 
 impl Parts {
+    fn sweeper(&self) -> Sweeper {
+        Sweeper::new(self.pool.clone(), Arc::clone(&self.media), self.media_folder.clone())
+    }
+
     fn finalizer(&self) -> Finalizer {
         Finalizer::new(
             self.pool.clone(),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
+use commands::NewVideo;
 use deserr::Deserr;
-use domain::FieldErrors;
+use domain::{FieldErrors, UploadId};
 use http::request::Parts;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +20,8 @@ use crate::multipart::{Part, Reader};
 use crate::problem::Problem;
 
 /// The parts that are text. Others than these and `video` are refused.
-const TEXTS: [&str; 5] = ["name", "description", "category_id", "price_amount", "price_currency"];
+const TEXTS: [&str; 6] =
+    ["name", "description", "category_id", "price_amount", "price_currency", "upload_id"];
 /// More than the longest description takes.
 const LARGEST_TEXT: usize = 100_000;
 
@@ -42,6 +44,9 @@ pub(super) struct ProductForm {
     /// In which currency (ISO 4217).
     #[schema(required = false, example = "EUR")]
     price_currency: String,
+    /// A finished upload of the caller's, in place of a file.
+    #[schema(required = false)]
+    upload_id: UploadId,
     /// The file.
     #[schema(value_type = String, format = Binary, required = false)]
     video: Vec<u8>,
@@ -84,6 +89,19 @@ impl Received {
     ) -> Result<T, Problem> {
         let result = read(std::mem::take(&mut self.body));
         if self.is_form { result.map_err(as_parts) } else { result }
+    }
+}
+
+impl Received {
+    /// The video that the product is to have: the file, or else the upload that the body names.
+    pub(super) fn new_video(&self, upload: Option<UploadId>) -> Result<Option<NewVideo>, Problem> {
+        match (&self.video, upload) {
+            (Some(_), Some(_)) => {
+                Err(FieldErrors::one("upload_id", "Send either a file or an upload.").into())
+            }
+            (Some(staged), None) => Ok(Some(NewVideo::Received(staged.video.clone()))),
+            (None, upload) => Ok(upload.map(NewVideo::Upload)),
+        }
     }
 }
 

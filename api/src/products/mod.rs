@@ -32,7 +32,8 @@ use crate::query::{PageQuery, Params};
 use crate::resource::{changed, created, expected, expected_of, get, show};
 use form::{ProductForm, Received};
 
-const WRITABLE: [&str; 5] = ["name", "description", "category", "category_id", "price"];
+const WRITABLE: [&str; 6] =
+    ["name", "description", "category", "category_id", "price", "upload_id"];
 /// Characters of a search.
 const LONGEST_SEARCH: usize = 500;
 
@@ -118,7 +119,7 @@ pub(crate) async fn submit(
         Ok(read(body)?)
     })?;
     let (commands, context) = (app.commands.clone(), caller.context());
-    let video = received.video.as_ref().map(|staged| staged.video.clone());
+    let video = received.new_video(submit.upload_id)?;
     let made = upload::take_over(received.video, async move {
         commands.submit_product(&context, submit.into(), video).await
     })
@@ -215,7 +216,7 @@ async fn change(
         read(edit)
     })?;
     let commands = app.commands.clone();
-    let video = received.video.as_ref().map(|staged| staged.video.clone());
+    let video = received.new_video(edit.upload_id.0)?;
     let done = upload::take_over(received.video, async move {
         commands.edit_product(&context, id, edit, video).await
     })

@@ -1,6 +1,7 @@
 use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
 use serde_json::Value;
 
+use crate::uploads::Take;
 use crate::{Done, IdempotencyClaim, Reservation};
 
 /// One command's events, and all that has to be true together with them.
@@ -21,6 +22,7 @@ pub(crate) struct Side {
     pub guards: Vec<Guard>,
     pub claim: Option<Claim>,
     pub release: Option<Claim>,
+    pub take: Option<Take>,
     pub effects: Vec<Effect>,
     pub idempotency: Option<(IdempotencyClaim, Value)>,
 }
@@ -88,10 +90,11 @@ impl Append {
 
     /// Whether there is nothing beside the events and the versions that they stand on.
     pub(crate) fn is_plain(&self) -> bool {
-        let Side { guards, claim, release, effects, idempotency } = &self.side;
+        let Side { guards, claim, release, take, effects, idempotency } = &self.side;
         let versions = |guard: &Guard| matches!(guard, Guard::StreamAt(..));
         claim.is_none()
             && release.is_none()
+            && take.is_none()
             && effects.is_empty()
             && idempotency.is_none()
             && guards.iter().all(versions)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::append::{Append, Claim, Effect, Guard};
 use super::{Folded, ReadModels, StoreError, write};
 use crate::context::{Done, Row};
+use crate::uploads;
 
 /// How a command ended.
 pub(super) type Verdict = Result<Done, StoreError>;
@@ -97,6 +98,7 @@ impl Transaction {
         let tx = &mut self.tx;
         let mut verdicts = judge(tx, read_models, appends).await?;
         claim(tx, appends, &mut verdicts).await?;
+        take(tx, appends, &mut verdicts).await?;
         let winners: Vec<_> = winners(appends, &verdicts).collect();
         if winners.is_empty() {
             self.tx.rollback().await?;
@@ -233,6 +235,21 @@ async fn claim(
     Ok(())
 }
 
+/// Takes uploads; whoever comes second fails alone.
+async fn take(
+    conn: &mut PgConnection,
+    appends: &[&Append],
+    verdicts: &mut [Verdict],
+) -> Result<(), sqlx::Error> {
+    for (append, verdict) in appends.iter().zip(verdicts) {
+        let Some(take) = append.side.take.filter(|_| verdict.is_ok()) else { continue };
+        if !take.carry_out(&mut *conn, append.stream.id).await? {
+            *verdict = Err(StoreError::Refused(uploads::gone()));
+        }
+    }
+    Ok(())
+}
+
 fn winners<'a>(
     appends: &'a [&'a Append],
     verdicts: &'a [Verdict],
@@ -291,7 +308,9 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
             .bind(user.uuid())
             .bind(but.map(domain::SessionId::uuid)),
             Effect::DestroyKeys(user) => sqlx::query(
-                "WITH password AS (DELETE FROM credentials WHERE user_id = $1)
+                "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
+                 unused AS (UPDATE uploads SET expires_at = now(), metadata = ''
+                             WHERE owner = $1 AND product IS NULL)
                  UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
             )
             .bind(user.uuid()),

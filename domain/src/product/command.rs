@@ -29,7 +29,7 @@ pub enum ProductCommand {
         by: Actor,
         /// The changes.
         edit: EditProduct,
-        /// A video that replaces the present one.
+        /// A video that replaces the present one; whatever upload the changes name, it is this.
         video: Option<UploadedVideo>,
     },
     /// Lets it be ordered.
@@ -92,6 +92,10 @@ pub struct SubmitProduct {
     #[deserr(default)]
     #[schema(required = false)]
     pub price: Option<Money>,
+    /// A finished upload of the caller's (`/uploads/`) that becomes its video.
+    #[deserr(default)]
+    #[schema(required = false)]
+    pub upload_id: Option<UploadId>,
 }
 
 /// Body of `PATCH /products/{id}/`.
@@ -114,6 +118,10 @@ pub struct EditProduct {
     #[deserr(default)]
     #[schema(value_type = Option<Money>, required = false)]
     pub price: Patch<Money>,
+    /// A finished upload of the caller's (`/uploads/`) that becomes its video.
+    #[deserr(default)]
+    #[schema(value_type = UploadId, required = false)]
+    pub upload_id: Given<UploadId>,
 }
 
 /// Body of `POST /products/{id}/approve/`.
@@ -137,7 +145,7 @@ pub struct RejectProduct {
 
 impl From<SubmitProduct> for ProductDetails {
     fn from(body: SubmitProduct) -> Self {
-        let SubmitProduct { name, description, category_id: category, price } = body;
+        let SubmitProduct { name, description, category_id: category, price, upload_id: _ } = body;
         Self { name, description, category, price }
     }
 }
@@ -149,6 +157,7 @@ impl From<SubmitProduct> for EditProduct {
             description: Given(Some(whole.description)),
             category_id: Given(Some(whole.category_id)),
             price: whole.price.map_or(Patch::Clear, Patch::Set),
+            upload_id: Given(whole.upload_id),
         }
     }
 }

@@ -24,7 +24,7 @@ use super::announce::Announcer;
 use super::job::{self, Job};
 use super::media::{self, Failure, Finalized, Limits};
 use super::scratch::WorkFolder;
-use super::storage::{Storage, StorageError, UNFINISHED};
+use super::storage::{Storage, StorageError};
 use crate::mailer::unloadable;
 use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
@@ -64,7 +64,8 @@ impl Finalizer {
         scratch: PathBuf,
         announcer: Announcer,
     ) -> Self {
-        Self { pool, commands, storage: Storage::new(media), limits, scanner, scratch, announcer }
+        let storage = Storage::new(media, pool.clone());
+        Self { pool, commands, storage, limits, scanner, scratch, announcer }
     }
 
     async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
@@ -131,7 +132,7 @@ impl Finalizer {
     }
 
     async fn publish_one(&self, job: &Job, file: &Path, key: &str) -> Result<(), Failed> {
-        let temporary = Key::from(format!("{UNFINISHED}/{}/{key}", job.fence));
+        let temporary = Key::from(format!("{}/{}/{key}", keys::UNFINISHED, job.fence));
         self.storage.put(file, &temporary).await.map_err(moving)?;
         if job.renew(100).await.map_err(database)? {
             return self.storage.rename(&temporary, &Key::from(key)).await.map_err(moving);

@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -19,9 +20,6 @@ const PART: usize = 8 << 20;
 /// Parts on their way at once.
 const PARTS: usize = 4;
 
-/// What temporary names start with.
-pub(super) const UNFINISHED: &str = "unfinished";
-
 /// Why bytes could not be moved; none of it is the video's fault.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StorageError {
@@ -29,6 +27,8 @@ pub(super) enum StorageError {
     Store(#[from] object_store::Error),
     #[error("the disk: {0}")]
     Disk(#[from] io::Error),
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
     #[error("storage does not have the bytes that were uploaded")]
     Altered,
 }
@@ -36,21 +36,24 @@ pub(super) enum StorageError {
 #[derive(Clone)]
 pub(super) struct Storage {
     store: Arc<dyn ObjectStore>,
+    pool: PgPool,
 }
 
 impl Storage {
-    pub(super) const fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+    pub(super) const fn new(store: Arc<dyn ObjectStore>, pool: PgPool) -> Self {
+        Self { store, pool }
     }
 
     /// Brings the uploaded bytes to disk.
     pub(super) async fn fetch(&self, video: &UploadedVideo, to: &Path) -> Result<(), StorageError> {
-        let mut bytes = self.store.get(&original(video.upload)).await?.into_stream();
         let mut file = File::create(to).await?;
         let mut hash = Sha256::new();
-        while let Some(chunk) = bytes.try_next().await? {
-            hash.update(&chunk);
-            file.write_all(&chunk).await?;
+        for key in self.objects(video.upload).await? {
+            let mut bytes = self.store.get(&key).await?.into_stream();
+            while let Some(chunk) = bytes.try_next().await? {
+                hash.update(&chunk);
+                file.write_all(&chunk).await?;
+            }
         }
         file.flush().await?;
         if hex::encode(hash.finalize()) == video.sha256 {
@@ -58,6 +61,16 @@ impl Storage {
         } else {
             Err(StorageError::Altered)
         }
+    }
+
+    /// What the bytes of an upload are in, in order: the parts of a resumable one, or one object.
+    async fn objects(&self, upload: UploadId) -> Result<Vec<Key>, StorageError> {
+        let parts = "SELECT key FROM upload_parts WHERE upload = $1 ORDER BY start";
+        let parts = sqlx::query_scalar(parts).bind(upload.uuid()).fetch_all(&self.pool).await?;
+        if parts.is_empty() {
+            return Ok(vec![Key::from(media::original(upload))]);
+        }
+        Ok(parts.into_iter().map(|key: String| Key::from(key)).collect())
     }
 
     /// Stores a file under a key that nothing refers to.
@@ -93,7 +106,12 @@ impl Storage {
 
     /// Removes the uploaded bytes.
     pub(super) async fn delete_original(&self, upload: UploadId) -> Result<(), StorageError> {
-        self.delete(&original(upload)).await
+        for key in self.objects(upload).await? {
+            self.delete(&key).await?;
+        }
+        let gone = sqlx::query("DELETE FROM uploads WHERE id = $1").bind(upload.uuid());
+        gone.execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Removes whatever one upload led to.
@@ -110,7 +128,7 @@ impl Storage {
     /// Removes what tries that died had not given its lasting name yet.
     pub(super) async fn delete_unfinished(&self, upload: UploadId) -> Result<(), StorageError> {
         let name = upload.to_string();
-        let mut objects = self.store.list(Some(&Key::from(UNFINISHED)));
+        let mut objects = self.store.list(Some(&Key::from(media::UNFINISHED)));
         while let Some(object) = objects.try_next().await? {
             if object.location.as_ref().contains(&name) {
                 self.delete(&object.location).await?;
@@ -126,8 +144,4 @@ impl Storage {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn original(upload: UploadId) -> Key {
-    Key::from(media::original(upload))
 }

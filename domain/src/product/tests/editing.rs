@@ -89,6 +89,7 @@ fn an_edit_that_changes_nothing_is_no_event_and_leaves_the_decision() {
         description: Given(Some(description("Gives light."))),
         category_id: Given(Some(category(1))),
         price: Patch::Set(money("12.5", "eur")),
+        ..EditProduct::default()
     };
     for status in ProductStatus::ALL {
         for edit in [EditProduct::default(), whole.clone()] {
@@ -106,6 +107,7 @@ fn an_edit_of_everything_records_each_change_in_one_event_before_the_video() {
         description: description(""),
         category_id: category(2),
         price: None,
+        upload_id: None,
     };
 
     given(of_alice(ProductStatus::Pending))

@@ -21,6 +21,7 @@ fn a_product_is_read_as_it_was_meant() {
             description: description(""),
             category_id: ID.parse().unwrap(),
             price: Some(money("12.50", "EUR")),
+            upload_id: None,
         }
     );
 }

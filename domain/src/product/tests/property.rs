@@ -21,7 +21,7 @@ fn details() -> impl Strategy<Value = ProductDetails> {
 
 fn whole(details: ProductDetails) -> EditProduct {
     let ProductDetails { name, description, category: category_id, price } = details;
-    SubmitProduct { name, description, category_id, price }.into()
+    SubmitProduct { name, description, category_id, price, upload_id: None }.into()
 }
 
 fn commands() -> impl Strategy<Value = ProductCommand> {

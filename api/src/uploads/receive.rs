@@ -1,0 +1,238 @@
+//! Bytes of an upload on their way in: recorded part by part, so that what arrived stays,
+//! whatever becomes of the connection.
+
+use std::sync::Arc;
+
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use commands::uploads::{Lease, Part, Progress, Recorder, Upload, UploadError};
+use futures::StreamExt;
+use object_store::ObjectStore;
+use sha2::Sha256;
+use time::OffsetDateTime;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::answer::refusal;
+use super::checksum::Checksum;
+use super::sink::{Sink, remove};
+use crate::App;
+use crate::multipart::SILENCE;
+use crate::problem::Problem;
+
+/// How a body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Whole,
+    /// The connection broke.
+    Cut,
+    /// Nothing came for too long.
+    Stalled,
+    /// Another request asks for the upload, or the program ends.
+    Stopped,
+    /// More came than there is room for.
+    TooLong,
+    /// Not the bytes that the client meant.
+    Mismatch,
+}
+
+/// How far it came.
+#[derive(Clone)]
+pub(super) struct Received {
+    pub ending: Ending,
+    pub progress: Progress,
+    /// How many bytes there may be by the end.
+    pub limit: i64,
+    /// Where bytes were kept.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+impl Received {
+    /// Whether what came counts.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.expires_at.is_some()
+    }
+
+    /// The hash of all that has come by now, where the body came to its end.
+    pub(super) fn whole(&self) -> Option<Sha256> {
+        (self.ending == Ending::Whole).then(|| self.progress.hash.clone())
+    }
+}
+
+/// An upload with its body.
+pub(super) struct Intake {
+    lease: Lease,
+    media: Arc<dyn ObjectStore>,
+    upload: Upload,
+    limit: i64,
+    checksum: Option<Checksum>,
+}
+
+/// What is written, and what was written and is not recorded yet.
+struct Parts {
+    media: Arc<dyn ObjectStore>,
+    recorder: Recorder,
+    open: Option<Sink>,
+    /// One that becomes durable while bytes of the next arrive.
+    closing: Option<JoinHandle<Result<(), Problem>>>,
+    /// Where all are recorded at once, those that are closed.
+    held: Option<Vec<Part>>,
+}
+
+impl Intake {
+    /// `limit` is how many bytes there may be by the end.
+    pub(super) fn new(
+        app: &App,
+        lease: Lease,
+        upload: Upload,
+        limit: i64,
+        checksum: Option<Checksum>,
+    ) -> Self {
+        Self { lease, media: Arc::clone(&app.media), upload, limit, checksum }
+    }
+
+    /// Takes the body in, up to its end or whatever comes first.
+    pub(super) async fn run(mut self, body: Body) -> Result<Received, Problem> {
+        let mut parts = Parts {
+            media: Arc::clone(&self.media),
+            recorder: self.lease.recorder().clone(),
+            open: None,
+            closing: None,
+            held: self.checksum.is_some().then(Vec::new),
+        };
+        let taken = self.take(body.into_data_stream(), &mut parts).await;
+        parts.discard().await;
+        self.lease.release().await;
+        taken
+    }
+
+    async fn take(&mut self, body: BodyDataStream, parts: &mut Parts) -> Result<Received, Problem> {
+        let progress = Progress::of(&self.upload);
+        let mut progress = progress.map_err(|error| Problem::fault(&error))?;
+        let ending = self.read(body, &mut progress, parts).await?;
+        let verified = self.checksum.take().map(Checksum::matches);
+        let (ending, is_kept) = match (ending, verified) {
+            (Ending::Whole, Some(false)) => (Ending::Mismatch, false),
+            (Ending::Whole, Some(true) | None) => (ending, true),
+            (Ending::Cut | Ending::Stalled | Ending::Stopped, None) => (ending, true),
+            (ending, _) => (ending, false),
+        };
+        let expires_at = if is_kept { Some(parts.finish(&progress).await?) } else { None };
+        Ok(Received { ending, progress, limit: self.limit, expires_at })
+    }
+
+    async fn read(
+        &mut self,
+        mut body: BodyDataStream,
+        progress: &mut Progress,
+        parts: &mut Parts,
+    ) -> Result<Ending, Problem> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.lease.stop().cancelled() => return Ok(Ending::Stopped),
+                next = timeout(SILENCE, body.next()) => next,
+            };
+            let bytes = match next {
+                Ok(Some(Ok(bytes))) => bytes,
+                Ok(Some(Err(_))) => return Ok(Ending::Cut),
+                Ok(None) => return Ok(Ending::Whole),
+                Err(_) => return Ok(Ending::Stalled),
+            };
+            let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+            if progress.received.saturating_add(size) > self.limit {
+                return Ok(Ending::TooLong);
+            }
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(&bytes);
+            }
+            parts.put(bytes, progress).await?;
+        }
+    }
+}
+
+impl Parts {
+    async fn put(&mut self, mut bytes: Bytes, progress: &mut Progress) -> Result<(), Problem> {
+        while !bytes.is_empty() {
+            let sink = self.sink(progress.received).await?;
+            let piece = bytes.split_to(bytes.len().min(sink.room()));
+            progress.add(&piece);
+            sink.put(piece).await.map_err(|error| Problem::fault(&error))?;
+            if sink.room() == 0 {
+                self.close(progress).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sink(&mut self, start: i64) -> Result<&mut Sink, Problem> {
+        let sink = match self.open.take() {
+            Some(sink) => sink,
+            None => Sink::open(&self.media, self.recorder.key(start), start)
+                .await
+                .map_err(|error| Problem::fault(&error))?,
+        };
+        Ok(self.open.insert(sink))
+    }
+
+    /// Closes a full part while the next one is received.
+    async fn close(&mut self, progress: &Progress) -> Result<(), Problem> {
+        self.closed().await?;
+        let Some(sink) = self.open.take() else { return Ok(()) };
+        if let Some(held) = &mut self.held {
+            held.push(sink.close().await.map_err(|error| Problem::fault(&error))?);
+            return Ok(());
+        }
+        let (media, recorder) = (Arc::clone(&self.media), self.recorder.clone());
+        let progress = progress.clone();
+        self.closing = Some(tokio::spawn(async move {
+            let part = sink.close().await.map_err(|error| Problem::fault(&error))?;
+            record(&media, &recorder, &progress, vec![part]).await.map(drop)
+        }));
+        Ok(())
+    }
+
+    async fn closed(&mut self) -> Result<(), Problem> {
+        match self.closing.take() {
+            Some(closing) => closing.await.map_err(|error| Problem::fault(&error))?,
+            None => Ok(()),
+        }
+    }
+
+    /// Closes and records what is left.
+    async fn finish(&mut self, progress: &Progress) -> Result<OffsetDateTime, Problem> {
+        self.closed().await?;
+        let mut parts = self.held.take().unwrap_or_default();
+        if let Some(sink) = self.open.take() {
+            parts.push(sink.close().await.map_err(|error| Problem::fault(&error))?);
+        }
+        record(&self.media, &self.recorder, progress, parts).await
+    }
+
+    /// Removes what was not recorded.
+    async fn discard(mut self) {
+        if let Some(sink) = self.open.take() {
+            sink.abort().await;
+        }
+        if self.closed().await.is_err() {
+            tracing::warn!("a part of an upload was not recorded");
+        }
+        let held = self.held.unwrap_or_default();
+        remove(&self.media, held.into_iter().map(|part| part.key)).await;
+    }
+}
+
+/// Records parts. Those of somebody who lost the upload are removed; after a fault nobody knows
+/// whether they count.
+async fn record(
+    media: &Arc<dyn ObjectStore>,
+    recorder: &Recorder,
+    progress: &Progress,
+    parts: Vec<Part>,
+) -> Result<OffsetDateTime, Problem> {
+    let outcome = recorder.record(progress, &parts).await;
+    if let Err(UploadError::Lost) = &outcome {
+        remove(media, parts.into_iter().map(|part| part.key)).await;
+    }
+    outcome.map_err(refusal)
+}
