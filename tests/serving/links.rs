@@ -181,7 +181,7 @@ async fn no_log_has_a_link() {
     assert!(said.contains("getProductVideo") || said.contains("/products/{id}/video/"), "no log");
     for link in [link, poster] {
         let signature = link.split_once("signature=").unwrap().1;
-        let line = said.lines().find(|line| line.contains(signature));
-        assert_eq!(line, None);
+        let told = said.lines().find(|line| line.contains(signature));
+        assert_eq!(told, None);
     }
 }
