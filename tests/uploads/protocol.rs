@@ -208,8 +208,8 @@ async fn another_method_may_be_named_by_a_client_that_can_only_post() {
     let path = uploader.create(5).await;
     let post = |method: &str| uploader.call("POST", &path).header("X-HTTP-Method-Override", method);
 
-    let patch = post("PATCH").header("Upload-Offset", "0").body(b"bytes".to_vec(), OCTETS);
-    patch.send().await.expect(204);
+    let call = post("PATCH").header("Upload-Offset", "0").body(b"bytes".to_vec(), OCTETS);
+    call.send().await.expect(204);
     arrived(&uploader.app, &path, b"bytes").await;
     assert_eq!(post("HEAD").send().await.expect(200).header("upload-offset"), "5");
     post("DELETE").send().await.expect(204);

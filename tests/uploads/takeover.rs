@@ -27,9 +27,9 @@ async fn begun_at(
     stream.write_all(sent).await.unwrap();
     eventually("the request is at the upload", async || {
         let fence = "SELECT lease_until > now() FROM uploads";
-        let held: Option<bool> =
+        let leased: Option<bool> =
             sqlx::query_scalar(fence).fetch_one(&uploader.app.pool()).await.unwrap();
-        held.unwrap_or(false).then_some(())
+        leased.unwrap_or(false).then_some(())
     })
     .await;
     // What was sent is on its way; nothing tells from outside when it has come.
@@ -55,8 +55,8 @@ async fn bytes_that_arrived_before_a_cut_are_kept() {
 
     let mut had = 0;
     for cut in [1, 70_000, 1_500_000] {
-        let head = uploader.raw_patch(&path, had, bytes.len() - had);
-        cut_after(&uploader.app, &head, &bytes[had..had + cut]).await;
+        let request = uploader.raw_patch(&path, had, bytes.len() - had);
+        cut_after(&uploader.app, &request, &bytes[had..had + cut]).await;
         had += cut;
         assert_eq!(uploader.offset(&path).await, had);
     }
