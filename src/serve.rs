@@ -163,6 +163,7 @@ impl Running<'_> {
             pool: self.pool.clone(),
             personal: Arc::new(Opener::of(&self.commands)),
             media: Arc::clone(&self.media.store),
+            media_chunk: self.media.chunk,
             presigner: self.media.presigner.clone(),
             live: live.clone(),
             settings: Arc::new(api::Settings {

@@ -13,6 +13,10 @@ use secrecy::ExposeSecret;
 
 use crate::config::{Config, Storage};
 
+/// S3 takes no chunks that are smaller, but for the last.
+const BUCKET_CHUNK: usize = 5 << 20;
+const FOLDER_CHUNK: usize = 1 << 20;
+
 /// Why files can't be kept; the text is meant for the program's user.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,6 +30,8 @@ pub enum Error {
 pub struct Media {
     /// What is in it.
     pub store: Arc<dyn ObjectStore>,
+    /// Bytes of a file that are best written at once.
+    pub chunk: usize,
     /// Has it give files out by itself, where it can and may.
     pub presigner: Option<Arc<dyn Signer>>,
 }
@@ -36,7 +42,8 @@ pub fn open(config: &Config) -> Result<Media, Error> {
         Storage::Folder(folder) => {
             make(folder)?;
             let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
-            Ok(Media { store: Arc::new(store.with_fsync(true)), presigner: None })
+            let store = Arc::new(store.with_fsync(true));
+            Ok(Media { store, chunk: FOLDER_CHUNK, presigner: None })
         }
         Storage::Bucket { name, prefix } => {
             let mut builder = AmazonS3Builder::new().with_bucket_name(name);
@@ -47,7 +54,7 @@ pub fn open(config: &Config) -> Result<Media, Error> {
             }
             let store = Arc::new(PrefixStore::new(builder.build()?, prefix.as_str()));
             let presigner = config.s3_presigned_urls.then(|| Arc::clone(&store) as Arc<dyn Signer>);
-            Ok(Media { store, presigner })
+            Ok(Media { store, chunk: BUCKET_CHUNK, presigner })
         }
     }
 }

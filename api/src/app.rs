@@ -26,6 +26,8 @@ pub struct App {
     pub personal: Arc<dyn OpenPersonal>,
     /// Videos and posters.
     pub media: Arc<dyn ObjectStore>,
+    /// Bytes of a file that are best written at once.
+    pub media_chunk: usize,
     /// Has storage itself give files out; `None` where this program does.
     pub presigner: Option<Arc<dyn Signer>>,
     /// What happens, for those who watch.

@@ -1,8 +1,9 @@
 //! `/uploads/`: resumable uploads (tus 1.0.0). `protocol.rs` reads what is sent, `receive.rs`
-//! takes bytes in, `sink.rs` writes them, `answer.rs` says what came of it.
+//! takes bytes in, `sink.rs` writes and `hashing.rs` hashes them, `answer.rs` says what came of it.
 
 mod answer;
 mod checksum;
+mod hashing;
 pub(crate) mod protocol;
 mod receive;
 mod sink;
@@ -16,7 +17,6 @@ use http::request::Parts;
 use hyper::body::Body as _;
 use sha2::Digest as _;
 use tracing::Instrument;
-use utoipa::ToSchema;
 
 use crate::App;
 use crate::caller::Caller;
@@ -31,12 +31,6 @@ use answer::{appended, lengthened, made, misplaced, overrun, refusal, standing, 
 use checksum::Checksum;
 use protocol::{LENGTH, OCTETS, OFFSET, Tus, unreadable};
 use receive::{Intake, Received};
-
-/// Bytes of an upload.
-#[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct Octets(Vec<u8>);
 
 /// Tells what the server can do, in `Tus-Version`, `Tus-Extension`, `Tus-Max-Size` and
 /// `Tus-Checksum-Algorithm`.
@@ -54,7 +48,7 @@ pub(crate) async fn options() -> Response {
         ("Upload-Defer-Length" = Option<String>, Header, description = "1, where Upload-Length comes later", pattern = "^1$"),
         ("Upload-Metadata" = Option<String>, Header, description = "Keys, with values in base64"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256, and the body's digest in base64")),
-    request_body(content = Option<Octets>, content_type = "application/offset+octet-stream"),
+    request_body(description = "Bytes", content_type = "application/offset+octet-stream"),
     responses((status = 201, description = "Location says where it is"),
         (status = 410, description = "It has expired", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "Another version of tus", body = ProblemBody, content_type = "application/problem+json"),
@@ -142,7 +136,7 @@ pub(crate) async fn find(
         ("Upload-Offset" = String, Header, description = "Bytes that the upload has", pattern = "^[0-9]+$"),
         ("Upload-Length" = Option<String>, Header, description = "Bytes that it will have, where that was left open", pattern = "^[0-9]+$"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256, and the body's digest in base64")),
-    request_body(content = Octets, content_type = "application/offset+octet-stream"),
+    request_body(description = "Bytes", content_type = "application/offset+octet-stream"),
     responses((status = 204, description = "Upload-Offset says how many bytes there are"),
         (status = 409, description = "The upload has another number of bytes", body = ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "It has expired", body = ProblemBody, content_type = "application/problem+json"),

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::answer::refusal;
 use super::checksum::Checksum;
+use super::hashing::Hashing;
 use super::sink::{Sink, remove};
 use crate::App;
 use crate::multipart::SILENCE;
@@ -63,6 +64,7 @@ impl Received {
 pub(super) struct Intake {
     lease: Lease,
     media: Arc<dyn ObjectStore>,
+    chunk: usize,
     upload: Upload,
     limit: i64,
     checksum: Option<Checksum>,
@@ -71,7 +73,9 @@ pub(super) struct Intake {
 /// What is written, and what was written and is not recorded yet.
 struct Parts {
     media: Arc<dyn ObjectStore>,
+    chunk: usize,
     recorder: Recorder,
+    hashing: Hashing,
     open: Option<Sink>,
     /// One that becomes durable while bytes of the next arrive.
     closing: Option<JoinHandle<Result<(), Problem>>>,
@@ -88,27 +92,34 @@ impl Intake {
         limit: i64,
         checksum: Option<Checksum>,
     ) -> Self {
-        Self { lease, media: Arc::clone(&app.media), upload, limit, checksum }
+        let media = Arc::clone(&app.media);
+        Self { lease, media, chunk: app.media_chunk, upload, limit, checksum }
     }
 
     /// Takes the body in, up to its end or whatever comes first.
     pub(super) async fn run(mut self, body: Body) -> Result<Received, Problem> {
+        let progress = Progress::of(&self.upload).map_err(|error| Problem::fault(&error))?;
         let mut parts = Parts {
             media: Arc::clone(&self.media),
+            chunk: self.chunk,
             recorder: self.lease.recorder().clone(),
+            hashing: Hashing::from(progress.hash.clone()),
             open: None,
             closing: None,
             held: self.checksum.is_some().then(Vec::new),
         };
-        let taken = self.take(body.into_data_stream(), &mut parts).await;
+        let taken = self.take(body.into_data_stream(), progress, &mut parts).await;
         parts.discard().await;
         self.lease.release().await;
         taken
     }
 
-    async fn take(&mut self, body: BodyDataStream, parts: &mut Parts) -> Result<Received, Problem> {
-        let progress = Progress::of(&self.upload);
-        let mut progress = progress.map_err(|error| Problem::fault(&error))?;
+    async fn take(
+        &mut self,
+        body: BodyDataStream,
+        mut progress: Progress,
+        parts: &mut Parts,
+    ) -> Result<Received, Problem> {
         let ending = self.read(body, &mut progress, parts).await?;
         let verified = self.checksum.take().map(Checksum::matches);
         let (ending, is_kept) = match (ending, verified) {
@@ -117,7 +128,7 @@ impl Intake {
             (Ending::Cut | Ending::Stalled | Ending::Stopped, None) => (ending, true),
             (ending, _) => (ending, false),
         };
-        let expires_at = if is_kept { Some(parts.finish(&progress).await?) } else { None };
+        let expires_at = if is_kept { Some(parts.finish(&mut progress).await?) } else { None };
         Ok(Received { ending, progress, limit: self.limit, expires_at })
     }
 
@@ -156,9 +167,11 @@ impl Parts {
         while !bytes.is_empty() {
             let sink = self.sink(progress.received).await?;
             let piece = bytes.split_to(bytes.len().min(sink.room()));
-            progress.add(&piece);
-            sink.put(piece).await.map_err(|error| Problem::fault(&error))?;
-            if sink.room() == 0 {
+            progress.received += i64::try_from(piece.len()).unwrap_or(0);
+            sink.put(piece.clone()).await.map_err(|error| Problem::fault(&error))?;
+            let is_full = sink.room() == 0;
+            self.hashing.add(piece).await.map_err(|error| Problem::fault(&error))?;
+            if is_full {
                 self.close(progress).await?;
             }
         }
@@ -168,7 +181,7 @@ impl Parts {
     async fn sink(&mut self, start: i64) -> Result<&mut Sink, Problem> {
         let sink = match self.open.take() {
             Some(sink) => sink,
-            None => Sink::open(&self.media, self.recorder.key(start), start)
+            None => Sink::open(&self.media, self.chunk, self.recorder.key(start), start)
                 .await
                 .map_err(|error| Problem::fault(&error))?,
         };
@@ -176,7 +189,8 @@ impl Parts {
     }
 
     /// Closes a full part while the next one is received.
-    async fn close(&mut self, progress: &Progress) -> Result<(), Problem> {
+    async fn close(&mut self, progress: &mut Progress) -> Result<(), Problem> {
+        self.hash(progress).await?;
         self.closed().await?;
         let Some(sink) = self.open.take() else { return Ok(()) };
         if let Some(held) = &mut self.held {
@@ -192,6 +206,12 @@ impl Parts {
         Ok(())
     }
 
+    /// Brings the hash to where the bytes are.
+    async fn hash(&mut self, progress: &mut Progress) -> Result<(), Problem> {
+        progress.hash = self.hashing.now().await.map_err(|error| Problem::fault(&error))?;
+        Ok(())
+    }
+
     async fn closed(&mut self) -> Result<(), Problem> {
         match self.closing.take() {
             Some(closing) => closing.await.map_err(|error| Problem::fault(&error))?,
@@ -200,7 +220,8 @@ impl Parts {
     }
 
     /// Closes and records what is left.
-    async fn finish(&mut self, progress: &Progress) -> Result<OffsetDateTime, Problem> {
+    async fn finish(&mut self, progress: &mut Progress) -> Result<OffsetDateTime, Problem> {
+        self.hash(progress).await?;
         self.closed().await?;
         let mut parts = self.held.take().unwrap_or_default();
         if let Some(sink) = self.open.take() {

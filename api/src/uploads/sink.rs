@@ -7,27 +7,31 @@ use commands::uploads::Part;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 
-/// Bytes of a piece that is written at once; S3 takes none that are smaller, but for the last.
-const CHUNK: usize = 5 << 20;
+/// Bytes that are in memory on their way into storage.
+const IN_FLIGHT: usize = 5 << 20;
 const SMALL: usize = 16 << 10;
-/// Bytes of a part: whole chunks, and few enough that not many are lost with the process.
-pub(super) const PART: usize = 12 * CHUNK;
+/// Bytes of a part: few enough that not many are lost with the process.
+pub(super) const PART: usize = 60 << 20;
 
 /// An object that is being written, and is gone if it is dropped.
 pub(super) struct Sink {
     write: WriteMultipart,
+    /// Chunks that are written at the same time.
+    at_once: usize,
     part: Part,
 }
 
 impl Sink {
     pub(super) async fn open(
         media: &Arc<dyn ObjectStore>,
+        chunk: usize,
         key: String,
         start: i64,
     ) -> object_store::Result<Self> {
         let write = media.put_multipart(&Path::from(key.as_str())).await?;
-        let write = WriteMultipart::new_with_chunk_size(write, CHUNK);
-        Ok(Self { write, part: Part { start, size: 0, key } })
+        let write = WriteMultipart::new_with_chunk_size(write, chunk);
+        let at_once = (IN_FLIGHT / chunk).max(1);
+        Ok(Self { write, at_once, part: Part { start, size: 0, key } })
     }
 
     /// How many bytes there is room for.
@@ -35,7 +39,7 @@ impl Sink {
         PART - usize::try_from(self.part.size).unwrap_or(PART)
     }
 
-    /// Takes bytes, one chunk at a time in memory.
+    /// Takes bytes, and waits while too many are not written yet.
     pub(super) async fn put(&mut self, bytes: Bytes) -> object_store::Result<()> {
         self.part.size += i64::try_from(bytes.len()).unwrap_or(0);
         // Small ones are copied: by themselves they would take more room than their bytes.
@@ -44,7 +48,7 @@ impl Sink {
         } else {
             self.write.put(bytes);
         }
-        self.write.wait_for_capacity(1).await
+        self.write.wait_for_capacity(self.at_once).await
     }
 
     /// Makes it last.

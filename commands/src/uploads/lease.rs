@@ -82,12 +82,6 @@ impl Progress {
         Ok(Self { length: upload.length, received: upload.received, hash })
     }
 
-    /// Goes on by these bytes.
-    pub fn add(&mut self, bytes: &[u8]) {
-        self.received += i64::try_from(bytes.len()).unwrap_or(0);
-        self.hash.update(bytes);
-    }
-
     fn sha256(&self) -> Option<String> {
         let is_whole = self.length == Some(self.received);
         is_whole.then(|| hex::encode(self.hash.clone().finalize()))
