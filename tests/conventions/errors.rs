@@ -34,7 +34,8 @@ async fn a_wrong_method_is_told_those_that_work_on_every_path() {
     let document = app.get("/openapi.json").send().await.expect(200).json;
 
     for (path, item) in document["paths"].as_object().unwrap() {
-        let mut works: BTreeSet<String> = ["get", "post", "put", "patch", "delete", "options"]
+        let methods = ["get", "head", "post", "put", "patch", "delete", "options"];
+        let mut works: BTreeSet<String> = methods
             .into_iter()
             .filter(|method| item.get(*method).is_some())
             .map(str::to_uppercase)

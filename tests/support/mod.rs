@@ -2,6 +2,7 @@
 
 mod app;
 mod broker;
+mod bucket;
 mod call;
 pub mod database;
 mod goods;
@@ -12,6 +13,7 @@ pub mod video;
 mod waiting;
 
 pub use app::TestApp;
+pub use bucket::Bucket;
 pub use call::{Answer, Call};
 pub use database::TestDatabase;
 pub use goods::{id, video_form};

@@ -1,5 +1,6 @@
 //! Resumable uploads (tus 1.0.0), by hand, by clients that others wrote, and under faults.
 
+mod bucket;
 mod checksums;
 mod clients;
 mod creation;
@@ -30,7 +31,10 @@ impl Uploader {
     }
 
     async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let app = TestApp::start_with(variables).await;
+        Self::of(TestApp::start_with(variables).await).await
+    }
+
+    async fn of(app: TestApp) -> Self {
         let person = app.user(Role::EndUser).await;
         Self { app, person }
     }

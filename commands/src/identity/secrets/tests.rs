@@ -101,7 +101,11 @@ fn a_rotated_key_is_published_once_all_have_read_it_and_the_one_before_stays_acc
 fn a_key_that_somebody_made_up_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = without_encryption(&folder);
-    for bad in [BASE64.encode([7; 32]), BASE64.encode([1, 2, 3]), "?".to_owned()] {
+    let count: Vec<u8> = (0..32).collect();
+    let pattern = [0xde, 0xad, 0xbe, 0xef].repeat(8);
+    let text = b"change me before you go public!!".to_vec();
+    let made_up = [vec![7; 32], vec![1, 2, 3], count, pattern, text].map(|key| BASE64.encode(key));
+    for bad in made_up.into_iter().chain(["?".to_owned()]) {
         let mut file = stored(&path);
         file["encryption"] = serde_json::json!([bad]);
         fs::write(&path, file.to_string()).unwrap();
