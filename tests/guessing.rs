@@ -1,4 +1,4 @@
-//! Passwords: guessed at, by few and by many, and hashed anew.
+//! Passwords: guessed at, by few and by many, and hashed anew; and mails that anybody can ask for.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -190,4 +190,30 @@ async fn a_hash_of_other_parameters_is_made_anew_at_login() {
     assert!(anew.contains("m=19456,t=2,p=1") && anew != now, "{anew}");
     app.login(&person.email, &person.password).await.expect(200);
     assert_eq!(stored().await, anew);
+}
+
+#[tokio::test]
+async fn an_address_gets_a_few_mails_in_a_row_from_all_replicas_and_nobody_is_told() {
+    let app = TestApp::start().await;
+    let (person, replica) = (app.user(Role::EndUser).await, app.replica().await);
+    let ask = async |times: u32| {
+        for _ in 0..times {
+            for call in
+                [app.post("/password/reset/"), app.request_to(&replica, "POST", "/password/reset/")]
+            {
+                call.json(json!({"email": person.email})).send().await.expect(202);
+            }
+        }
+        let asked = "SELECT count(*) FROM events WHERE event_type = 'PasswordResetRequested'";
+        sqlx::query_scalar::<_, i64>(asked).fetch_one(&app.pool()).await.unwrap()
+    };
+
+    assert_eq!(ask(2).await, 4);
+    assert_eq!(ask(3).await, 5);
+    let later = "UPDATE attempts SET until = until - interval '10 minutes'";
+    sqlx::query(later).execute(&app.pool()).await.unwrap();
+    assert_eq!(ask(1).await, 6);
+    let other = app.user(Role::EndUser).await;
+    app.post("/password/reset/").json(json!({"email": other.email})).send().await.expect(202);
+    assert_eq!(ask(0).await, 7);
 }

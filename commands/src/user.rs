@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::execute::Stream;
 use crate::identity::{links, passwords};
 use crate::store::{Claim, Effect, Side};
-use crate::{CommandError, Commands, Context, Done, Reservation};
+use crate::{CommandError, Commands, Context, Done, Parts, Reservation};
 
 impl Commands {
     /// Makes an `END_USER`; an address that is registered already gets a mail that says so.
@@ -236,6 +236,7 @@ impl Commands {
         Claim { reservation: Reservation::Email, name: self.parts.identity.lookup(email) }
     }
 
+    /// Has whoever holds the address get a mail, unless that has had many of late. Nobody is told.
     async fn of_holder(
         &self,
         context: &Context,
@@ -243,7 +244,10 @@ impl Commands {
         command: UserCommand,
     ) -> Result<(), CommandError> {
         let claim = self.email_claim(email);
-        match self.parts.store.holder(claim.kind(), &claim.name).await? {
+        let Parts { store, identity, pool, .. } = &*self.parts;
+        let holder = store.holder(claim.kind(), &claim.name).await?;
+        let is_admitted = identity.admits_mail(pool, &claim.name).await?;
+        match holder.filter(|_| is_admitted) {
             Some(user) => {
                 self.execute::<User>(context, UserId::from_uuid(user), command).await.map(drop)
             }

@@ -10,7 +10,6 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 use sha2::Sha256;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -21,9 +20,6 @@ use super::sink::{Sink, remove};
 use crate::App;
 use crate::multipart::SILENCE;
 use crate::problem::Problem;
-
-/// Parts that become durable at once: disks are faster at several.
-const CLOSING: usize = 2;
 
 /// How a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +77,8 @@ struct Parts {
     recorder: Recorder,
     hashing: Hashing,
     open: Option<Sink>,
-    /// Those that become durable while bytes of the next arrive; the last is recorded after all
-    /// before it.
+    /// One that becomes durable while bytes of the next arrive.
     closing: Option<JoinHandle<Result<(), Problem>>>,
-    /// How many more of them there may be.
-    places: Arc<Semaphore>,
     /// Where all are recorded at once, those that are closed.
     held: Option<Vec<Part>>,
 }
@@ -113,7 +106,6 @@ impl Intake {
             hashing: Hashing::from(progress.hash.clone()),
             open: None,
             closing: None,
-            places: Arc::new(Semaphore::new(CLOSING)),
             held: self.checksum.is_some().then(Vec::new),
         };
         let taken = self.take(body.into_data_stream(), progress, &mut parts).await;
@@ -196,25 +188,20 @@ impl Parts {
         Ok(self.open.insert(sink))
     }
 
-    /// Closes a full part while the next ones are received.
+    /// Closes a full part while the next one is received.
     async fn close(&mut self, progress: &mut Progress) -> Result<(), Problem> {
         self.hash(progress).await?;
+        self.closed().await?;
         let Some(sink) = self.open.take() else { return Ok(()) };
         if let Some(held) = &mut self.held {
             held.push(sink.close().await.map_err(|error| Problem::fault(&error))?);
             return Ok(());
         }
         let (media, recorder) = (Arc::clone(&self.media), self.recorder.clone());
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let (progress, mut before) = (progress.clone(), self.closing.take());
-        if before.as_ref().is_some_and(JoinHandle::is_finished) {
-            closed(before.take()).await?;
-        }
+        let progress = progress.clone();
         self.closing = Some(tokio::spawn(async move {
-            let part = sink.close().await.map_err(|error| Problem::fault(&error));
-            drop(place);
-            closed(before).await?;
-            record(&media, &recorder, &progress, vec![part?]).await.map(drop)
+            let part = sink.close().await.map_err(|error| Problem::fault(&error))?;
+            record(&media, &recorder, &progress, vec![part]).await.map(drop)
         }));
         Ok(())
     }
@@ -225,10 +212,17 @@ impl Parts {
         Ok(())
     }
 
+    async fn closed(&mut self) -> Result<(), Problem> {
+        match self.closing.take() {
+            Some(closing) => closing.await.map_err(|error| Problem::fault(&error))?,
+            None => Ok(()),
+        }
+    }
+
     /// Closes and records what is left.
     async fn finish(&mut self, progress: &mut Progress) -> Result<OffsetDateTime, Problem> {
         self.hash(progress).await?;
-        closed(self.closing.take()).await?;
+        self.closed().await?;
         let mut parts = self.held.take().unwrap_or_default();
         if let Some(sink) = self.open.take() {
             parts.push(sink.close().await.map_err(|error| Problem::fault(&error))?);
@@ -241,18 +235,11 @@ impl Parts {
         if let Some(sink) = self.open.take() {
             sink.abort().await;
         }
-        if closed(self.closing.take()).await.is_err() {
+        if self.closed().await.is_err() {
             tracing::warn!("a part of an upload was not recorded");
         }
         let held = self.held.unwrap_or_default();
         remove(&self.media, held.into_iter().map(|part| part.key)).await;
-    }
-}
-
-async fn closed(closing: Option<JoinHandle<Result<(), Problem>>>) -> Result<(), Problem> {
-    match closing {
-        Some(closing) => closing.await.map_err(|error| Problem::fault(&error))?,
-        None => Ok(()),
     }
 }
 

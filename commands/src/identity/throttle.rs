@@ -1,7 +1,8 @@
-//! How often a password may be tried, counted in PostgreSQL so that replicas share the count.
+//! How often a password may be tried, and a mail be had by whoever names its address; counted in
+//! PostgreSQL so that replicas share the count.
 //!
-//! Only failures count. Of each budget the table has one moment: a failure moves it ahead, and a
-//! try is refused while it is too far ahead (GCRA, as of ATM traffic).
+//! Of tries only failures count. Of each budget the table has one moment: a failure or a mail
+//! moves it ahead, and a try is refused while it is too far ahead (GCRA, as of ATM traffic).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,6 +28,8 @@ const ADDRESS: Budget = Budget { tries: 100.0, seconds: 3.0 };
 /// but each stranger gets no more than [`STRANGER`].
 const STRANGERS: Budget = Budget { tries: 100.0, seconds: 3.0 };
 const STRANGER: Budget = Budget { tries: 1.0, seconds: 600.0 };
+/// Of mails to one address that anybody can ask for.
+const MAILS: Budget = Budget { tries: 5.0, seconds: 600.0 };
 
 impl Budget {
     /// Seconds until the next try, for a moment that is so far ahead.
@@ -73,6 +76,26 @@ impl Identity {
     pub(super) fn tries_of(&self, user: UserId) -> Tries {
         let pair = self.subject(&[b"user", user.uuid().as_bytes()]);
         Tries { pair, address: None, account: None }
+    }
+}
+
+impl Identity {
+    /// Whether one more mail that anybody can ask for may go to the address that has this look-up
+    /// name; counts it then. It takes as long whether somebody has the address or not.
+    pub(crate) async fn admits_mail(&self, pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
+        let admitted: Option<i32> = sqlx::query_scalar(
+            "INSERT INTO attempts AS had (subject, until)
+             VALUES ($1, now() + make_interval(secs => $2))
+             ON CONFLICT (subject) DO UPDATE
+             SET until = greatest(had.until, now()) + make_interval(secs => $2)
+             WHERE had.until <= now() + make_interval(secs => $3) RETURNING 1",
+        )
+        .bind(self.subject(&[b"mail", name.as_bytes()]))
+        .bind(MAILS.seconds)
+        .bind((MAILS.tries - 1.0) * MAILS.seconds)
+        .fetch_optional(pool)
+        .await?;
+        Ok(admitted.is_some())
     }
 }
 
