@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::Recorded;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -116,7 +117,9 @@ impl<F: Fold> Kept<F> {
     /// No more than about that many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         let weigh = |_: &Uuid, row: &F| u32::try_from(row.bytes()).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+        let builder = Cache::builder().max_capacity(bytes).weigher(weigh);
+        // What was written last is what is written to next, however often others were before.
+        Self(builder.eviction_policy(EvictionPolicy::lru()).build())
     }
 
     pub(crate) fn get(&self, key: Uuid) -> Option<F> {

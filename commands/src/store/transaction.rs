@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{Recorded, Refusal, RefusalKind, StreamId};
-use sqlx::{PgConnection, PgPool, Postgres, Row as _};
+use sqlx::{Connection, PgConnection, Postgres, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -71,14 +71,14 @@ pub(super) struct Head {
 }
 
 /// A transaction that holds the head's lock.
-pub(super) struct Transaction {
-    tx: sqlx::Transaction<'static, Postgres>,
+pub(super) struct Transaction<'c> {
+    tx: sqlx::Transaction<'c, Postgres>,
     pub(super) head: Head,
 }
 
-impl Transaction {
-    pub(super) async fn begin(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        let mut tx = pool.begin().await?;
+impl<'c> Transaction<'c> {
+    pub(super) async fn begin(conn: &'c mut PgConnection) -> Result<Self, sqlx::Error> {
+        let mut tx = conn.begin().await?;
         let row = sqlx::query(
             "SELECT position, greatest(now, recorded_at) AS at, now
              FROM log_head, clock_timestamp() AS now FOR UPDATE OF log_head",

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Recorded;
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres};
 use time::OffsetDateTime;
 
 use super::append::Append;
@@ -17,6 +18,8 @@ const CLOCK_TRUSTED: Duration = Duration::from_secs(30);
 /// Writes batches, one after another.
 pub(super) struct Writer {
     pool: PgPool,
+    /// Kept between batches: the pool asks the database about every connection that comes back.
+    conn: Option<PoolConnection<Postgres>>,
     read_models: Arc<dyn ReadModels>,
     /// The head as this process left it.
     left: Option<(Head, Instant)>,
@@ -26,36 +29,43 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) const fn new(pool: PgPool, read_models: Arc<dyn ReadModels>) -> Self {
-        Self { pool, read_models, left: None, alone: false }
+        Self { pool, conn: None, read_models, left: None, alone: false }
     }
 
     /// Commits a batch.
     pub(super) async fn commit(&mut self, appends: &[&Append]) -> Result<Committed, Failure> {
-        let committed = self.try_at_once(appends).await;
-        let committed = match committed {
-            Ok(None) => self.in_turn(appends).await,
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.pool.acquire().await?,
+        };
+        let committed = match self.try_at_once(&mut conn, appends).await {
+            Ok(None) => self.in_turn(&mut conn, appends).await,
             Ok(Some(committed)) => Ok(committed),
             Err(failure) => Err(failure),
         };
-        if committed.is_err() {
-            self.read_models.forget();
+        match &committed {
+            Ok(_) => self.conn = Some(conn),
+            Err(_) => self.read_models.forget(),
         }
         committed
     }
 
     /// In one round trip, on the guess that the log still ends where this process left it: what is
     /// remembered of rows and versions holds then. `None` where that was not so.
-    async fn try_at_once(&mut self, appends: &[&Append]) -> Result<Option<Committed>, Failure> {
+    async fn try_at_once(
+        &mut self,
+        conn: &mut PgConnection,
+        appends: &[&Append],
+    ) -> Result<Option<Committed>, Failure> {
         let Some((head, looked_at)) = self.left.filter(|_| self.alone) else { return Ok(None) };
         if looked_at.elapsed() > CLOCK_TRUSTED || !appends.iter().all(|append| append.is_plain()) {
             return Ok(None);
         }
         let at = head.at.max(micros(head.now + looked_at.elapsed()));
         let recorded = transaction::record(appends, head.position, at);
-        let mut conn = self.pool.acquire().await?;
         let mut folded =
-            self.read_models.fold(&mut conn, &recorded).await.map_err(Failure::Projection)?;
-        match write::write(&mut conn, appends, &recorded, &folded.writes).await {
+            self.read_models.fold(conn, &recorded).await.map_err(Failure::Projection)?;
+        match write::write(conn, appends, &recorded, &folded.writes).await {
             Ok(true) => {}
             Ok(false) => return Ok(self.was_wrong()),
             Err(sqlx::Error::Database(error)) if transaction::lost_race(&*error) => {
@@ -76,8 +86,12 @@ impl Writer {
     }
 
     /// In a transaction that waits for the head.
-    async fn in_turn(&mut self, appends: &[&Append]) -> Result<Committed, Failure> {
-        let transaction = Transaction::begin(&self.pool).await?;
+    async fn in_turn(
+        &mut self,
+        conn: &mut PgConnection,
+        appends: &[&Append],
+    ) -> Result<Committed, Failure> {
+        let transaction = Transaction::begin(conn).await?;
         let head = transaction.head;
         self.alone = self.left.is_some_and(|(left, _)| left.position == head.position);
         if !self.alone {

@@ -13,7 +13,7 @@ use url::Url;
 
 pub(crate) use letter::Letter;
 pub(crate) use letters::Letters;
-use transport::Transport;
+use transport::{Folder, Transport};
 
 use crate::subscriber::Failed;
 
@@ -53,7 +53,7 @@ impl MailSettings {
 
     /// Each mail becomes a file in `folder`; the names sort by time.
     pub fn files(folder: PathBuf, from: &str, public_url: &Url) -> Result<Self, MailSettingsError> {
-        Self::with(Transport::Files(folder), from, public_url)
+        Self::with(Transport::Files(Folder::new(folder)), from, public_url)
     }
 
     fn with(transport: Transport, from: &str, public_url: &Url) -> Result<Self, MailSettingsError> {

@@ -2,9 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::mem;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -25,7 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) enum Transport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    Files(PathBuf),
+    Files(Folder),
+}
+
+/// Where each mail becomes a file, once it is settled.
+#[derive(Clone)]
+pub(super) struct Folder {
+    path: PathBuf,
+    waiting: Arc<Mutex<Vec<Unwritten>>>,
+}
+
+struct Unwritten {
+    name: String,
+    bytes: Vec<u8>,
 }
 
 impl Transport {
@@ -48,9 +62,9 @@ impl Transport {
                 server.send(message.clone()).await.map(drop).map_err(|error| refused(&error))
             }
             Self::Files(folder) => {
-                let (folder, letter) = (folder.clone(), letter.clone());
-                let bytes = message.formatted();
-                on_disk(move || write(&folder, &letter, &bytes)).await
+                let name = name(letter).map_err(|error| unwritten(&error))?;
+                folder.waiting().push(Unwritten { name, bytes: message.formatted() });
+                Ok(())
             }
         }
     }
@@ -62,25 +76,52 @@ impl Transport {
             Self::Smtp(_) => Ok(()),
             Self::Files(folder) => {
                 let folder = folder.clone();
-                // Of many new files at once: a quarter of what they cost one by one.
-                on_disk(move || sync(&folder)).await
+                // All at once: a quarter of what they cost one by one.
+                let done = spawn_blocking(move || folder.write()).await;
+                done.map_err(io::Error::other).flatten().map_err(|error| unwritten(&error))
             }
         }
     }
 }
 
-async fn on_disk(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), Failed> {
-    let done = spawn_blocking(work).await.map_err(io::Error::other).flatten();
-    done.map_err(|error| Failed::Transient(format!("the mail's file: {error}")))
+impl Folder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, waiting: Arc::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Unwritten>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what waits. Where that fails their events come again. Events that need no mail leave
+    /// no folder.
+    fn write(&self) -> io::Result<()> {
+        let waiting = mem::take(&mut *self.waiting());
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.path)?;
+        for mail in &waiting {
+            mail.write(&self.path)?;
+        }
+        Ok(syncfs(File::open(&self.path)?)?)
+    }
 }
 
-/// Events that need no mail leave no folder, and nothing to wait for.
-fn sync(folder: &Path) -> io::Result<()> {
-    match File::open(folder) {
-        Ok(folder) => Ok(syncfs(folder)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+impl Unwritten {
+    /// A reader never sees half a mail, and a second try replaces the first.
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        let unfinished = folder.join(format!(".{}.new", self.name));
+        // It holds links that open an account.
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&unfinished)?.write_all(&self.bytes)?;
+        fs::rename(&unfinished, folder.join(&self.name))
     }
+}
+
+fn unwritten(error: &io::Error) -> Failed {
+    Failed::Transient(format!("the mail's file: {error}"))
 }
 
 /// The host, where the URL leaves TLS open and the way goes beyond this machine.
@@ -121,23 +162,12 @@ fn refused(error: &smtp::Error) -> Failed {
     }
 }
 
-/// A reader never sees half a mail, and a second try replaces the first.
-fn write(folder: &Path, letter: &Letter, bytes: &[u8]) -> io::Result<()> {
-    let time = letter
-        .at
-        .format(format_description!(
-            "[year][month][day]T[hour][minute][second].[subsecond digits:6]Z"
-        ))
-        .map_err(io::Error::other)?;
-    let name = format!("{time}-{}.eml", letter.event);
-    fs::create_dir_all(folder)?;
-    let unfinished = folder.join(format!(".{name}.new"));
-    // It holds links that open an account.
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&unfinished)?;
-    file.write_all(bytes)?;
-    fs::rename(&unfinished, folder.join(name))
+/// Sorts by time, and is the event's own.
+fn name(letter: &Letter) -> io::Result<String> {
+    let time = letter.at.format(format_description!(
+        "[year][month][day]T[hour][minute][second].[subsecond digits:6]Z"
+    ));
+    Ok(format!("{}-{}.eml", time.map_err(io::Error::other)?, letter.event))
 }
 
 #[cfg(test)]
