@@ -65,7 +65,7 @@ impl MailSettings {
     /// How many letters may be on their way at once.
     pub(crate) const fn conversations(&self) -> usize {
         match self.transport {
-            // A server takes its time over each.
+            // A server takes its time over each; files are written together.
             Transport::Smtp(_) => 4,
             Transport::Files(_) => 1,
         }
