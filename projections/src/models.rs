@@ -66,7 +66,7 @@ pub(crate) fn named(names: Option<&[&str]>) -> Result<Vec<&'static dyn Model>, R
 }
 
 /// Bytes of rows that are kept in memory, per table.
-const KEPT: u64 = 64 << 20;
+const KEPT: u64 = 32 << 20;
 
 /// The read models as the append keeps them. One writer at a time may use it: rows that it has
 /// loaded or folded are remembered, so that they need not be read again.
