@@ -11,7 +11,7 @@ async fn cues_lead_to_the_sprite_for_whoever_may_see_the_product() {
     let stranger = app.user(Role::EndUser).await;
     let category = app.category(&staff, "Lamps").await;
     let product = app.product_with(&seller, &category, video::mp4()).await;
-    app.processed(&seller, &product).await;
+    let seen = app.processed(&seller, &product).await;
     let cues = format!("/products/{product}/thumbnails.vtt");
 
     let text = app.get(&cues).by(&seller).send().await.expect(200);
@@ -29,6 +29,11 @@ async fn cues_lead_to_the_sprite_for_whoever_may_see_the_product() {
     let again = app.get(&sprite).by(&seller).header("If-None-Match", picture.etag());
     again.send().await.expect(304);
     app.get(&sprite).by(&stranger).send().await.expect(404);
+    // The poster's link opens them, too.
+    let (_, signature) = seen["poster_url"].as_str().unwrap().split_once('?').unwrap();
+    for path in [&cues, &sprite] {
+        app.get(&format!("{path}?{signature}")).send().await.expect(200);
+    }
 
     // As if it had been finished before there were thumbnails.
     std::fs::remove_dir_all(app.data_dir().join("media/sprites")).unwrap();

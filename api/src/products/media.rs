@@ -70,7 +70,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let signature = query.find(|(name, _)| name == SIGNATURE).map(|(_, value)| value.into());
+        // As everywhere, what is empty is not given.
+        let signature = query.find(|(name, value)| name == SIGNATURE && !value.is_empty());
+        let signature = signature.map(|(_, value)| value.into());
         let by = match signature {
             Some(signature) if !parts.headers.contains_key(AUTHORIZATION) => {
                 By::Link(signature, Caller::anonymous(parts))
