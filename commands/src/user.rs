@@ -27,7 +27,7 @@ impl Commands {
         match registered {
             Err(CommandError::Taken(Reservation::Email)) => {
                 let note = UserCommand::NoteRepeatedRegistration;
-                match self.of_holder(context, &body.email, note).await {
+                match self.of_holder(context, &body.email, "registration", note).await {
                     // Others keep noting the same at this moment: their mail says it.
                     Err(CommandError::Conflict) => Ok(()),
                     noted => noted,
@@ -121,7 +121,7 @@ impl Commands {
         context: &Context,
         email: &EmailAddress,
     ) -> Result<(), CommandError> {
-        self.of_holder(context, email, UserCommand::RequestActivation).await
+        self.of_holder(context, email, "activation", UserCommand::RequestActivation).await
     }
 
     /// Has a mail sent to a new address, which counts once it is confirmed.
@@ -141,7 +141,7 @@ impl Commands {
         context: &Context,
         email: &EmailAddress,
     ) -> Result<(), CommandError> {
-        self.of_holder(context, email, UserCommand::RequestPasswordReset).await
+        self.of_holder(context, email, "reset", UserCommand::RequestPasswordReset).await
     }
 
     /// Sets a new password for whoever has the link; every session ends.
@@ -236,17 +236,19 @@ impl Commands {
         Claim { reservation: Reservation::Email, name: self.parts.identity.lookup(email) }
     }
 
-    /// Has whoever holds the address get a mail, unless that has had many of late. Nobody is told.
+    /// Has whoever holds the address get a mail of a kind, unless it has had many of these of late.
+    /// Nobody is told.
     async fn of_holder(
         &self,
         context: &Context,
         email: &EmailAddress,
+        kind: &str,
         command: UserCommand,
     ) -> Result<(), CommandError> {
         let claim = self.email_claim(email);
         let Parts { store, identity, pool, .. } = &*self.parts;
         let holder = store.holder(claim.kind(), &claim.name).await?;
-        let is_admitted = identity.admits_mail(pool, &claim.name).await?;
+        let is_admitted = identity.admits_mail(pool, kind, &claim.name).await?;
         match holder.filter(|_| is_admitted) {
             Some(user) => {
                 self.execute::<User>(context, UserId::from_uuid(user), command).await.map(drop)

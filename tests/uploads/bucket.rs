@@ -5,20 +5,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::cutter::cut_after;
-use super::{OCTETS, Uploader, expire, id};
+use super::{OCTETS, Uploader, expire, id, noise, parts};
 use crate::support::{Bucket, eventually, video};
 
 /// A film of several pieces of an S3 object: a box that players skip makes it that long.
 fn long_film() -> Vec<u8> {
-    let padding = super::noise(12 << 20, 21);
+    let padding = noise(12 << 20, 21);
     let size = u32::try_from(padding.len() + 8).unwrap();
     [video::mp4(), size.to_be_bytes().to_vec(), b"free".to_vec(), padding].concat()
-}
-
-/// The objects of an upload, in the order of their bytes.
-async fn parts(uploader: &Uploader, path: &str) -> Vec<String> {
-    let keys = "SELECT key FROM upload_parts WHERE upload = $1::uuid ORDER BY start";
-    sqlx::query_scalar(keys).bind(id(path)).fetch_all(&uploader.app.pool()).await.unwrap()
 }
 
 #[tokio::test]
@@ -39,7 +33,7 @@ async fn parts_in_a_bucket_become_a_video_and_leave_nothing_else() {
     let rest = rest.header("Upload-Offset", &cut.to_string()).body(film[cut..].to_vec(), OCTETS);
     rest.send().await.expect(204);
 
-    let keys = parts(&uploader, &path).await;
+    let keys = parts(&app.pool(), &path).await;
     assert_eq!(keys.len(), 2);
     let stored = keys.iter().map(|key| bucket.read(key)).collect::<Vec<_>>().concat();
     assert_eq!(Sha256::digest(stored), Sha256::digest(&film));
@@ -67,5 +61,5 @@ async fn expired_uploads_leave_the_bucket() {
     let swept = uploader.app.run(&["worker", "sweep", "--json"]).await.expect(0).json();
 
     assert_eq!(swept["expired"], 1);
-    assert_eq!(bucket.objects(), parts(&uploader, &whole).await);
+    assert_eq!(bucket.objects(), parts(&uploader.app.pool(), &whole).await);
 }

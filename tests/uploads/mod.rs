@@ -108,13 +108,16 @@ async fn recorded_hash(pool: &PgPool, path: &str) -> Option<String> {
     sqlx::query_scalar(hash).bind(id(path)).fetch_one(pool).await.unwrap()
 }
 
+/// The keys of its parts, in the order of their bytes.
+async fn parts(pool: &PgPool, path: &str) -> Vec<String> {
+    let keys = "SELECT key FROM upload_parts WHERE upload = $1::uuid ORDER BY start";
+    sqlx::query_scalar(keys).bind(id(path)).fetch_all(pool).await.unwrap()
+}
+
 /// The SHA-256 of the bytes that are in storage, read part by part.
 async fn stored_hash(app: &TestApp, path: &str) -> String {
-    let keys = "SELECT key FROM upload_parts WHERE upload = $1::uuid ORDER BY start";
-    let keys: Vec<String> =
-        sqlx::query_scalar(keys).bind(id(path)).fetch_all(&app.pool()).await.unwrap();
     let mut hash = Sha256::new();
-    for key in keys {
+    for key in parts(&app.pool(), path).await {
         hash.update(std::fs::read(app.data_dir().join("media").join(key)).unwrap());
     }
     hex::encode(hash.finalize())

@@ -75,6 +75,8 @@ struct Parts {
     media: Arc<dyn ObjectStore>,
     chunk: usize,
     recorder: Recorder,
+    length: Option<i64>,
+    received: i64,
     hashing: Hashing,
     open: Option<Sink>,
     /// One that becomes durable while bytes of the next arrive.
@@ -98,29 +100,32 @@ impl Intake {
 
     /// Takes the body in, up to its end or whatever comes first.
     pub(super) async fn run(mut self, body: Body) -> Result<Received, Problem> {
-        let progress = Progress::of(&self.upload).map_err(|error| Problem::fault(&error))?;
-        let mut parts = Parts {
-            media: Arc::clone(&self.media),
-            chunk: self.chunk,
-            recorder: self.lease.recorder().clone(),
-            hashing: Hashing::from(progress.hash.clone()),
-            open: None,
-            closing: None,
-            held: self.checksum.is_some().then(Vec::new),
-        };
-        let taken = self.take(body.into_data_stream(), progress, &mut parts).await;
-        parts.discard().await;
+        let taken = self.take(body.into_data_stream()).await;
         self.lease.release().await;
         taken
     }
 
-    async fn take(
-        &mut self,
-        body: BodyDataStream,
-        mut progress: Progress,
-        parts: &mut Parts,
-    ) -> Result<Received, Problem> {
-        let ending = self.read(body, &mut progress, parts).await?;
+    async fn take(&mut self, body: BodyDataStream) -> Result<Received, Problem> {
+        let Progress { length, received, hash } =
+            Progress::of(&self.upload).map_err(|error| Problem::fault(&error))?;
+        let mut parts = Parts {
+            media: Arc::clone(&self.media),
+            chunk: self.chunk,
+            recorder: self.lease.recorder().clone(),
+            length,
+            received,
+            hashing: Hashing::from(hash),
+            open: None,
+            closing: None,
+            held: self.checksum.is_some().then(Vec::new),
+        };
+        let taken = self.fill(body, &mut parts).await;
+        parts.discard().await;
+        taken
+    }
+
+    async fn fill(&mut self, body: BodyDataStream, parts: &mut Parts) -> Result<Received, Problem> {
+        let ending = self.read(body, parts).await?;
         let verified = self.checksum.take().map(Checksum::matches);
         let (ending, is_kept) = match (ending, verified) {
             (Ending::Whole, Some(false)) => (Ending::Mismatch, false),
@@ -128,14 +133,14 @@ impl Intake {
             (Ending::Cut | Ending::Stalled | Ending::Stopped, None) => (ending, true),
             (ending, _) => (ending, false),
         };
-        let expires_at = if is_kept { Some(parts.finish(&mut progress).await?) } else { None };
+        let progress = parts.progress().await?;
+        let expires_at = if is_kept { Some(parts.finish(&progress).await?) } else { None };
         Ok(Received { ending, progress, limit: self.limit, expires_at })
     }
 
     async fn read(
         &mut self,
         mut body: BodyDataStream,
-        progress: &mut Progress,
         parts: &mut Parts,
     ) -> Result<Ending, Problem> {
         loop {
@@ -151,34 +156,35 @@ impl Intake {
                 Err(_) => return Ok(Ending::Stalled),
             };
             let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-            if progress.received.saturating_add(size) > self.limit {
+            if parts.received.saturating_add(size) > self.limit {
                 return Ok(Ending::TooLong);
             }
             if let Some(checksum) = &mut self.checksum {
                 checksum.update(&bytes);
             }
-            parts.put(bytes, progress).await?;
+            parts.put(bytes).await?;
         }
     }
 }
 
 impl Parts {
-    async fn put(&mut self, mut bytes: Bytes, progress: &mut Progress) -> Result<(), Problem> {
+    async fn put(&mut self, mut bytes: Bytes) -> Result<(), Problem> {
         while !bytes.is_empty() {
-            let sink = self.sink(progress.received).await?;
+            let sink = self.sink().await?;
             let piece = bytes.split_to(bytes.len().min(sink.room()));
-            progress.received += i64::try_from(piece.len()).unwrap_or(0);
             sink.put(piece.clone()).await.map_err(|error| Problem::fault(&error))?;
             let is_full = sink.room() == 0;
+            self.received += i64::try_from(piece.len()).unwrap_or(0);
             self.hashing.add(piece).await.map_err(|error| Problem::fault(&error))?;
             if is_full {
-                self.close(progress).await?;
+                self.close().await?;
             }
         }
         Ok(())
     }
 
-    async fn sink(&mut self, start: i64) -> Result<&mut Sink, Problem> {
+    async fn sink(&mut self) -> Result<&mut Sink, Problem> {
+        let start = self.received;
         let sink = match self.open.take() {
             Some(sink) => sink,
             None => Sink::open(&self.media, self.chunk, self.recorder.key(start), start)
@@ -189,8 +195,7 @@ impl Parts {
     }
 
     /// Closes a full part while the next one is received.
-    async fn close(&mut self, progress: &mut Progress) -> Result<(), Problem> {
-        self.hash(progress).await?;
+    async fn close(&mut self) -> Result<(), Problem> {
         self.closed().await?;
         let Some(sink) = self.open.take() else { return Ok(()) };
         if let Some(held) = &mut self.held {
@@ -198,7 +203,7 @@ impl Parts {
             return Ok(());
         }
         let (media, recorder) = (Arc::clone(&self.media), self.recorder.clone());
-        let progress = progress.clone();
+        let progress = self.progress().await?;
         self.closing = Some(tokio::spawn(async move {
             let part = sink.close().await.map_err(|error| Problem::fault(&error))?;
             record(&media, &recorder, &progress, vec![part]).await.map(drop)
@@ -206,10 +211,10 @@ impl Parts {
         Ok(())
     }
 
-    /// Brings the hash to where the bytes are.
-    async fn hash(&mut self, progress: &mut Progress) -> Result<(), Problem> {
-        progress.hash = self.hashing.now().await.map_err(|error| Problem::fault(&error))?;
-        Ok(())
+    /// How far it has come by now.
+    async fn progress(&mut self) -> Result<Progress, Problem> {
+        let hash = self.hashing.now().await.map_err(|error| Problem::fault(&error))?;
+        Ok(Progress { length: self.length, received: self.received, hash })
     }
 
     async fn closed(&mut self) -> Result<(), Problem> {
@@ -220,8 +225,7 @@ impl Parts {
     }
 
     /// Closes and records what is left.
-    async fn finish(&mut self, progress: &mut Progress) -> Result<OffsetDateTime, Problem> {
-        self.hash(progress).await?;
+    async fn finish(&mut self, progress: &Progress) -> Result<OffsetDateTime, Problem> {
         self.closed().await?;
         let mut parts = self.held.take().unwrap_or_default();
         if let Some(sink) = self.open.take() {

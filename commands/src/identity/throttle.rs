@@ -28,13 +28,18 @@ const ADDRESS: Budget = Budget { tries: 100.0, seconds: 3.0 };
 /// but each stranger gets no more than [`STRANGER`].
 const STRANGERS: Budget = Budget { tries: 100.0, seconds: 3.0 };
 const STRANGER: Budget = Budget { tries: 1.0, seconds: 600.0 };
-/// Of mails to one address that anybody can ask for.
+/// Of mails of one kind to one address that anybody can ask for.
 const MAILS: Budget = Budget { tries: 5.0, seconds: 600.0 };
 
 impl Budget {
     /// Seconds until the next try, for a moment that is so far ahead.
     fn wait(self, ahead: f64) -> f64 {
-        ahead - (self.tries - 1.0) * self.seconds
+        ahead - self.slack()
+    }
+
+    /// Seconds that the moment may be ahead.
+    fn slack(self) -> f64 {
+        (self.tries - 1.0) * self.seconds
     }
 }
 
@@ -77,12 +82,16 @@ impl Identity {
         let pair = self.subject(&[b"user", user.uuid().as_bytes()]);
         Tries { pair, address: None, account: None }
     }
-}
 
-impl Identity {
     /// Whether one more mail that anybody can ask for may go to the address that has this look-up
-    /// name; counts it then. It takes as long whether somebody has the address or not.
-    pub(crate) async fn admits_mail(&self, pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
+    /// name; counts it then. It takes as long whether somebody has the address or not. Each kind of
+    /// mail counts for itself: whoever is flooded with one still gets the link of another.
+    pub(crate) async fn admits_mail(
+        &self,
+        pool: &PgPool,
+        kind: &str,
+        name: &str,
+    ) -> Result<bool, sqlx::Error> {
         let admitted: Option<i32> = sqlx::query_scalar(
             "INSERT INTO attempts AS had (subject, until)
              VALUES ($1, now() + make_interval(secs => $2))
@@ -90,9 +99,9 @@ impl Identity {
              SET until = greatest(had.until, now()) + make_interval(secs => $2)
              WHERE had.until <= now() + make_interval(secs => $3) RETURNING 1",
         )
-        .bind(self.subject(&[b"mail", name.as_bytes()]))
+        .bind(self.subject(&[b"mail", kind.as_bytes(), name.as_bytes()]))
         .bind(MAILS.seconds)
-        .bind((MAILS.tries - 1.0) * MAILS.seconds)
+        .bind(MAILS.slack())
         .fetch_optional(pool)
         .await?;
         Ok(admitted.is_some())

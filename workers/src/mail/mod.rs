@@ -71,7 +71,7 @@ impl MailSettings {
         }
     }
 
-    /// Makes sent letters outlast a loss of power.
+    /// Until it returns a letter that was sent may still be lost.
     pub(crate) async fn settle(&self) -> Result<(), Failed> {
         self.transport.settle().await
     }
