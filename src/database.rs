@@ -36,7 +36,8 @@ pub enum Error {
 
 /// Connects, and refuses a database that may lose what it has confirmed.
 pub async fn connect(url: &SecretString, allow_unsafe: bool) -> Result<PgPool, Error> {
-    let pool = pool(options(url)?, CONNECTIONS).await?;
+    let pool = pool(options(url)?, CONNECTIONS);
+    drop(pool.acquire().await.map_err(Error::Unreachable)?);
     if !allow_unsafe {
         refuse_unsafe(&pool).await?;
     }
@@ -55,21 +56,19 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
     Ok(options.application_name("vetted"))
 }
 
-async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, Error> {
+fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(Error::Unreachable)
+        .connect_lazy_with(options)
 }
 
-/// For workers: what they write down is about the log and may be lost with the last moment before
-/// a crash, since each effect may be tried again; so their commits wait for no disk.
-pub async fn connect_relaxed(url: &SecretString) -> Result<PgPool, Error> {
-    let options = options(url)?.options([("synchronous_commit", "off")]);
-    pool(options, WORKER_CONNECTIONS).await
+/// For workers, who connect once they need it: what they write down is about the log and may be
+/// lost with the last moment before a crash, since each effect may be tried again; so their commits
+/// wait for no disk.
+pub fn relaxed(url: &SecretString) -> Result<PgPool, Error> {
+    Ok(pool(options(url)?.options([("synchronous_commit", "off")]), WORKER_CONNECTIONS))
 }
 
 async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {

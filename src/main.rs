@@ -1,5 +1,6 @@
 //! Vetted: a marketplace backend that can answer for its listings.
 
+mod background;
 mod config;
 mod database;
 mod embedded;

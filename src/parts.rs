@@ -79,9 +79,9 @@ impl Database {
         Ok(Self { pool, url, embedded })
     }
 
-    /// A pool for workers, see [`database::connect_relaxed`].
-    pub async fn relaxed(&self) -> Result<PgPool, Error> {
-        Ok(database::connect_relaxed(&self.url).await?)
+    /// A pool for workers, see [`database::relaxed`].
+    pub fn relaxed(&self) -> Result<PgPool, Error> {
+        Ok(database::relaxed(&self.url)?)
     }
 
     /// Opens the database for one piece of work, and closes it whatever comes of that.

@@ -1,5 +1,6 @@
 //! The program at work: the API, the workers, or both, until a signal ends it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use workers::{MailSettings, Pace, Workers};
 
+use crate::background::Background;
 use crate::config::Config;
 use crate::first_admin;
 use crate::health::Checks;
@@ -50,6 +52,7 @@ struct Running<'a> {
     media: Media,
     public_url: Url,
     shutdown: CancellationToken,
+    background: Background,
 }
 
 /// Serves until a signal ends it.
@@ -94,11 +97,15 @@ async fn with(
     if role == Role::Everything && config.database_url.is_none() {
         first_admin::make(config, &pool, &commands).await?;
     }
+    let failed = |source| Error::Io { what: "starting threads", source };
+    let background = Background::start().map_err(failed)?;
     let nats = broker.address.options().name("vetted").retry_on_initial_connect();
-    let nats = nats.connect(broker.address.servers.clone()).await?;
+    let connecting = background.handle().spawn(nats.connect(broker.address.servers.clone()));
+    let nats = connecting.await.map_err(io::Error::from).map_err(failed)??;
     let media = storage::open(config)?;
-    let relaxed = database.relaxed().await?;
-    let running = Running { config, pool, relaxed, commands, nats, media, public_url, shutdown };
+    let relaxed = database.relaxed()?;
+    let running =
+        Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
     running.all(role, listener).await
 }
 
@@ -114,8 +121,10 @@ impl Running<'_> {
         if role != Role::Api {
             let workers = Workers::new(self.worker_parts()?);
             health = health.with_workers(workers.health());
-            tasks.spawn(workers.run(self.shutdown.clone()));
-            tasks.spawn(housekeeping(self.commands.clone(), self.shutdown.clone()));
+            let background = self.background.handle();
+            tasks.spawn_on(workers.run(self.shutdown.clone()), background);
+            let commands = self.commands.clone();
+            tasks.spawn_on(housekeeping(commands, self.shutdown.clone()), background);
         }
         // Workers too: it also rereads the keys and forgets those of people who were erased.
         let follower = self.commands.follow_sessions().await?;

@@ -276,13 +276,17 @@ pub(crate) fn writes<F: Fold>(
     for row in &mut edited {
         row.retain(|name, _| name == "id" || columns.contains(&name.as_str()));
     }
-    let all = [
-        (F::TABLE.upsert(suffix), made),
-        (F::TABLE.update(suffix, &columns), edited),
-        (F::TABLE.delete(suffix), gone),
-    ];
-    let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());
-    filled.map(|(sql, rows)| Ok(Write { sql, rows: text::<F, _>(&rows)? })).collect()
+    let mut writes = vec![];
+    let mut write = |sql: &dyn Fn() -> String, rows: &[Map<String, Value>]| {
+        if !rows.is_empty() {
+            writes.push(Write { sql: sql(), rows: text::<F, _>(rows)? });
+        }
+        Ok(())
+    };
+    write(&|| F::TABLE.upsert(suffix), &made)?;
+    write(&|| F::TABLE.update(suffix, &columns), &edited)?;
+    write(&|| F::TABLE.delete(suffix), &gone)?;
+    Ok(writes)
 }
 
 fn object<F: Fold>(row: &F) -> Result<Map<String, Value>, ProjectionError> {

@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 use url::{Host, Url};
 
 use super::{Letter, MailSettingsError};
+use crate::give_way::give_way;
 use crate::subscriber::Failed;
 
 /// For each step of the conversation.
@@ -103,6 +104,7 @@ impl Folder {
         fs::create_dir_all(&self.path)?;
         for mail in &waiting {
             mail.write(&self.path)?;
+            give_way();
         }
         Ok(syncfs(File::open(&self.path)?)?)
     }

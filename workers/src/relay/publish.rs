@@ -5,6 +5,7 @@ use async_nats::jetstream::message::PublishMessage;
 
 use super::stream::Tail;
 use super::{NAME, Relay};
+use crate::give_way::give_way;
 use crate::nats::{Envelope, POSITION};
 use crate::supervise::Fault;
 
@@ -29,6 +30,7 @@ impl Relay {
         let mut in_flight = Vec::with_capacity(batch.len());
         let mut failed = None;
         for (envelope, expected) in batch.iter().zip(tail.sequence..) {
+            give_way();
             match self.send(envelope, expected).await {
                 Ok(ack) => in_flight.push((envelope.position, ack)),
                 Err(fault) => {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::effects::{Claim, Claimed, Place};
 use super::{Failed, Handler, Subscriber};
+use crate::give_way::give_way;
 use crate::supervise::Fault;
 
 /// What a try may still take once the program is told to end.
@@ -117,6 +118,7 @@ impl<H: Handler> Subscriber<H> {
 
     async fn handle_all(&self, tries: &[Try<'_>], ended: &mut Vec<Ended>) {
         for one in tries {
+            give_way();
             ended.push(if one.claim.attempts.unsigned_abs() > self.pace.attempts {
                 let error = "every try ended with the program itself".to_owned();
                 Ended::Failed(Failed::Permanent(error))
