@@ -4,72 +4,72 @@ use std::mem;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::task::{JoinError, spawn_blocking};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
-/// Bytes that are worth a task.
+/// Bytes that are worth waking a thread for.
 const BATCH: usize = 1 << 20;
+/// Batches that wait at most.
+const WAITING: usize = 3;
 
-/// A SHA-256 in the making.
+/// A SHA-256 in the making, on a thread of its own: to begin with each batch anew costs time.
 pub(super) struct Hashing {
-    state: State,
+    work: mpsc::Sender<Work>,
     /// Bytes that come next.
-    waiting: Vec<Bytes>,
+    batch: Vec<Bytes>,
     size: usize,
 }
 
-enum State {
-    Here(Sha256),
-    /// In a task that takes bytes in.
-    Away(AbortOnDropHandle<Sha256>),
+enum Work {
+    Add(Vec<Bytes>),
+    Tell(oneshot::Sender<Sha256>),
 }
+
+/// The program ends, or has a fault.
+#[derive(Debug, thiserror::Error)]
+#[error("a hash was not computed to its end")]
+pub(super) struct HashingFailed;
 
 impl Hashing {
     /// Goes on from there.
-    pub(super) const fn from(hash: Sha256) -> Self {
-        Self { state: State::Here(hash), waiting: Vec::new(), size: 0 }
+    pub(super) fn from(mut hash: Sha256) -> Self {
+        let (work, mut waiting) = mpsc::channel(WAITING);
+        spawn_blocking(move || {
+            while let Some(work) = waiting.blocking_recv() {
+                match work {
+                    Work::Add(batch) => batch.iter().for_each(|bytes| hash.update(bytes)),
+                    Work::Tell(asked) => {
+                        // Who is gone needs no answer.
+                        let _ = asked.send(hash.clone());
+                    }
+                }
+            }
+        });
+        Self { work, batch: Vec::new(), size: 0 }
     }
 
-    /// Takes bytes, and waits for those of an earlier batch that are not hashed yet.
-    pub(super) async fn add(&mut self, bytes: Bytes) -> Result<(), JoinError> {
+    /// Takes bytes, and waits while too many are not hashed yet.
+    pub(super) async fn add(&mut self, bytes: Bytes) -> Result<(), HashingFailed> {
         self.size += bytes.len();
-        self.waiting.push(bytes);
+        self.batch.push(bytes);
         if self.size < BATCH {
             return Ok(());
         }
-        let mut hash = self.settled().await?;
-        let batch = self.batch();
-        self.state = State::Away(AbortOnDropHandle::new(spawn_blocking(move || {
-            update(&mut hash, &batch);
-            hash
-        })));
-        Ok(())
+        self.hand_over().await
     }
 
-    /// The hash of all bytes by now.
-    pub(super) async fn now(&mut self) -> Result<Sha256, JoinError> {
-        let mut hash = self.settled().await?;
-        update(&mut hash, &self.batch());
-        self.state = State::Here(hash.clone());
-        Ok(hash)
+    /// Where the hash of all bytes by now will be told.
+    pub(super) async fn now(&mut self) -> Result<oneshot::Receiver<Sha256>, HashingFailed> {
+        self.hand_over().await?;
+        let (tell, told) = oneshot::channel();
+        self.work.send(Work::Tell(tell)).await.map_err(|_| HashingFailed)?;
+        Ok(told)
     }
 
-    async fn settled(&mut self) -> Result<Sha256, JoinError> {
-        match &mut self.state {
-            State::Here(hash) => Ok(hash.clone()),
-            State::Away(task) => task.await,
-        }
-    }
-
-    fn batch(&mut self) -> Vec<Bytes> {
+    async fn hand_over(&mut self) -> Result<(), HashingFailed> {
         self.size = 0;
-        mem::take(&mut self.waiting)
-    }
-}
-
-fn update(hash: &mut Sha256, batch: &[Bytes]) {
-    for bytes in batch {
-        hash.update(bytes);
+        let batch = mem::take(&mut self.batch);
+        self.work.send(Work::Add(batch)).await.map_err(|_| HashingFailed)
     }
 }
 
@@ -85,9 +85,9 @@ mod tests {
             hashing.add(Bytes::copy_from_slice(piece)).await.unwrap();
             if at == 9 {
                 let by_now = &bytes[..10 * 300_000];
-                assert_eq!(hashing.now().await.unwrap().finalize(), Sha256::digest(by_now));
+                assert_eq!(hashing.now().await.unwrap().await.unwrap().finalize(), Sha256::digest(by_now));
             }
         }
-        assert_eq!(hashing.now().await.unwrap().finalize(), Sha256::digest(&bytes));
+        assert_eq!(hashing.now().await.unwrap().await.unwrap().finalize(), Sha256::digest(&bytes));
     }
 }

@@ -133,7 +133,7 @@ impl Intake {
             (Ending::Cut | Ending::Stalled | Ending::Stopped, None) => (ending, true),
             (ending, _) => (ending, false),
         };
-        let progress = parts.progress().await?;
+        let progress = parts.progress().await?.await?;
         let expires_at = if is_kept { Some(parts.finish(&progress).await?) } else { None };
         Ok(Received { ending, progress, limit: self.limit, expires_at })
     }
@@ -206,15 +206,21 @@ impl Parts {
         let progress = self.progress().await?;
         self.closing = Some(tokio::spawn(async move {
             let part = sink.close().await.map_err(|error| Problem::fault(&error))?;
-            record(&media, &recorder, &progress, vec![part]).await.map(drop)
+            record(&media, &recorder, &progress.await?, vec![part]).await.map(drop)
         }));
         Ok(())
     }
 
-    /// How far it has come by now.
-    async fn progress(&mut self) -> Result<Progress, Problem> {
+    /// How far it has come by now, once that is hashed.
+    async fn progress(
+        &mut self,
+    ) -> Result<impl Future<Output = Result<Progress, Problem>> + use<>, Problem> {
         let hash = self.hashing.now().await.map_err(|error| Problem::fault(&error))?;
-        Ok(Progress { length: self.length, received: self.received, hash })
+        let (length, received) = (self.length, self.received);
+        Ok(async move {
+            let hash = hash.await.map_err(|error| Problem::fault(&error))?;
+            Ok(Progress { length, received, hash })
+        })
     }
 
     async fn closed(&mut self) -> Result<(), Problem> {
