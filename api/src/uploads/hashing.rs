@@ -85,7 +85,10 @@ mod tests {
             hashing.add(Bytes::copy_from_slice(piece)).await.unwrap();
             if at == 9 {
                 let by_now = &bytes[..10 * 300_000];
-                assert_eq!(hashing.now().await.unwrap().await.unwrap().finalize(), Sha256::digest(by_now));
+                assert_eq!(
+                    hashing.now().await.unwrap().await.unwrap().finalize(),
+                    Sha256::digest(by_now)
+                );
             }
         }
         assert_eq!(hashing.now().await.unwrap().await.unwrap().finalize(), Sha256::digest(&bytes));

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use cqrs_es::persist::{PersistedEventRepository, PersistenceError};
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
 use domain::{Aggregate, Event, HoldsPersonal, Metadata, StreamId, upcast};
-use postgres_es::PostgresEventRepository;
 
 use super::append::{Append, Encoded, Side};
 use super::{Store, StoreError};
@@ -64,8 +63,8 @@ impl Store {
         &self,
         id: A::Id,
     ) -> Result<Loaded<A>, StoreError> {
-        let repository = PostgresEventRepository::new(self.pool.clone());
-        let stored = repository
+        let stored = self
+            .repository
             .get_events::<A>(&id.to_string())
             .await
             .map_err(|error| unreadable(&error))?;
@@ -148,8 +147,7 @@ impl<A: Aggregate> EventStore<A> for Store {
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
-        let repository = PostgresEventRepository::new(self.pool.clone());
-        let stored = repository.get_events::<A>(aggregate_id).await?;
+        let stored = self.repository.get_events::<A>(aggregate_id).await?;
         stored.into_iter().map(|event| EventEnvelope::try_from(event).map_err(Into::into)).collect()
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId};
 use moka::sync::Cache;
+use postgres_es::PostgresEventRepository;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -108,6 +109,7 @@ const QUEUE: usize = 4_096;
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: PgPool,
+    repository: Arc<PostgresEventRepository>,
     queue: mpsc::Sender<appender::Waiting>,
     committed: watch::Receiver<i64>,
     states: Cache<StreamId, Arc<dyn Any + Send + Sync>>,
@@ -115,13 +117,17 @@ pub(crate) struct Store {
     vault: Vault,
 }
 
-/// The appender's own connection, so that readers never stand before it. Its statements are few
+/// Connections that read aggregates: a pool takes turns with all that it has, so a few that are
+/// warm are quicker than many.
+const LOADING: u32 = 4;
+
+/// Connections of the store's own, so that nobody else stands before it. Its statements are few
 /// and their plans don't depend on values, so they are planned once, and always by keys: a plan
 /// that is made while a table is empty would read all of it ever after.
-fn own(pool: &PgPool) -> PgPool {
+fn own(pool: &PgPool, connections: u32) -> PgPool {
     let options = PgConnectOptions::clone(&pool.connect_options());
     PgPoolOptions::new()
-        .max_connections(1)
+        .max_connections(connections)
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
         .connect_lazy_with(options.options([
@@ -141,12 +147,13 @@ impl Store {
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, committed) = watch::channel(0);
-        let writer = writer::Writer::new(own(&pool), read_models);
+        let writer = writer::Writer::new(own(&pool, 1), read_models);
         let appender = appender::Appender::new(writer, revocations, newest);
         tokio::spawn(appender.run(waiting));
         let states = Cache::builder().max_capacity(100_000).build();
         let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();
-        Self { pool, queue, committed, states, turns, vault }
+        let repository = Arc::new(PostgresEventRepository::new(own(&pool, LOADING)));
+        Self { pool, repository, queue, committed, states, turns, vault }
     }
 
     pub(crate) fn committed(&self) -> watch::Receiver<i64> {
