@@ -2,9 +2,10 @@
 
 use std::io;
 
+use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// By how much they give way, see nice(2).
+/// How far they stand back, see setpriority(2): of this thread alone, on Linux.
 const NICE: i32 = 10;
 
 /// A runtime whose threads, and the programs that these start, give way. Dropped, it ends with
@@ -20,7 +21,7 @@ impl Background {
         let mut builder = Builder::new_multi_thread();
         builder.enable_all().thread_name("background").on_thread_start(|| {
             // Without it everything works all the same.
-            let _ = rustix::process::nice(NICE);
+            let _ = setpriority_process(None, NICE);
         });
         let runtime = builder.build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
