@@ -31,7 +31,8 @@ impl Links {
         view.shown(self)
     }
 
-    fn signed(
+    /// The path with a signature that opens it.
+    pub(crate) fn signed(
         &self,
         path: String,
         kind: MediaKind,
@@ -40,8 +41,12 @@ impl Links {
     ) -> String {
         let Some(holder) = self.holder else { return path };
         let link = MediaLink { kind, product, upload, holder };
-        format!("{path}?{SIGNATURE}={}", self.commands.sign_media_link(&link))
+        with_signature(&path, &self.commands.sign_media_link(&link))
     }
+}
+
+pub(crate) fn with_signature(path: &str, signature: &str) -> String {
+    format!("{path}?{SIGNATURE}={signature}")
 }
 
 impl MediaLinks for Links {

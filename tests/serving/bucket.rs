@@ -34,6 +34,12 @@ async fn a_bucket_gives_its_files_out_by_itself() {
         (200, size(&seen).to_string().as_str())
     );
     assert_eq!(&picture.bytes[..3], b"\xff\xd8\xff");
+    // What is made for each who asks comes from here, and leads there.
+    let cues = app.get(&poster.replace("/poster/", "/thumbnails.vtt")).send().await.expect(200);
+    let cues = String::from_utf8(cues.bytes).unwrap();
+    let (sprite, _) = cues.lines().nth(3).unwrap().split_once('#').unwrap();
+    let sprite = followed(app, "GET", &format!("/products/{product}/{sprite}"), &[]).await;
+    assert_eq!(&sprite.bytes[..3], b"\xff\xd8\xff");
     // Without the address, or with another's, the bucket gives nothing.
     let sent = app.get(&link).send().await;
     let location = sent.header("location");

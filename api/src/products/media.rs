@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::extract::{FromRef, FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use commands::{MediaKind, media as keys};
-use domain::ProductId;
 use domain::product::{FinishedVideo, ProcessingStatus};
+use domain::{ProductId, UploadId};
 use futures::TryStreamExt;
 use http::header::{
     ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
@@ -25,17 +25,17 @@ use url::form_urlencoded;
 use super::range::{Part, asked_for, has};
 use crate::App;
 use crate::caller::Caller;
-use crate::media_links::SIGNATURE;
+use crate::media_links::{Links, SIGNATURE, with_signature};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, ReadProducts};
 use crate::problem::Problem;
 
-const POSTER_TYPE: &str = "image/jpeg";
+pub(super) const POSTER_TYPE: &str = "image/jpeg";
 /// How long an address at which storage itself gives a file out is good for: to begin with it.
 const PRESIGNED: Duration = Duration::from_mins(1);
 /// Who may see a file changes, so each use is asked for again; that costs a 304.
-const ASK_AGAIN: &str = "private, no-cache";
+pub(super) const ASK_AGAIN: &str = "private, no-cache";
 
 /// Something in storage, and how it is given out.
 pub(super) struct File {
@@ -167,6 +167,21 @@ impl Asked {
                 Ok((video, row.has_poster))
             }
             Some(RowVideo::Finished(_) | RowVideo::Uploaded(_)) | None => Err(Problem::not_found()),
+        }
+    }
+
+    /// The address of another file that is given out as this one is, to whoever asks for this one.
+    pub(super) fn link(
+        &self,
+        app: &App,
+        path: &str,
+        (kind, product, upload): (MediaKind, ProductId, UploadId),
+    ) -> String {
+        match &self.by {
+            By::SignedIn(caller) => {
+                Links::of(app, caller).signed(path.to_owned(), kind, product, upload)
+            }
+            By::Link(signature, _) => with_signature(path, signature),
         }
     }
 }
