@@ -123,7 +123,7 @@ impl Running<'_> {
             health = health.with_workers(workers.health());
             let background = self.background.handle();
             tasks.spawn_on(workers.run(self.shutdown.clone()), background);
-            let commands = self.commands.clone();
+            let commands = self.commands.over(&self.relaxed);
             tasks.spawn_on(housekeeping(commands, self.shutdown.clone()), background);
         }
         // Workers too: it also rereads the keys and forgets those of people who were erased.
@@ -197,7 +197,7 @@ impl Running<'_> {
         };
         Ok(workers::Parts {
             pool: self.relaxed.clone(),
-            commands: self.commands.clone(),
+            commands: self.commands.over(&self.relaxed),
             nats: self.nats.clone(),
             prefix: config.nats_prefix.clone(),
             stream_replicas: 1,

@@ -47,7 +47,7 @@ struct Parts {
     pool: PgPool,
     store: Store,
     vault: Vault,
-    identity: Identity,
+    identity: Arc<Identity>,
     followed: watch::Sender<i64>,
     uploads: Uploads,
 }
@@ -59,8 +59,25 @@ impl Commands {
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
         let followed = watch::Sender::new(0);
-        let uploads = Uploads::new(pool.clone());
+        let (identity, uploads) = (Arc::new(identity), Uploads::new(pool.clone()));
         let parts = Parts { pool, store, vault, identity, followed, uploads };
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// The same, but that they read over connections of this pool. A connection is served by the
+    /// runtime that opened it: one whose threads give way must open none that others wait for.
+    #[must_use]
+    pub fn over(&self, pool: &PgPool) -> Self {
+        let Parts { store, vault, identity, followed, uploads, .. } = &*self.parts;
+        let vault = vault.over(pool);
+        let parts = Parts {
+            pool: pool.clone(),
+            store: store.over(pool, vault.clone()),
+            vault,
+            identity: Arc::clone(identity),
+            followed: followed.clone(),
+            uploads: uploads.over(pool),
+        };
         Self { parts: Arc::new(parts) }
     }
 

@@ -71,6 +71,11 @@ impl Vault {
         Self { pool, keyring, keys }
     }
 
+    /// The same, over connections of this pool.
+    pub(crate) fn over(&self, pool: &PgPool) -> Self {
+        Self { pool: pool.clone(), ..self.clone() }
+    }
+
     /// Forgets a key that was destroyed.
     pub(crate) fn forget(&self, user: UserId) {
         self.keys.invalidate(&user);

@@ -156,6 +156,12 @@ impl Store {
         Self { pool, repository, queue, committed, states, turns, vault }
     }
 
+    /// The same log, read over connections of this pool.
+    pub(crate) fn over(&self, pool: &PgPool, vault: Vault) -> Self {
+        let repository = Arc::new(PostgresEventRepository::new(pool.clone()));
+        Self { pool: pool.clone(), repository, vault, ..self.clone() }
+    }
+
     pub(crate) fn committed(&self) -> watch::Receiver<i64> {
         self.committed.clone()
     }

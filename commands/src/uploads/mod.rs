@@ -86,6 +86,11 @@ impl Uploads {
         Self { pool, running: Arc::default() }
     }
 
+    /// The same, over connections of this pool.
+    pub(crate) fn over(&self, pool: &PgPool) -> Self {
+        Self { pool: pool.clone(), ..self.clone() }
+    }
+
     /// Makes an upload of nothing yet. `largest` is what a video may have at most; an upload of
     /// unknown length counts as that much.
     pub async fn create(
