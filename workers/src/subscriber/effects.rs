@@ -126,13 +126,14 @@ impl Effects {
         self.set(place, claim, change, Duration::ZERO).await
     }
 
-    /// Done with these.
+    /// Done with these. To ask for `handled_at IS NULL` would have the planner look for each among
+    /// all that wait, where it believes them to be few.
     pub(super) async fn handled(&self, done: &[(Place, Claim)]) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE effects AS known SET handled_at = now() \
+            "UPDATE effects AS known SET handled_at = coalesce(handled_at, now()) \
              FROM unnest($2::uuid[], $3::bigint[]) AS done (event_id, fence) \
              WHERE subscriber = $1 AND known.event_id = done.event_id \
-             AND known.fence = done.fence AND handled_at IS NULL",
+             AND known.fence = done.fence",
         )
         .bind(self.subscriber)
         .bind(done.iter().map(|(place, _)| place.event_id).collect::<Vec<_>>())
