@@ -34,6 +34,7 @@ mod rate;
 mod resource;
 mod router;
 mod server;
+mod storing;
 mod uploads;
 
 pub use app::{App, Health, Settings};

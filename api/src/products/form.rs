@@ -1,7 +1,5 @@
 //! What is sent to make or change a product: JSON, or a form with a video.
 
-use std::sync::Arc;
-
 use axum::extract::{FromRequest, Request};
 use commands::NewVideo;
 use deserr::Deserr;
@@ -192,8 +190,7 @@ impl<'a> Form<'a> {
         if !self.errors.is_empty() {
             return skip(part).await;
         }
-        let media = Arc::clone(&self.app.media);
-        let staged = Staged::receive(&media, part, self.app.settings.max_video_bytes).await?;
+        let staged = Staged::receive(self.app, part).await?;
         let content = staged.content;
         match (staged.video.size, file.is_empty()) {
             (0, true) => {}

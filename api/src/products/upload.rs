@@ -7,15 +7,14 @@ use commands::{CommandError, media};
 use domain::UploadId;
 use domain::product::UploadedVideo;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
+use crate::App;
 use crate::multipart::{Part, too_large};
 use crate::problem::Problem;
-
-/// Parts that are written while the next one arrives.
-const IN_FLIGHT: usize = 1;
+use crate::storing::{Hashing, Writing};
 
 /// A video in storage that no product has taken over yet.
 pub(super) struct Staged {
@@ -32,64 +31,32 @@ struct Object {
     stays: bool,
 }
 
-/// Ends the upload when it is dropped half-way, as when the client hangs up.
-struct Writing(Option<WriteMultipart>);
-
 impl Staged {
     /// Streams a part into storage.
-    pub(super) async fn receive(
-        media: &Arc<dyn ObjectStore>,
-        part: &mut Part,
-        largest: u64,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn receive(app: &App, part: &mut Part) -> Result<Self, Problem> {
+        let (media, largest) = (&app.media, app.settings.max_video_bytes);
         let upload = UploadId::from_uuid(uuid::Uuid::now_v7());
         let path = Path::from(media::original(upload));
-        let sink = media.put_multipart(&path).await.map_err(|error| Problem::fault(&error))?;
-        let mut writing = Writing(Some(WriteMultipart::new(sink)));
-        let (mut hash, mut size) = (Sha256::new(), 0_u64);
+        let mut writing = Writing::begin(media, &path, app.media_chunk).await.map_err(fault)?;
+        let (mut hashing, mut size) = (Hashing::from(Sha256::new()), 0_u64);
         while let Some(chunk) = part.chunk().await? {
             size += chunk.len() as u64;
             if size > largest {
                 return Err(too_large(largest));
             }
-            hash.update(&chunk);
-            writing.write(&chunk).await?;
+            writing.put(chunk.clone()).await.map_err(fault)?;
+            hashing.add(chunk).await.map_err(fault)?;
         }
-        writing.finish().await?;
+        let hash = hashing.now().await.map_err(fault)?;
+        writing.finish().await.map_err(fault)?;
         let object = Object { media: Arc::clone(media), path, stays: false };
-        let content: [u8; 32] = hash.finalize().into();
-        let size = i64::try_from(size).map_err(|error| Problem::fault(&error))?;
+        let content: [u8; 32] = hash.await.map_err(fault)?.finalize().into();
+        let size = i64::try_from(size).map_err(fault)?;
         Ok(Self {
             video: UploadedVideo { upload, size, sha256: hex::encode(content) },
             content,
             object,
         })
-    }
-}
-
-impl Writing {
-    async fn write(&mut self, chunk: &[u8]) -> Result<(), Problem> {
-        let Some(sink) = &mut self.0 else { return Ok(()) };
-        sink.wait_for_capacity(IN_FLIGHT).await.map_err(|error| Problem::fault(&error))?;
-        sink.write(chunk);
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<(), Problem> {
-        let Some(sink) = self.0.take() else { return Ok(()) };
-        sink.finish().await.map(drop).map_err(|error| Problem::fault(&error))
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        if let Some(sink) = self.0.take() {
-            tokio::spawn(async move {
-                if let Err(error) = sink.abort().await {
-                    tracing::warn!("an upload that was cut could not be cleared away: {error}");
-                }
-            });
-        }
     }
 }
 
@@ -105,6 +72,10 @@ impl Drop for Object {
             }
         });
     }
+}
+
+fn fault(error: impl std::error::Error + 'static) -> Problem {
+    Problem::fault(&error)
 }
 
 /// Carries out a command that takes a video over. In a task of its own: when the client hangs up,

@@ -3,7 +3,6 @@
 
 mod answer;
 mod checksum;
-mod hashing;
 pub(crate) mod protocol;
 mod receive;
 mod sink;

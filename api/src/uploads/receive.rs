@@ -15,11 +15,11 @@ use tokio::time::timeout;
 
 use super::answer::refusal;
 use super::checksum::Checksum;
-use super::hashing::Hashing;
 use super::sink::{Sink, remove};
 use crate::App;
 use crate::multipart::SILENCE;
 use crate::problem::Problem;
+use crate::storing::Hashing;
 
 /// How a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use commands::uploads::Part;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt};
 
-/// Bytes that are in memory on their way into storage.
-const IN_FLIGHT: usize = 5 << 20;
-const SMALL: usize = 16 << 10;
+use crate::storing::Writing;
+
 /// Bytes of a part: few enough that not many are lost with the process.
 pub(super) const PART: usize = 60 << 20;
 
-/// An object that is being written, and is gone if it is dropped.
+/// A part that is being written, and is gone if it is dropped.
 pub(super) struct Sink {
-    write: WriteMultipart,
-    /// Chunks that are written at the same time.
-    at_once: usize,
+    writing: Writing,
     part: Part,
 }
 
@@ -28,10 +25,8 @@ impl Sink {
         key: String,
         start: i64,
     ) -> object_store::Result<Self> {
-        let write = media.put_multipart(&Path::from(key.as_str())).await?;
-        let write = WriteMultipart::new_with_chunk_size(write, chunk);
-        let at_once = (IN_FLIGHT / chunk).max(1);
-        Ok(Self { write, at_once, part: Part { start, size: 0, key } })
+        let writing = Writing::begin(media, &Path::from(key.as_str()), chunk).await?;
+        Ok(Self { writing, part: Part { start, size: 0, key } })
     }
 
     /// How many bytes there is room for.
@@ -42,26 +37,18 @@ impl Sink {
     /// Takes bytes, and waits while too many are not written yet.
     pub(super) async fn put(&mut self, bytes: Bytes) -> object_store::Result<()> {
         self.part.size += i64::try_from(bytes.len()).unwrap_or(0);
-        // Small ones are copied: by themselves they would take more room than their bytes.
-        if bytes.len() < SMALL {
-            self.write.write(&bytes);
-        } else {
-            self.write.put(bytes);
-        }
-        self.write.wait_for_capacity(self.at_once).await
+        self.writing.put(bytes).await
     }
 
     /// Makes it last.
     pub(super) async fn close(self) -> object_store::Result<Part> {
-        self.write.finish().await?;
+        self.writing.finish().await?;
         Ok(self.part)
     }
 
     /// Leaves nothing of it.
     pub(super) async fn abort(self) {
-        if let Err(error) = self.write.abort().await {
-            tracing::warn!("a part of an upload could not be cleared away: {error}");
-        }
+        self.writing.abort().await;
     }
 }
 

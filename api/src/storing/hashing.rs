@@ -13,7 +13,7 @@ const BATCH: usize = 1 << 20;
 const WAITING: usize = 3;
 
 /// A SHA-256 in the making, on a thread of its own: to begin with each batch anew costs time.
-pub(super) struct Hashing {
+pub(crate) struct Hashing {
     work: mpsc::Sender<Work>,
     /// Bytes that come next.
     batch: Vec<Bytes>,
@@ -28,11 +28,11 @@ enum Work {
 /// The program ends, or has a fault.
 #[derive(Debug, thiserror::Error)]
 #[error("a hash was not computed to its end")]
-pub(super) struct HashingFailed;
+pub(crate) struct HashingFailed;
 
 impl Hashing {
     /// Goes on from there.
-    pub(super) fn from(mut hash: Sha256) -> Self {
+    pub(crate) fn from(mut hash: Sha256) -> Self {
         let (work, mut waiting) = mpsc::channel(WAITING);
         spawn_blocking(move || {
             while let Some(work) = waiting.blocking_recv() {
@@ -49,7 +49,7 @@ impl Hashing {
     }
 
     /// Takes bytes, and waits while too many are not hashed yet.
-    pub(super) async fn add(&mut self, bytes: Bytes) -> Result<(), HashingFailed> {
+    pub(crate) async fn add(&mut self, bytes: Bytes) -> Result<(), HashingFailed> {
         self.size += bytes.len();
         self.batch.push(bytes);
         if self.size < BATCH {
@@ -59,7 +59,7 @@ impl Hashing {
     }
 
     /// Where the hash of all bytes by now will be told.
-    pub(super) async fn now(&mut self) -> Result<oneshot::Receiver<Sha256>, HashingFailed> {
+    pub(crate) async fn now(&mut self) -> Result<oneshot::Receiver<Sha256>, HashingFailed> {
         self.hand_over().await?;
         let (tell, told) = oneshot::channel();
         self.work.send(Work::Tell(tell)).await.map_err(|_| HashingFailed)?;
