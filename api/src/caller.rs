@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use commands::{Authenticated, Context, IdempotencyClaim, MediaHolder, Standing};
 use domain::{Actor, Metadata, Role, SessionId, UserId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use ipnet::IpNet;
 
 use crate::App;
 use crate::forwarded::Client;
@@ -107,6 +108,28 @@ pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Standing
         Problem::unauthorized("invalid_token", "Send the access token as Authorization: Bearer.")
     })?;
     Ok(Some(app.commands.authenticate(token.trim())?))
+}
+
+/// Somebody signed in, or whoever is behind an address.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    User(UserId),
+    Network(IpNet),
+}
+
+impl Who {
+    /// Whose request it is.
+    pub(crate) fn asks(request: &Request, app: &App) -> Option<Self> {
+        match identify(request.headers(), app) {
+            Ok(Some(signed_in)) => Some(Self::User(signed_in.who.user)),
+            Ok(None) | Err(_) => Self::behind(request),
+        }
+    }
+
+    /// The same, whomever the request speaks for.
+    pub(crate) fn behind(request: &Request) -> Option<Self> {
+        request.extensions().get::<Client>().map(|client| Self::Network(client.network()))
+    }
 }
 
 /// The client's address, or the IPv6 network that is theirs, as an extractor.

@@ -122,12 +122,13 @@ impl Problem {
 
     /// 503: too much to do.
     pub(crate) fn overloaded() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "The server has too much to do: try again in a moment.",
-        )
-        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+        Self::overloaded_by("The server has too much to do: try again in a moment.")
+    }
+
+    /// The same, where more is known of what there is too much of.
+    pub(crate) fn overloaded_by(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// 500: the program failed; what happened is in the log only.

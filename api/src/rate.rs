@@ -11,13 +11,10 @@ use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
-use ipnet::IpNet;
-use uuid::Uuid;
 
 use crate::App;
-use crate::caller::identify;
+use crate::caller::Who;
 use crate::class::Class;
-use crate::forwarded::Client;
 use crate::problem::Problem;
 
 /// How often callers that have gone quiet are forgotten.
@@ -38,13 +35,6 @@ impl RateLimits {
         self.0[class as usize] = limit;
         Some(self)
     }
-}
-
-/// Somebody signed in, or whoever is behind an address.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Who {
-    User(Uuid),
-    Network(IpNet),
 }
 
 struct Limiter {
@@ -80,14 +70,12 @@ impl Rates {
         Self { app, limiters }
     }
 
-    /// Whose request it is. Whoever signs in is nobody yet, whatever else they send.
+    /// Whoever signs in is nobody yet, whatever else they send.
     fn who(&self, class: Class, request: &Request) -> Option<Who> {
-        if class != Class::SignIns
-            && let Ok(Some(signed_in)) = identify(request.headers(), &self.app)
-        {
-            return Some(Who::User(signed_in.who.user.uuid()));
+        match class {
+            Class::SignIns => Who::behind(request),
+            Class::Reads | Class::Commands | Class::Uploads => Who::asks(request, &self.app),
         }
-        request.extensions().get::<Client>().map(|client| Who::Network(client.network()))
     }
 }
 

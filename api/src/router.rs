@@ -124,7 +124,7 @@ pub fn watching(app: App) -> Service {
 fn wrapped(router: Router<App>, app: App) -> Service {
     let settings = Arc::clone(&app.settings);
     let cors = cors::layer(&settings.cors_allowed_origins);
-    let rates = Rates::new(app.clone());
+    let (rates, room) = (Rates::new(app.clone()), Room::new(app.clone()));
     let spoken = from_fn_with_state(Arc::clone(&settings), protocol::speak);
     let opened = from_fn_with_state(app.clone(), payload::open_request);
     let router = router
@@ -139,7 +139,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .layer(cors)
         .layer(from_fn(server::bound_headers))
         .layer(from_fn_with_state(rates, rate::limit))
-        .layer(from_fn_with_state(Room::new(), overload::limit))
+        .layer(from_fn_with_state(room, overload::limit))
         .layer(opened)
         .map_request(with_slash)
         .service(router);

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{events, stored};
 use crate::refusal::refused;
-use crate::support::{TestApp, eventually, video, video_form};
+use crate::support::{Answer, Person, TestApp, eventually, video, video_form};
 
 async fn connect(app: &TestApp) -> TcpStream {
     let address = app.url("").trim_start_matches("http://").to_owned();
@@ -175,35 +175,41 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     assert!(said.contains("request_timeout"), "{said}");
 }
 
-#[tokio::test]
-async fn uploads_beyond_their_room_are_refused_and_take_it_from_nobody_else() {
-    let app = TestApp::start().await;
-    let (staff, seller) = (app.user(Role::Staff).await, app.user(Role::EndUser).await);
-    let category = app.category(&staff, "Lamps").await;
+/// A form that has begun, and whose rest does not come.
+async fn slow_form(app: &TestApp, seller: &Person) -> TcpStream {
     let head = format!(
         "POST /products/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n--b",
         seller.access
     );
-    let begun = async || {
-        let mut stream = connect(&app).await;
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream
-    };
+    let mut stream = connect(app).await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn form(app: &TestApp, seller: &Person, category: &str) -> Answer {
+    let form = video_form(category, b"no video".to_vec());
+    app.post("/products/").by(seller).multipart(form).send().await
+}
+
+#[tokio::test]
+async fn uploads_beyond_their_room_are_refused_and_take_it_from_nobody_else() {
+    let app = TestApp::start().await;
+    let (staff, seller) = (app.user(Role::Staff).await, app.user(Role::EndUser).await);
+    let category = app.category(&staff, "Lamps").await;
     let mut slow = vec![];
-    for _ in 0..64 {
-        slow.push(begun().await);
+    for _ in 0..4 {
+        let other = app.user(Role::EndUser).await;
+        for _ in 0..16 {
+            slow.push(slow_form(&app, &other).await);
+        }
     }
-    let upload = async || {
-        let form = video_form(&category, b"no video".to_vec());
-        app.post("/products/").by(&seller).multipart(form).send().await
-    };
 
     let answer = eventually("the room is taken", async || {
-        let answer = upload().await;
+        let answer = form(&app, &seller, &category).await;
         if answer.status == 201 {
             // It may have had the place of one that came at the same time, and was refused.
-            slow.push(begun().await);
+            slow.push(slow_form(&app, &seller).await);
             return None;
         }
         Some(answer)
@@ -216,5 +222,40 @@ async fn uploads_beyond_their_room_are_refused_and_take_it_from_nobody_else() {
     app.product(&seller, &category, "Lamp").await;
     app.login(&seller.email, &seller.password).await.expect(200);
     drop(slow);
-    eventually("there is room again", async || (upload().await.status == 201).then_some(())).await;
+    eventually("there is room again", async || {
+        (form(&app, &seller, &category).await.status == 201).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_who_uploads_much_leaves_room_to_others() {
+    let app = TestApp::start().await;
+    let (staff, greedy) = (app.user(Role::Staff).await, app.user(Role::EndUser).await);
+    let other = app.user(Role::EndUser).await;
+    let category = app.category(&staff, "Lamps").await;
+    let mut slow = vec![];
+    for _ in 0..16 {
+        slow.push(slow_form(&app, &greedy).await);
+    }
+
+    let answer = eventually("their places are taken", async || {
+        let answer = form(&app, &greedy, &category).await;
+        if answer.status == 201 {
+            slow.push(slow_form(&app, &greedy).await);
+            return None;
+        }
+        Some(answer)
+    })
+    .await;
+
+    let answer = refused(answer, 503, "overloaded");
+    let detail = answer.json["detail"].as_str().unwrap();
+    assert!(detail.contains("16 uploads under way"), "{detail}");
+    form(&app, &other, &category).await.expect(201);
+    drop(slow);
+    eventually("there is a place again", async || {
+        (form(&app, &greedy, &category).await.status == 201).then_some(())
+    })
+    .await;
 }
