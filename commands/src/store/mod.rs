@@ -156,9 +156,9 @@ impl Store {
         Self { pool, repository, queue, committed, states, turns, vault }
     }
 
-    /// The same log, read over connections of this pool.
+    /// The same log, read over connections such as this pool's.
     pub(crate) fn over(&self, pool: &PgPool, vault: Vault) -> Self {
-        let repository = Arc::new(PostgresEventRepository::new(pool.clone()));
+        let repository = Arc::new(PostgresEventRepository::new(own(pool, LOADING)));
         Self { pool: pool.clone(), repository, vault, ..self.clone() }
     }
 
