@@ -32,9 +32,22 @@ async fn begun_at(
         leased.unwrap_or(false).then_some(())
     })
     .await;
-    // What was sent is on its way; nothing tells from outside when it has come.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    eventually("all that was sent is read", async || is_read(&stream).then_some(())).await;
     stream
+}
+
+/// Whether the kernel holds nothing any more of what this end has sent to the other, which is on
+/// this machine: proc_net_tcp(5) has the addresses in hexadecimal, then both queues.
+fn is_read(stream: &TcpStream) -> bool {
+    let port = |address: std::net::SocketAddr| format!(":{:04X}", address.port());
+    let (here, there) = (port(stream.local_addr().unwrap()), port(stream.peer_addr().unwrap()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let empty = |from: &str, to: &str, queue: usize| {
+        let mut rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        let row = rows.find(|row| row[1].ends_with(from) && row[2].ends_with(to)).unwrap();
+        row[4].split(':').nth(queue) == Some("00000000")
+    };
+    empty(&here, &there, 0) && empty(&there, &here, 1)
 }
 
 async fn read_status(mut stream: TcpStream) -> String {
