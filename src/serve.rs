@@ -119,11 +119,12 @@ impl Running<'_> {
         let mut health =
             Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media.store));
         if role != Role::Api {
-            let workers = Workers::new(self.worker_parts()?);
+            let parts = self.worker_parts()?;
+            let commands = parts.commands.clone();
+            let workers = Workers::new(parts);
             health = health.with_workers(workers.health());
             let background = self.background.handle();
             tasks.spawn_on(workers.run(self.shutdown.clone()), background);
-            let commands = self.commands.over(&self.relaxed);
             tasks.spawn_on(housekeeping(commands, self.shutdown.clone()), background);
         }
         // Workers too: it also rereads the keys and forgets those of people who were erased.
