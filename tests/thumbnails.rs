@@ -48,7 +48,7 @@ async fn cues_lead_to_the_sprite_for_whoever_may_see_the_product() {
 }
 
 /// Where the first picture is, and where in it.
-fn first_cue(cues: &str, text: &str) -> (String, String) {
+pub(crate) fn first_cue(cues: &str, text: &str) -> (String, String) {
     let (relative, place) = text.lines().nth(3).unwrap().split_once('#').unwrap();
     (cues.replace("thumbnails.vtt", relative), place.to_owned())
 }

@@ -192,6 +192,28 @@ async fn form(app: &TestApp, seller: &Person, category: &str) -> Answer {
     app.post("/products/").by(seller).multipart(form).send().await
 }
 
+/// Adds slow forms of a seller's to those that there are, until no further form is let in.
+async fn fill(app: &TestApp, seller: &Person, category: &str, slow: &mut Vec<TcpStream>) -> Answer {
+    let answer = eventually("the room is taken", async || {
+        let answer = form(app, seller, category).await;
+        if answer.status == 201 {
+            // It may have had the place of one that came at the same time, and was refused.
+            slow.push(slow_form(app, seller).await);
+            return None;
+        }
+        Some(answer)
+    })
+    .await;
+    refused(answer, 503, "overloaded")
+}
+
+async fn let_in_again(app: &TestApp, seller: &Person, category: &str) {
+    eventually("there is room again", async || {
+        (form(app, seller, category).await.status == 201).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn uploads_beyond_their_room_are_refused_and_take_it_from_nobody_else() {
     let app = TestApp::start().await;
@@ -205,27 +227,14 @@ async fn uploads_beyond_their_room_are_refused_and_take_it_from_nobody_else() {
         }
     }
 
-    let answer = eventually("the room is taken", async || {
-        let answer = form(&app, &seller, &category).await;
-        if answer.status == 201 {
-            // It may have had the place of one that came at the same time, and was refused.
-            slow.push(slow_form(&app, &seller).await);
-            return None;
-        }
-        Some(answer)
-    })
-    .await;
+    let answer = fill(&app, &seller, &category, &mut slow).await;
 
-    let answer = refused(answer, 503, "overloaded");
     assert_eq!(answer.header("retry-after"), "1");
     app.get("/products/").by(&seller).send().await.expect(200);
     app.product(&seller, &category, "Lamp").await;
     app.login(&seller.email, &seller.password).await.expect(200);
     drop(slow);
-    eventually("there is room again", async || {
-        (form(&app, &seller, &category).await.status == 201).then_some(())
-    })
-    .await;
+    let_in_again(&app, &seller, &category).await;
 }
 
 #[tokio::test]
@@ -239,23 +248,11 @@ async fn one_who_uploads_much_leaves_room_to_others() {
         slow.push(slow_form(&app, &greedy).await);
     }
 
-    let answer = eventually("their places are taken", async || {
-        let answer = form(&app, &greedy, &category).await;
-        if answer.status == 201 {
-            slow.push(slow_form(&app, &greedy).await);
-            return None;
-        }
-        Some(answer)
-    })
-    .await;
+    let answer = fill(&app, &greedy, &category, &mut slow).await;
 
-    let answer = refused(answer, 503, "overloaded");
     let detail = answer.json["detail"].as_str().unwrap();
     assert!(detail.contains("16 uploads under way"), "{detail}");
     form(&app, &other, &category).await.expect(201);
     drop(slow);
-    eventually("there is a place again", async || {
-        (form(&app, &greedy, &category).await.status == 201).then_some(())
-    })
-    .await;
+    let_in_again(&app, &greedy, &category).await;
 }

@@ -4,6 +4,7 @@ use domain::Role;
 
 use super::Cinema;
 use crate::support::{Answer, Bucket, TestApp, eventually, video, video_form};
+use crate::thumbnails::first_cue;
 
 /// Sends a request where the answer says.
 async fn followed(app: &TestApp, method: &str, link: &str, headers: &[(&str, &str)]) -> Answer {
@@ -36,9 +37,9 @@ async fn a_bucket_gives_its_files_out_by_itself() {
     assert_eq!(&picture.bytes[..3], b"\xff\xd8\xff");
     // What is made for each who asks comes from here, and leads there.
     let cues = app.get(&poster.replace("/poster/", "/thumbnails.vtt")).send().await.expect(200);
-    let cues = String::from_utf8(cues.bytes).unwrap();
-    let (sprite, _) = cues.lines().nth(3).unwrap().split_once('#').unwrap();
-    let sprite = followed(app, "GET", &format!("/products/{product}/{sprite}"), &[]).await;
+    let path = format!("/products/{product}/thumbnails.vtt");
+    let (sprite, _) = first_cue(&path, std::str::from_utf8(&cues.bytes).unwrap());
+    let sprite = followed(app, "GET", &sprite, &[]).await;
     assert_eq!(&sprite.bytes[..3], b"\xff\xd8\xff");
     // Without the address, or with another's, the bucket gives nothing.
     let sent = app.get(&link).send().await;
