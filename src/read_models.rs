@@ -1,9 +1,11 @@
 //! The read models, as the appender needs them: neither crate knows the other.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use commands::identity::Secrets;
-use commands::{Commands, Vault, Write};
-use domain::{CategoryId, Recorded};
+use commands::{AnyRow, Commands, Vault, Write};
+use domain::{CategoryId, Recorded, StreamId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::Config;
@@ -59,10 +61,16 @@ impl commands::ReadModels for Inline {
         &self,
         conn: &mut PgConnection,
         recorded: &[Recorded],
+        before: &HashMap<StreamId, AnyRow>,
     ) -> Result<commands::Folded, Boxed> {
-        let projections::Folded { writes, rows } = self.0.fold(conn, recorded).await?;
+        let projections::Folded { writes, rows, views } =
+            self.0.fold(conn, recorded, before).await?;
         let writes = writes.into_iter().map(|projections::Write { sql, rows }| Write { sql, rows });
-        Ok(commands::Folded { writes: writes.collect(), rows })
+        Ok(commands::Folded { writes: writes.collect(), rows, views })
+    }
+
+    fn row(&self, stream: &[Recorded]) -> Option<AnyRow> {
+        projections::ReadModels::row(stream)
     }
 
     fn forget(&self) {

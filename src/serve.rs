@@ -168,7 +168,7 @@ impl Running<'_> {
     }
 
     fn app(&self, health: Checks, live: &api::Live) -> Result<api::App, Error> {
-        Ok(api::App {
+        Ok(api::App::from(api::Parts {
             commands: self.commands.clone(),
             pool: self.pool.clone(),
             personal: Arc::new(Opener::of(&self.commands)),
@@ -176,18 +176,18 @@ impl Running<'_> {
             media_chunk: self.media.chunk,
             presigner: self.media.presigner.clone(),
             live: live.clone(),
-            settings: Arc::new(api::Settings {
+            settings: api::Settings {
                 public_url: self.public_url.clone(),
                 max_video_bytes: self.config.max_video_bytes,
                 cors_allowed_origins: self.config.cors_allowed_origins.clone(),
                 trusted_proxies: self.config.trusted_proxies.clone(),
                 rate_limits: self.config.rate_limits,
                 require_payload_encryption: self.config.require_payload_encryption,
-            }),
+            },
             health: Arc::new(health),
             shutdown: self.shutdown.clone(),
             metrics_render: metrics::install()?,
-        })
+        }))
     }
 
     fn worker_parts(&self) -> Result<workers::Parts, Error> {

@@ -1,13 +1,14 @@
 //! The event store on a real PostgreSQL: order, races, names, faults.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use commands::identity::{Identity, Secrets};
-use commands::{CommandError, Commands, Context, Reservation, Write};
+use commands::{AnyRow, CommandError, Commands, Context, Reservation, Write};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
-use domain::{Actor, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId};
+use domain::{Actor, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, StreamId, UserId};
 use futures::future::join_all;
 use projections::log;
 use serde_json::json;
@@ -25,10 +26,16 @@ impl commands::ReadModels for Inline {
         &self,
         conn: &mut PgConnection,
         recorded: &[Recorded],
+        before: &HashMap<StreamId, AnyRow>,
     ) -> Result<commands::Folded, Box<dyn std::error::Error + Send + Sync>> {
-        let projections::Folded { writes, rows } = self.0.fold(conn, recorded).await?;
+        let projections::Folded { writes, rows, views } =
+            self.0.fold(conn, recorded, before).await?;
         let writes = writes.into_iter().map(|projections::Write { sql, rows }| Write { sql, rows });
-        Ok(commands::Folded { writes: writes.collect(), rows })
+        Ok(commands::Folded { writes: writes.collect(), rows, views })
+    }
+
+    fn row(&self, stream: &[Recorded]) -> Option<AnyRow> {
+        projections::ReadModels::row(stream)
     }
 
     fn forget(&self) {

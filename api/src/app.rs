@@ -1,5 +1,6 @@
 //! What the routes stand on.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,9 +16,12 @@ use url::Url;
 use crate::live::Live;
 use crate::rate::RateLimits;
 
-/// The state of the router; handed in by the composition root. Cheap to clone.
+/// The state of the router: one pointer, as each layer has it cloned for each request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What the composition root hands in.
+pub struct Parts {
     /// The write side.
     pub commands: Commands,
     /// For the read side.
@@ -33,13 +37,27 @@ pub struct App {
     /// What happens, for those who watch.
     pub live: Live,
     /// What can be set from outside.
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// Whether everything that the program needs is there.
     pub health: Arc<dyn Health>,
     /// Cancelled when the program is to end: what could last comes to an end then.
     pub shutdown: CancellationToken,
     /// Writes the metrics in Prometheus' text format.
     pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
 }
 
 impl App {

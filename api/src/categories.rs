@@ -31,7 +31,7 @@ pub(crate) async fn list(
 ) -> Result<List<Category>, Problem> {
     let page = params.page();
     params.finish()?;
-    Ok(here.list(Categories(app.pool).list(&page).await?))
+    Ok(here.list(Categories(app.pool.clone()).list(&page).await?))
 }
 
 /// Makes a category.

@@ -37,7 +37,7 @@ mod server;
 mod storing;
 mod uploads;
 
-pub use app::{App, Health, Settings};
+pub use app::{App, Health, Parts, Settings};
 pub use live::{Live, Progress};
 pub use rate::RateLimits;
 pub use router::{Service, service, watching};

@@ -1,7 +1,6 @@
 //! Around every request: its name, its span, its metrics, and the form of its errors.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -15,7 +14,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tracing::Instrument;
 
-use crate::app::Settings;
+use crate::App;
 use crate::forwarded::Client;
 use crate::payload::{Recipient, sealed};
 use crate::problem::{Problem, render};
@@ -42,17 +41,13 @@ const DATA: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The outermost layer: what comes from within is answered in one form, panics included, and
 /// encrypted for a client that asked for it.
-pub(crate) async fn observe(
-    State(settings): State<Arc<Settings>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     request.extensions_mut().insert(RequestName(name.clone()));
     request.extensions_mut().insert(AskedFor(path.clone()));
-    let client = Client::of(request.extensions(), request.headers(), &settings.trusted_proxies);
+    let client = Client::of(request.extensions(), request.headers(), &app.settings.trusted_proxies);
     request.extensions_mut().insert(client);
     let recipient = Recipient::of(request.headers());
     request.extensions_mut().insert(recipient.clone());
@@ -79,7 +74,7 @@ pub(crate) async fn observe(
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     measure(&method, route, status, started);
     finish(response.headers_mut(), &name);
-    if settings.public_url.scheme() == "https" {
+    if app.settings.public_url.scheme() == "https" {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     response

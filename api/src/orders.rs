@@ -56,7 +56,7 @@ pub(crate) async fn list(
     let page = params.page();
     params.finish()?;
     let visibility = Visibility::of(caller.actor);
-    Ok(here.list(Orders(app.pool).list(visibility, &filter, &page).await?))
+    Ok(here.list(Orders(app.pool.clone()).list(visibility, &filter, &page).await?))
 }
 
 /// Orders products, at the name and price of this moment.

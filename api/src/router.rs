@@ -1,7 +1,5 @@
 //! The table of contents: every path, and what every request goes through.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -122,18 +120,18 @@ pub fn watching(app: App) -> Service {
 
 /// What every request goes through.
 fn wrapped(router: Router<App>, app: App) -> Service {
-    let settings = Arc::clone(&app.settings);
-    let cors = cors::layer(&settings.cors_allowed_origins);
+    let cors = cors::layer(&app.settings.cors_allowed_origins);
     let (rates, room) = (Rates::new(app.clone()), Room::new(app.clone()));
-    let spoken = from_fn_with_state(Arc::clone(&settings), protocol::speak);
+    let spoken = from_fn_with_state(app.clone(), protocol::speak);
     let opened = from_fn_with_state(app.clone(), payload::open_request);
+    let observed = from_fn_with_state(app.clone(), observe::observe);
     let router = router
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::disable())
         .route_layer(from_fn(observe::note_route))
         .with_state(app);
     let service = ServiceBuilder::new()
-        .layer(from_fn_with_state(settings, observe::observe))
+        .layer(observed)
         .layer(from_fn(drain))
         .layer(spoken)
         .layer(cors)

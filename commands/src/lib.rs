@@ -30,7 +30,7 @@ pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{Authenticated, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens};
 pub use product::NewVideo;
-pub use store::{Folded, ReadModels, StoreError, Write};
+pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
 use identity::{EncryptionKey, Identity};

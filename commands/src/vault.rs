@@ -116,24 +116,6 @@ impl Vault {
         Ok(())
     }
 
-    /// The same for one stream's events, from the first on.
-    pub(crate) async fn open_stream<E: HoldsPersonal + Into<Event> + Clone>(
-        &self,
-        stream: StreamId,
-        events: &mut [E],
-    ) -> Result<(), VaultError> {
-        let about = events.iter_mut().flat_map(people).collect();
-        let keys = self.keys(about).await?;
-        for (event, sequence) in events.iter_mut().zip(1..) {
-            if event.personal().is_empty() {
-                continue;
-            }
-            let name = event.clone().into().name();
-            open(&keys, event, stream, sequence, name)?;
-        }
-        Ok(())
-    }
-
     /// Wraps every person's key with the newest master key; events stay as they are. Readers and
     /// writers go on meanwhile.
     pub async fn rewrap(&self, progress: impl Fn(i64, i64)) -> Result<i64, VaultError> {

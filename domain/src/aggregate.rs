@@ -96,7 +96,7 @@ pub trait Aggregate:
     cqrs_es::Aggregate<
         Services = (),
         Command: Send,
-        Event: Into<crate::Event> + crate::HoldsPersonal,
+        Event: Into<crate::Event> + TryFrom<crate::Event> + crate::HoldsPersonal,
         Error: Refuse,
     > + Clone
     + 'static
@@ -152,6 +152,24 @@ macro_rules! aggregate {
 
             fn version(&self) -> i64 {
                 self.version
+            }
+        }
+
+        impl From<$event> for crate::Event {
+            fn from(event: $event) -> Self {
+                Self::$aggregate(event)
+            }
+        }
+
+        impl TryFrom<crate::Event> for $event {
+            type Error = crate::Event;
+
+            /// The event, or what it is instead: of another aggregate.
+            fn try_from(event: crate::Event) -> Result<Self, crate::Event> {
+                match event {
+                    crate::Event::$aggregate(event) => Ok(event),
+                    other => Err(other),
+                }
             }
         }
 

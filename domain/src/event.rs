@@ -97,27 +97,3 @@ impl HoldsPersonal for Event {
         }
     }
 }
-
-impl From<UserEvent> for Event {
-    fn from(event: UserEvent) -> Self {
-        Self::User(event)
-    }
-}
-
-impl From<CategoryEvent> for Event {
-    fn from(event: CategoryEvent) -> Self {
-        Self::Category(event)
-    }
-}
-
-impl From<ProductEvent> for Event {
-    fn from(event: ProductEvent) -> Self {
-        Self::Product(event)
-    }
-}
-
-impl From<OrderEvent> for Event {
-    fn from(event: OrderEvent) -> Self {
-        Self::Order(event)
-    }
-}

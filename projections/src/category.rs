@@ -97,10 +97,6 @@ impl Fold for CategoryRow {
     fn key(&self) -> Uuid {
         self.id.uuid()
     }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.description.len()
-    }
 }
 
 /// How many products more or fewer an event leaves in which categories.

@@ -24,7 +24,7 @@ pub use category::{Categories, Category, CategoryRow};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use log::LogError;
 pub use machine::{Fold, Table, Write};
-pub use models::{Folded, ReadModels, outdated};
+pub use models::{AnyRow, Folded, ReadModels, outdated};
 pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
 pub use personal::OpenPersonal;

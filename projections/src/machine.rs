@@ -2,9 +2,9 @@
 //! be written.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::Recorded;
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -40,9 +40,6 @@ pub trait Fold:
 
     /// What names the row.
     fn key(&self) -> Uuid;
-
-    /// About as many bytes as it takes in memory.
-    fn bytes(&self) -> usize;
 }
 
 /// Something to be written.
@@ -55,7 +52,7 @@ pub struct Write {
 }
 
 /// Rows of a table as they are stored: true for as long as nobody else writes there.
-pub(crate) struct Kept<F>(Cache<Uuid, F>);
+pub(crate) struct Kept<F>(Cache<Uuid, Arc<F>>);
 
 impl Table {
     /// A table whose key is `id`.
@@ -114,16 +111,23 @@ impl Table {
 }
 
 impl<F: Fold> Kept<F> {
-    /// No more than about that many bytes.
-    pub(crate) fn new(bytes: u64) -> Self {
-        let weigh = |_: &Uuid, row: &F| u32::try_from(row.bytes()).unwrap_or(u32::MAX);
-        let builder = Cache::builder().max_capacity(bytes).weigher(weigh);
-        // What was written last is what is written to next, however often others were before.
-        Self(builder.eviction_policy(EvictionPolicy::lru()).build())
+    /// No more than that many.
+    pub(crate) fn new(rows: u64) -> Self {
+        Self(Cache::new(rows))
     }
 
-    pub(crate) fn get(&self, key: Uuid) -> Option<F> {
+    pub(crate) fn get(&self, key: Uuid) -> Option<Arc<F>> {
         self.0.get(&key)
+    }
+
+    /// They will be as the batch leaves them.
+    pub(crate) fn note(&self, changes: &[Change<F>]) {
+        for change in changes {
+            match &change.after {
+                Some(after) => self.0.insert(change.key, Arc::clone(after)),
+                None => self.0.invalidate(&change.key),
+            }
+        }
     }
 
     pub(crate) fn forget(&self) {
@@ -134,56 +138,60 @@ impl<F: Fold> Kept<F> {
 /// A row before and after a batch.
 pub(crate) struct Change<F> {
     key: Uuid,
-    /// Whether the stream begins in this batch: there is nothing to load.
-    new: bool,
-    before: Option<F>,
+    before: Option<Arc<F>>,
     /// The row as it is to be.
-    pub(crate) after: Option<F>,
+    pub(crate) after: Option<Arc<F>>,
+}
+
+/// A row that a batch touches.
+struct Touched<F> {
+    key: Uuid,
+    before: Option<Arc<F>>,
+    /// As the events so far have made it.
+    now: Option<F>,
 }
 
 /// The rows that a batch touches, in the order in which it first touches them.
-struct Touched<F> {
+struct Batch<F> {
     places: HashMap<Uuid, usize>,
-    rows: Vec<Change<F>>,
+    rows: Vec<Touched<F>>,
 }
 
-impl<F: Fold> Touched<F> {
-    fn by(steps: &[(Uuid, &Recorded)]) -> Self {
-        let mut touched = Self { places: HashMap::with_capacity(steps.len()), rows: vec![] };
-        for (key, recorded) in steps {
-            touched.places.entry(*key).or_insert_with(|| {
-                let new = recorded.sequence == 1 && recorded.stream.id == *key;
-                touched.rows.push(Change { key: *key, new, before: None, after: None });
-                touched.rows.len() - 1
-            });
-        }
-        touched
-    }
-
-    fn row(&mut self, key: Uuid) -> Option<&mut Change<F>> {
-        self.rows.get_mut(*self.places.get(&key)?)
-    }
-
+impl<F: Fold> Batch<F> {
+    /// Loads the rows that are not known already.
     async fn load(
-        &mut self,
         conn: &mut PgConnection,
         suffix: &str,
-        kept: Option<&Kept<F>>,
-    ) -> Result<(), ProjectionError> {
-        for row in self.rows.iter_mut().filter(|row| !row.new) {
-            row.before = kept.and_then(|kept| kept.get(row.key));
+        steps: &[(Uuid, &Recorded)],
+        known: impl Fn(Uuid) -> Option<Arc<F>>,
+    ) -> Result<Self, ProjectionError> {
+        let mut batch = Self { places: HashMap::with_capacity(steps.len()), rows: vec![] };
+        let mut missing = vec![];
+        for (key, recorded) in steps {
+            batch.places.entry(*key).or_insert_with(|| {
+                // A stream that begins has no row yet.
+                let new = recorded.sequence == 1 && recorded.stream.id == *key;
+                let before = if new { None } else { known(*key) };
+                if before.is_none() && !new {
+                    missing.push(*key);
+                }
+                batch.rows.push(Touched { key: *key, before, now: None });
+                batch.rows.len() - 1
+            });
         }
-        let missing = self.rows.iter().filter(|row| !row.new && row.before.is_none());
-        let missing = missing.map(|row| row.key).collect();
         for stored in load::<F>(conn, suffix, missing).await? {
-            if let Some(row) = self.row(stored.key()) {
-                row.before = Some(stored);
+            if let Some(row) = batch.row(stored.key()) {
+                row.before = Some(Arc::new(stored));
             }
         }
-        for row in &mut self.rows {
-            row.after.clone_from(&row.before);
+        for row in &mut batch.rows {
+            row.now = row.before.as_deref().cloned();
         }
-        Ok(())
+        Ok(batch)
+    }
+
+    fn row(&mut self, key: Uuid) -> Option<&mut Touched<F>> {
+        self.rows.get_mut(*self.places.get(&key)?)
     }
 }
 
@@ -205,44 +213,43 @@ pub(crate) async fn find<F: Fold>(
     conn: &mut PgConnection,
     kept: &Kept<F>,
     keys: HashSet<Uuid>,
-) -> Result<HashMap<Uuid, F>, ProjectionError> {
+) -> Result<HashMap<Uuid, Arc<F>>, ProjectionError> {
     let known = keys.iter().filter_map(|key| Some((*key, kept.get(*key)?)));
     let mut rows: HashMap<_, _> = known.collect();
     let missing = keys.into_iter().filter(|key| !rows.contains_key(key)).collect();
     for row in load::<F>(conn, "", missing).await? {
-        kept.0.insert(row.key(), row.clone());
+        let row = Arc::new(row);
+        kept.0.insert(row.key(), Arc::clone(&row));
         rows.insert(row.key(), row);
     }
     Ok(rows)
 }
 
-/// Folds a batch into the rows of the table, or of its copy with that suffix. Nothing is written;
-/// what is kept is as if it were.
+/// Folds a batch into the rows of the table, or of its copy with that suffix, those that are known
+/// or else those that are stored. Nothing is written.
 pub(crate) async fn fold<F: Fold>(
     conn: &mut PgConnection,
     suffix: &str,
     recorded: &[Recorded],
-    kept: Option<&Kept<F>>,
+    known: impl Fn(Uuid) -> Option<Arc<F>>,
 ) -> Result<Vec<Change<F>>, ProjectionError> {
     let steps: Vec<_> = recorded
         .iter()
         .flat_map(|recorded| F::keys(recorded).into_iter().map(move |key| (key, recorded)))
         .collect();
-    let mut touched = Touched::<F>::by(&steps);
-    touched.load(conn, suffix, kept).await?;
+    let mut batch = Batch::<F>::load(conn, suffix, &steps, known).await?;
     for (key, recorded) in steps {
-        if let Some(row) = touched.row(key) {
-            row.after = F::fold(row.after.take(), key, recorded);
+        if let Some(row) = batch.row(key) {
+            row.now = F::fold(row.now.take(), key, recorded);
         }
     }
-    for row in &touched.rows {
-        match (kept, &row.after) {
-            (Some(kept), Some(after)) => kept.0.insert(row.key, after.clone()),
-            (Some(kept), None) => kept.0.invalidate(&row.key),
-            (None, _) => {}
-        }
-    }
-    Ok(touched.rows)
+    let change = |Touched { key, before, now }| Change { key, before, after: now.map(Arc::new) };
+    Ok(batch.rows.into_iter().map(change).collect())
+}
+
+/// The row that one stream's events make, from the first one on.
+pub(crate) fn row<F: Fold>(stream: &[Recorded]) -> Option<F> {
+    stream.iter().fold(None, |row, recorded| F::fold(row, recorded.stream.id, recorded))
 }
 
 /// What brings the table, or its copy with that suffix, to where the fold has come: of rows that
@@ -255,10 +262,10 @@ pub(crate) fn writes<F: Fold>(
     let (mut edited, mut columns) = (vec![], vec![]);
     for change in changes {
         match (&change.before, &change.after) {
-            (None, Some(after)) => made.push(object(after)?),
+            (None, Some(after)) => made.push(object(&**after)?),
             (Some(_), None) => gone.push(Map::from_iter([("id".to_owned(), json!(change.key))])),
             (Some(before), Some(after)) if before != after => {
-                let (before, after) = (object(before)?, object(after)?);
+                let (before, after) = (object(&**before)?, object(&**after)?);
                 columns.extend(
                     F::TABLE
                         .columns
@@ -308,7 +315,7 @@ pub(crate) async fn apply<F: Fold>(
     suffix: &str,
     recorded: &[Recorded],
 ) -> Result<(), ProjectionError> {
-    let changes = fold::<F>(conn, suffix, recorded, None).await?;
+    let changes = fold::<F>(conn, suffix, recorded, |_| None).await?;
     for write in writes(suffix, &changes)? {
         let query = sqlx::query(&write.sql).bind(write.rows);
         query.execute(&mut *conn).await.map_err(F::TABLE.failed())?;

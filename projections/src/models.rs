@@ -10,7 +10,7 @@ use domain::{CategoryId, Recorded, StreamId, StreamType};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
-use crate::machine::{self, Fold, Kept, Table, Write};
+use crate::machine::{self, Change, Fold, Kept, Table, Write};
 use crate::{
     CategoryRow, OrderRow, ProductRow, ProductView, ProjectionError, RebuildError, UserRow,
 };
@@ -65,16 +65,16 @@ pub(crate) fn named(names: Option<&[&str]>) -> Result<Vec<&'static dyn Model>, R
     names.iter().map(find).collect()
 }
 
-/// Bytes of rows that are kept in memory, per table.
-const KEPT: u64 = 32 << 20;
+/// Categories that are kept in memory.
+const CATEGORIES: u64 = 1_000;
 
-/// The read models as the append keeps them. One writer at a time may use it: rows that it has
-/// loaded or folded are remembered, so that they need not be read again.
+/// A row, of whichever type.
+pub type AnyRow = Arc<dyn Any + Send + Sync>;
+
+/// The read models as the append keeps them, for one writer at a time. It remembers categories,
+/// which other streams change too; what one stream makes alone is remembered with that stream.
 pub struct ReadModels {
-    products: Kept<ProductRow>,
     categories: Kept<CategoryRow>,
-    orders: Kept<OrderRow>,
-    users: Kept<UserRow>,
 }
 
 /// What a batch makes of the read models.
@@ -82,54 +82,67 @@ pub struct ReadModels {
 pub struct Folded {
     /// To be written in the append's own transaction, in any order.
     pub writes: Vec<Write>,
+    /// The rows of streams that alone make them: [`ProductRow`], [`OrderRow`] or [`UserRow`].
+    pub rows: HashMap<StreamId, AnyRow>,
     /// What each stream that was written to looks like from then on: a [`ProductView`], unless
     /// its video is being worked on, [`CategoryRow`], [`OrderRow`] or [`UserRow`].
-    pub rows: HashMap<StreamId, Arc<dyn Any + Send + Sync>>,
+    pub views: HashMap<StreamId, AnyRow>,
 }
 
 impl Default for ReadModels {
     fn default() -> Self {
-        Self {
-            products: Kept::new(KEPT),
-            categories: Kept::new(KEPT),
-            orders: Kept::new(KEPT),
-            users: Kept::new(KEPT),
-        }
+        Self { categories: Kept::new(CATEGORIES) }
     }
 }
 
 impl ReadModels {
-    /// Folds events that are being appended. Where the append comes to nothing, or somebody else
+    /// Folds events that are being appended; `before` are rows of their streams as they were at
+    /// the versions that the events follow. Where the append comes to nothing, or somebody else
     /// has appended, [`ReadModels::forget`] has to be called before the next batch.
     pub async fn fold(
         &self,
         conn: &mut PgConnection,
         recorded: &[Recorded],
+        before: &HashMap<StreamId, AnyRow>,
     ) -> Result<Folded, ProjectionError> {
         let mut folded = Folded::default();
-        let products = machine::fold(conn, "", recorded, Some(&self.products)).await?;
-        folded.take(StreamType::Category, conn, recorded, &self.categories).await?;
-        folded.take(StreamType::Order, conn, recorded, &self.orders).await?;
-        folded.take(StreamType::User, conn, recorded, &self.users).await?;
-        folded.writes.extend(machine::writes("", &products)?);
-        let products = products.into_iter().filter_map(|change| change.after).collect();
+        let known = |id| self.categories.get(id);
+        let categories = machine::fold(conn, "", recorded, known).await?;
+        self.categories.note(&categories);
+        folded.writes.extend(machine::writes("", &categories)?);
+        folded.show(StreamType::Category, &rows(categories));
+        let orders = folded.take::<OrderRow>(StreamType::Order, conn, recorded, before).await?;
+        folded.show(StreamType::Order, &orders);
+        let users = folded.take::<UserRow>(StreamType::User, conn, recorded, before).await?;
+        folded.show(StreamType::User, &users);
+        let products = folded.take(StreamType::Product, conn, recorded, before).await?;
         self.show(conn, products, &mut folded).await?;
         Ok(folded)
     }
 
+    /// The row that one stream makes alone, from its first event on.
+    pub fn row(stream: &[Recorded]) -> Option<AnyRow> {
+        fn row<F: Fold>(stream: &[Recorded]) -> Option<AnyRow> {
+            machine::row::<F>(stream).map(|row| Arc::new(row) as AnyRow)
+        }
+        match stream.first()?.stream.kind {
+            StreamType::Product => row::<ProductRow>(stream),
+            StreamType::Order => row::<OrderRow>(stream),
+            StreamType::User => row::<UserRow>(stream),
+            StreamType::Category => None,
+        }
+    }
+
     /// What is remembered may no longer be so.
     pub fn forget(&self) {
-        self.products.forget();
         self.categories.forget();
-        self.orders.forget();
-        self.users.forget();
     }
 
     /// Joins products with their categories. How far a worker is with a video is not in the log.
     async fn show(
         &self,
         conn: &mut PgConnection,
-        mut products: Vec<ProductRow>,
+        mut products: Vec<Arc<ProductRow>>,
         folded: &mut Folded,
     ) -> Result<(), ProjectionError> {
         products.retain(|row| row.processing_status != ProcessingStatus::Processing);
@@ -141,30 +154,43 @@ impl ReadModels {
                 category_name: category.map(|category| category.name.clone()),
                 category_description: category.map(|category| category.description.clone()),
                 progress: None,
-                row,
+                row: ProductRow::clone(&row),
             };
-            let stream = StreamId { kind: StreamType::Product, id: view.row.id.uuid() };
-            folded.rows.insert(stream, Arc::new(view));
+            let stream = StreamId { kind: StreamType::Product, id: row.key() };
+            folded.views.insert(stream, Arc::new(view));
         }
         Ok(())
     }
 }
 
 impl Folded {
+    /// Folds the rows of streams that alone make them.
     async fn take<F: Fold>(
         &mut self,
         kind: StreamType,
         conn: &mut PgConnection,
         recorded: &[Recorded],
-        kept: &Kept<F>,
-    ) -> Result<(), ProjectionError> {
-        let changes = machine::fold(conn, "", recorded, Some(kept)).await?;
+        before: &HashMap<StreamId, AnyRow>,
+    ) -> Result<Vec<Arc<F>>, ProjectionError> {
+        let known = |id| Arc::clone(before.get(&StreamId { kind, id })?).downcast::<F>().ok();
+        let changes = machine::fold(conn, "", recorded, known).await?;
         self.writes.extend(machine::writes("", &changes)?);
-        for row in changes.into_iter().filter_map(|change| change.after) {
-            self.rows.insert(StreamId { kind, id: row.key() }, Arc::new(row));
+        let rows = rows(changes);
+        for row in &rows {
+            self.rows.insert(StreamId { kind, id: row.key() }, Arc::clone(row) as AnyRow);
         }
-        Ok(())
+        Ok(rows)
     }
+
+    fn show<F: Fold>(&mut self, kind: StreamType, rows: &[Arc<F>]) {
+        for row in rows {
+            self.views.insert(StreamId { kind, id: row.key() }, Arc::clone(row) as AnyRow);
+        }
+    }
+}
+
+fn rows<F>(changes: Vec<Change<F>>) -> Vec<Arc<F>> {
+    changes.into_iter().filter_map(|change| change.after).collect()
 }
 
 impl ReadModels {

@@ -116,10 +116,6 @@ impl Fold for OrderRow {
     fn key(&self) -> Uuid {
         self.id.uuid()
     }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.items.0.len() * (size_of::<OrderItem>() + 64)
-    }
 }
 
 impl OrderRow {

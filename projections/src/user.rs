@@ -114,10 +114,6 @@ impl Fold for UserRow {
     fn key(&self) -> Uuid {
         self.id.uuid()
     }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.email.as_ref().map_or(0, String::len)
-    }
 }
 
 impl UserRow {

@@ -32,7 +32,7 @@ pub(crate) async fn list(
     let page = params.page();
     params.finish()?;
     let visibility = Visibility::of_accounts(caller.actor);
-    Ok(here.list(Users(app.pool).list(visibility, &page).await?))
+    Ok(here.list(Users(app.pool.clone()).list(visibility, &page).await?))
 }
 
 /// One account.

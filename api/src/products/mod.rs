@@ -93,7 +93,8 @@ pub(crate) async fn list(
     let page = params.page();
     params.finish()?;
     let links = Links::of(&app, &caller);
-    let slice = Products(app.pool).list(Visibility::of(caller.actor), &filter, &page).await?;
+    let slice =
+        Products(app.pool.clone()).list(Visibility::of(caller.actor), &filter, &page).await?;
     Ok(here.list(slice.map(|view| links.show(view))))
 }
 

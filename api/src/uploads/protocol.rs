@@ -1,7 +1,5 @@
 //! tus 1.0.0 on the wire: its header fields, and what every request to `/uploads/` goes through.
 
-use std::sync::Arc;
-
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -16,7 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-use crate::app::Settings;
+use crate::App;
 use crate::problem::Problem;
 
 pub(crate) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
@@ -80,11 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Tus {
 
 /// Around everything, CORS included: says on each answer which version is spoken, takes another
 /// method from `X-HTTP-Method-Override`, and adds to OPTIONS what the server can do.
-pub(crate) async fn speak(
-    State(settings): State<Arc<Settings>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn speak(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if path != "/uploads" && !path.starts_with("/uploads/") {
         return next.run(request).await;
@@ -98,7 +92,7 @@ pub(crate) async fn speak(
     let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = next.run(request).await;
     if asks {
-        offer(settings.max_video_bytes, is_preflight, &mut response);
+        offer(app.settings.max_video_bytes, is_preflight, &mut response);
     }
     response.headers_mut().insert(RESUMABLE, VERSION);
     response

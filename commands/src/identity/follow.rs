@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use domain::user::UserEvent;
-use domain::{Event, Recorded, Stored, StreamType, UserId};
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use domain::{Event, StreamType, UserId};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::access::LIFETIME;
+use crate::store::log::{COLUMNS, decode};
 use crate::{CommandError, Commands};
 
 /// How often the log is asked: what ends a session counts everywhere within a second.
@@ -65,18 +64,18 @@ impl SessionFollower {
         if head <= self.after {
             return Ok(false);
         }
-        let rows = sqlx::query(
-            "SELECT aggregate_id, sequence, event_type, event_version, payload::text AS payload,
-                    metadata::text AS metadata, position, event_id, recorded_at
-             FROM events WHERE position > $1 AND position <= $2 AND aggregate_type = $3
-             ORDER BY position LIMIT $4",
-        )
-        .bind(self.after)
-        .bind(head)
-        .bind(StreamType::User.as_str())
-        .bind(BATCH)
-        .fetch_all(pool)
-        .await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM events
+             WHERE position > $1 AND position <= $2 AND aggregate_type = $3
+             ORDER BY position LIMIT $4"
+        );
+        let rows = sqlx::query(&sql)
+            .bind(self.after)
+            .bind(head)
+            .bind(StreamType::User.as_str())
+            .bind(BATCH)
+            .fetch_all(pool)
+            .await?;
         let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         self.commands.parts.identity.revocations().note(&recorded);
         for event in &recorded {
@@ -103,21 +102,4 @@ async fn oldest_that_counts(pool: &PgPool) -> Result<i64, CommandError> {
     .bind(f64::from(seconds))
     .fetch_one(pool)
     .await?)
-}
-
-fn decode(row: &PgRow) -> Result<Recorded, CommandError> {
-    let id: &str = row.try_get("aggregate_id")?;
-    Recorded::decode(&Stored {
-        stream_type: StreamType::User.as_str(),
-        stream_id: Uuid::try_parse(id).map_err(CommandError::fault)?,
-        sequence: row.try_get("sequence")?,
-        event_type: row.try_get("event_type")?,
-        event_version: row.try_get("event_version")?,
-        payload: row.try_get("payload")?,
-        metadata: row.try_get("metadata")?,
-        position: row.try_get("position")?,
-        event_id: row.try_get("event_id")?,
-        at: row.try_get("recorded_at")?,
-    })
-    .map_err(CommandError::fault)
 }

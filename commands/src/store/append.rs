@@ -1,6 +1,7 @@
 use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
 use serde_json::Value;
 
+use super::AnyRow;
 use crate::uploads::Take;
 use crate::{Done, IdempotencyClaim, Reservation};
 
@@ -11,9 +12,18 @@ pub(crate) struct Append {
     /// The version that was decided on; the first event gets the next sequence.
     pub expected: i64,
     pub events: Vec<Encoded>,
+    /// The stream's row at that version, where it is known.
+    pub row: Option<AnyRow>,
     /// As JSON, the same for all of its events.
     pub metadata: (Metadata, String),
     pub side: Side,
+}
+
+/// An append that came through.
+pub(super) struct Appended {
+    pub done: Done,
+    /// The stream's row from then on, where the stream alone makes it.
+    pub row: Option<AnyRow>,
 }
 
 /// What goes with the events into one transaction.
@@ -83,9 +93,10 @@ impl Reservation {
 
 impl Append {
     /// What it comes to.
-    pub(crate) fn done(&self) -> Done {
+    pub(super) fn done(&self) -> Appended {
         let events = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
-        Done { version: self.expected.saturating_add(events), row: None }
+        let done = Done { version: self.expected.saturating_add(events), row: None };
+        Appended { done, row: None }
     }
 
     /// Whether there is nothing beside the events and the versions that they stand on.

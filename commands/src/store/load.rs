@@ -1,14 +1,16 @@
 //! From the log to an aggregate, and back through cqrs-es's own trait.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cqrs_es::persist::{PersistedEventRepository, PersistenceError};
+use cqrs_es::persist::PersistedEventRepository;
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
 use domain::{Aggregate, Event, HoldsPersonal, Metadata, StreamId, upcast};
+use postgres_es::PostgresEventRepository;
 
-use super::append::{Append, Encoded, Side};
-use super::{Store, StoreError};
+use super::append::{Append, Appended, Encoded, Side};
+use super::{AnyRow, Store, StoreError, log};
 use crate::Done;
 
 /// An aggregate as it was loaded, and what is to go with its events.
@@ -19,6 +21,10 @@ pub(crate) struct Loaded<A: Aggregate> {
     pub version: i64,
     /// Whether it may be behind: another process may have written since.
     pub cached: bool,
+    /// Its row at that version, where the stream alone makes it.
+    row: Option<AnyRow>,
+    /// Bytes of its events' payloads.
+    payloads: usize,
     /// What goes with the events.
     pub side: Side,
     /// What is recorded with them.
@@ -34,12 +40,34 @@ impl<A: Aggregate> AggregateContext<A> for Loaded<A> {
 impl<A: Aggregate> Loaded<A> {
     /// What has no stream yet.
     pub(crate) fn fresh(id: A::Id) -> Self {
-        Self::new(id, A::default(), false)
+        Self::new(id, A::default(), None, 0)
     }
 
-    fn new(id: A::Id, aggregate: A, cached: bool) -> Self {
-        let version = aggregate.version();
-        Self { id, aggregate, version, cached, side: Side::default(), metadata: None }
+    fn new(id: A::Id, aggregate: A, row: Option<AnyRow>, payloads: usize) -> Self {
+        let (version, side) = (aggregate.version(), Side::default());
+        Self { id, aggregate, version, cached: false, row, payloads, side, metadata: None }
+    }
+}
+
+/// An aggregate as this process last saw it.
+#[derive(Clone)]
+pub(super) struct Known {
+    aggregate: Arc<dyn Any + Send + Sync>,
+    /// Its row at the same version, where the stream alone makes it.
+    row: Option<AnyRow>,
+    /// Bytes of its events' payloads.
+    payloads: usize,
+}
+
+impl Known {
+    /// As many bytes as it may take in memory: neither aggregate nor row has what no event says.
+    pub(super) fn bytes(&self) -> u32 {
+        u32::try_from(1_024 + 2 * self.payloads).unwrap_or(u32::MAX)
+    }
+
+    fn loaded<A: Aggregate>(self, id: A::Id) -> Option<Loaded<A>> {
+        let aggregate = self.aggregate.downcast_ref::<A>()?.clone();
+        Some(Loaded { cached: true, ..Loaded::new(id, aggregate, self.row, self.payloads) })
     }
 }
 
@@ -50,10 +78,8 @@ fn stream<A: Aggregate>(id: A::Id) -> StreamId {
 impl Store {
     /// The aggregate as this process last saw it, or as the log has it.
     pub(crate) async fn load<A: Aggregate>(&self, id: A::Id) -> Result<Loaded<A>, StoreError> {
-        let cached =
-            self.states.get(&stream::<A>(id)).and_then(|state| state.downcast_ref::<A>().cloned());
-        match cached {
-            Some(aggregate) => Ok(Loaded::new(id, aggregate, true)),
+        match self.states.get(&stream::<A>(id)).and_then(|known| known.loaded(id)) {
+            Some(loaded) => Ok(loaded),
             None => self.load_afresh(id).await,
         }
     }
@@ -63,31 +89,19 @@ impl Store {
         &self,
         id: A::Id,
     ) -> Result<Loaded<A>, StoreError> {
-        let stored = self
-            .repository
-            .get_events::<A>(&id.to_string())
-            .await
-            .map_err(|error| unreadable(&error))?;
-        let mut events = Vec::with_capacity(stored.len());
-        for event in stored {
-            let payload = upcast::upcast(&event.event_type, &event.event_version, event.payload)
-                .ok_or_else(|| domain::DecodeError::Version {
-                    event: event.event_type.clone(),
-                    version: event.event_version,
-                })?;
-            events.push(serde_json::from_value(payload).map_err(|source| {
-                domain::DecodeError::Payload { event: event.event_type, source }
-            })?);
-        }
-        self.vault.open_stream::<A::Event>(stream::<A>(id), &mut events).await?;
+        let stream = stream::<A>(id);
+        let (mut recorded, payloads) = log::stream(&self.loading, stream).await?;
+        self.vault.open(&mut recorded).await?;
+        let row = self.read_models.row(&recorded);
         let mut aggregate = A::default();
-        for event in events {
-            aggregate.apply(event);
+        for event in recorded {
+            aggregate.apply(event.event.try_into().map_err(|_| log::of_another_kind(stream))?);
         }
+        let known = Known { aggregate: Arc::new(aggregate.clone()), row: row.clone(), payloads };
         if aggregate.version() > 0 {
-            self.states.insert(stream::<A>(id), Arc::new(aggregate.clone()));
+            self.states.insert(stream, known);
         }
-        Ok(Loaded::new(id, aggregate, false))
+        Ok(Loaded::new(id, aggregate, row, payloads))
     }
 
     /// Appends what a loaded aggregate emitted. The aggregate already is in its new state.
@@ -99,19 +113,24 @@ impl Store {
         let stream = stream::<A>(loaded.id);
         let metadata = loaded.metadata.ok_or(StoreError::Stopped)?;
         let encoded = serde_json::to_string(&metadata).map_err(unwritable)?;
+        let mut payloads = loaded.payloads;
         let mut encoded_events = Vec::with_capacity(events.len());
         for (event, sequence) in events.into_iter().zip(loaded.version + 1..) {
-            encoded_events.push(self.encode(event, stream, sequence).await?);
+            let encoded = self.encode(event, stream, sequence).await?;
+            payloads += encoded.payload.len();
+            encoded_events.push(encoded);
         }
         let append = Append {
             stream,
             expected: loaded.version,
             events: encoded_events,
+            row: loaded.row,
             metadata: (metadata, encoded),
             side: loaded.side,
         };
-        let done = self.append(append).await.inspect_err(|_| self.states.invalidate(&stream))?;
-        self.states.insert(stream, Arc::new(loaded.aggregate));
+        let appended = self.append(append).await;
+        let Appended { done, row } = appended.inspect_err(|_| self.states.invalidate(&stream))?;
+        self.states.insert(stream, Known { aggregate: Arc::new(loaded.aggregate), row, payloads });
         Ok(done)
     }
 
@@ -135,10 +154,6 @@ fn unwritable(error: serde_json::Error) -> StoreError {
     StoreError::Database(sqlx::Error::Encode(Box::new(error)))
 }
 
-fn unreadable(error: &PersistenceError) -> StoreError {
-    StoreError::Database(sqlx::Error::Protocol(error.to_string()))
-}
-
 /// cqrs-es's own way in, for whatever is built on it: loads, and appends with nothing beside.
 impl<A: Aggregate> EventStore<A> for Store {
     type AC = Loaded<A>;
@@ -147,7 +162,8 @@ impl<A: Aggregate> EventStore<A> for Store {
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
-        let stored = self.repository.get_events::<A>(aggregate_id).await?;
+        let repository = PostgresEventRepository::new(self.loading.pool());
+        let stored = repository.get_events::<A>(aggregate_id).await?;
         stored.into_iter().map(|event| EventEnvelope::try_from(event).map_err(Into::into)).collect()
     }
 

@@ -3,7 +3,9 @@
 
 mod append;
 mod appender;
+mod connections;
 mod load;
+pub(crate) mod log;
 mod transaction;
 mod write;
 mod writer;
@@ -15,29 +17,37 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use postgres_es::PostgresEventRepository;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub(crate) use append::{Append, Claim, Effect, Guard, Side};
+use connections::Connections;
+use load::Known;
 pub(crate) use load::Loaded;
 
 use crate::Reservation;
 use crate::identity::Revocations;
-use crate::{Done, Vault, VaultError};
+use crate::{Vault, VaultError};
+use transaction::Verdict;
 
 /// The read models as the appender needs them; handed in by the composition root.
 #[async_trait]
 pub trait ReadModels: Send + Sync + 'static {
-    /// Folds events that are being appended. It may remember rows from one batch to the next.
+    /// Folds events that are being appended. `before` are rows of their streams at the versions
+    /// that the events follow, those that are known; of others it may remember some from one batch
+    /// to the next.
     async fn fold(
         &self,
         conn: &mut PgConnection,
         recorded: &[Recorded],
+        before: &HashMap<StreamId, AnyRow>,
     ) -> Result<Folded, BoxedError>;
+
+    /// The row that one stream makes alone, from its first event on; `None` where others take part.
+    fn row(&self, stream: &[Recorded]) -> Option<AnyRow>;
 
     /// The last batch came to nothing, or another process has written: what is remembered may no
     /// longer be so.
@@ -51,13 +61,18 @@ pub trait ReadModels: Send + Sync + 'static {
     ) -> Result<bool, BoxedError>;
 }
 
+/// A row of a read model, for whoever knows the type.
+pub type AnyRow = Arc<dyn Any + Send + Sync>;
+
 /// What a batch makes of the read models.
 #[derive(Default)]
 pub struct Folded {
     /// To be written together with the events, in any order.
     pub writes: Vec<Write>,
-    /// What the streams that were written to look like from then on, for whoever knows the type.
-    pub rows: HashMap<StreamId, Arc<dyn Any + Send + Sync>>,
+    /// The rows of streams that alone make them, for the next batch that goes on from there.
+    pub rows: HashMap<StreamId, AnyRow>,
+    /// What the streams that were written to look like from then on.
+    pub views: HashMap<StreamId, AnyRow>,
 }
 
 /// Something to be written.
@@ -109,34 +124,20 @@ const QUEUE: usize = 4_096;
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: PgPool,
-    repository: Arc<PostgresEventRepository>,
+    loading: Connections,
+    read_models: Arc<dyn ReadModels>,
     queue: mpsc::Sender<appender::Waiting>,
     committed: watch::Receiver<i64>,
-    states: Cache<StreamId, Arc<dyn Any + Send + Sync>>,
+    states: Cache<StreamId, Known>,
     turns: Cache<StreamId, Arc<Mutex<()>>>,
     vault: Vault,
 }
 
-/// Connections that read aggregates: a pool takes turns with all that it has, so a few that are
-/// warm are quicker than many.
-const LOADING: u32 = 4;
+/// Bytes of aggregates that are kept in memory, with their rows.
+const KNOWN: u64 = 128 << 20;
 
-/// Connections of the store's own, so that nobody else stands before it. Its statements are few
-/// and their plans don't depend on values, so they are planned once, and always by keys: a plan
-/// that is made while a table is empty would read all of it ever after.
-fn own(pool: &PgPool, connections: u32) -> PgPool {
-    let options = PgConnectOptions::clone(&pool.connect_options());
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
-        .test_before_acquire(false)
-        .connect_lazy_with(options.options([
-            ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-        ]))
-}
+/// Connections that read aggregates.
+const LOADING: u32 = 4;
 
 impl Store {
     pub(crate) fn new(
@@ -147,19 +148,20 @@ impl Store {
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, committed) = watch::channel(0);
-        let writer = writer::Writer::new(own(&pool, 1), read_models);
+        let writer = writer::Writer::new(Connections::new(&pool, 1), Arc::clone(&read_models));
         let appender = appender::Appender::new(writer, revocations, newest);
         tokio::spawn(appender.run(waiting));
-        let states = Cache::builder().max_capacity(100_000).build();
+        // What was written last is what is written to next, however often others were before.
+        let states = Cache::builder().weigher(|_, known: &Known| known.bytes());
+        let states = states.max_capacity(KNOWN).eviction_policy(EvictionPolicy::lru()).build();
         let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();
-        let repository = Arc::new(PostgresEventRepository::new(own(&pool, LOADING)));
-        Self { pool, repository, queue, committed, states, turns, vault }
+        let loading = Connections::new(&pool, LOADING);
+        Self { pool, loading, read_models, queue, committed, states, turns, vault }
     }
 
     /// The same log, read over connections such as this pool's.
     pub(crate) fn over(&self, pool: &PgPool, vault: Vault) -> Self {
-        let repository = Arc::new(PostgresEventRepository::new(own(pool, LOADING)));
-        Self { pool: pool.clone(), repository, vault, ..self.clone() }
+        Self { pool: pool.clone(), loading: Connections::new(pool, LOADING), vault, ..self.clone() }
     }
 
     pub(crate) fn committed(&self) -> watch::Receiver<i64> {
@@ -172,7 +174,7 @@ impl Store {
         self.turns.get_with(stream, Arc::default)
     }
 
-    pub(crate) async fn append(&self, append: Append) -> Result<Done, StoreError> {
+    async fn append(&self, append: Append) -> Verdict {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(appender::Waiting { append, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,

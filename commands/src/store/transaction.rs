@@ -7,13 +7,13 @@ use sqlx::{Connection, PgConnection, Postgres, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::append::{Append, Claim, Effect, Guard};
-use super::{Folded, ReadModels, StoreError, write};
-use crate::context::{Done, Row};
+use super::append::{Append, Appended, Claim, Effect, Guard};
+use super::{AnyRow, Folded, ReadModels, StoreError, write};
+use crate::context::Row;
 use crate::uploads;
 
 /// How a command ended.
-pub(super) type Verdict = Result<Done, StoreError>;
+pub(super) type Verdict = Result<Appended, StoreError>;
 
 /// The whole transaction failed.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,9 @@ impl<'c> Transaction<'c> {
             return Ok(Committed { verdicts, recorded: vec![] });
         }
         let recorded = record(&winners, self.head.position, self.head.at);
-        let mut folded = read_models.fold(tx, &recorded).await.map_err(Failure::Projection)?;
+        let before = rows(&winners);
+        let folding = read_models.fold(tx, &recorded, &before);
+        let mut folded = folding.await.map_err(Failure::Projection)?;
         if !write::write(tx, &winners, &recorded, &folded.writes).await? {
             return Err(sqlx::Error::Protocol("the log went on under its lock".to_owned()).into());
         }
@@ -119,11 +121,18 @@ impl<'c> Transaction<'c> {
     }
 }
 
+/// Rows of streams as the decisions found them.
+pub(super) fn rows(appends: &[&Append]) -> HashMap<StreamId, AnyRow> {
+    let row = |append: &&Append| Some((append.stream, append.row.clone()?));
+    appends.iter().filter_map(row).collect()
+}
+
 /// Hands each command what its stream looks like now.
 pub(super) fn show(appends: &[&Append], verdicts: &mut [Verdict], folded: &mut Folded) {
     for (append, verdict) in appends.iter().zip(verdicts) {
-        if let Ok(done) = verdict {
-            done.row = folded.rows.remove(&append.stream).map(Row);
+        if let Ok(appended) = verdict {
+            appended.done.row = folded.views.remove(&append.stream).map(Row);
+            appended.row = folded.rows.remove(&append.stream);
         }
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Recorded;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::append::Append;
+use super::connections::Connections;
 use super::transaction::{self, Committed, Failure, Head, Transaction};
 use super::{ReadModels, write};
 
@@ -17,9 +17,7 @@ const CLOCK_TRUSTED: Duration = Duration::from_secs(30);
 
 /// Writes batches, one after another.
 pub(super) struct Writer {
-    pool: PgPool,
-    /// Kept between batches: the pool asks the database about every connection that comes back.
-    conn: Option<PoolConnection<Postgres>>,
+    connections: Connections,
     read_models: Arc<dyn ReadModels>,
     /// The head as this process left it.
     left: Option<(Head, Instant)>,
@@ -28,30 +26,27 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) const fn new(pool: PgPool, read_models: Arc<dyn ReadModels>) -> Self {
-        Self { pool, conn: None, read_models, left: None, alone: false }
+    pub(super) fn new(connections: Connections, read_models: Arc<dyn ReadModels>) -> Self {
+        Self { connections, read_models, left: None, alone: false }
     }
 
     /// Commits a batch.
     pub(super) async fn commit(&mut self, appends: &[&Append]) -> Result<Committed, Failure> {
-        let mut conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => self.pool.acquire().await?,
-        };
+        let mut conn = self.connections.take().await?;
         let committed = match self.try_at_once(&mut conn, appends).await {
             Ok(None) => self.in_turn(&mut conn, appends).await,
             Ok(Some(committed)) => Ok(committed),
             Err(failure) => Err(failure),
         };
         match &committed {
-            Ok(_) => self.conn = Some(conn),
+            Ok(_) => self.connections.keep(conn),
             Err(_) => self.read_models.forget(),
         }
         committed
     }
 
     /// In one round trip, on the guess that the log still ends where this process left it: what is
-    /// remembered of rows and versions holds then. `None` where that was not so.
+    /// remembered of rows holds then. `None` where that was not so.
     async fn try_at_once(
         &mut self,
         conn: &mut PgConnection,
@@ -63,8 +58,9 @@ impl Writer {
         }
         let at = head.at.max(micros(head.now + looked_at.elapsed()));
         let recorded = transaction::record(appends, head.position, at);
-        let mut folded =
-            self.read_models.fold(conn, &recorded).await.map_err(Failure::Projection)?;
+        let before = transaction::rows(appends);
+        let folding = self.read_models.fold(conn, &recorded, &before);
+        let mut folded = folding.await.map_err(Failure::Projection)?;
         match write::write(conn, appends, &recorded, &folded.writes).await {
             Ok(true) => {}
             Ok(false) => return Ok(self.was_wrong()),

@@ -128,10 +128,6 @@ impl Fold for ProductRow {
     fn key(&self) -> Uuid {
         self.id.uuid()
     }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.description.len() + self.sort_name.len()
-    }
 }
 
 impl ProductRow {

@@ -1,5 +1,6 @@
 //! A database per test, on the server that `TEST_DATABASE_URL` names.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use domain::Recorded;
@@ -72,7 +73,7 @@ pub async fn store(conn: &mut PgConnection, recorded: &[Recorded]) {
 pub async fn append(pool: &PgPool, recorded: &[Recorded]) {
     let mut tx = pool.begin().await.unwrap();
     store(&mut tx, recorded).await;
-    let folded = ReadModels::default().fold(&mut tx, recorded).await.unwrap();
+    let folded = ReadModels::default().fold(&mut tx, recorded, &HashMap::new()).await.unwrap();
     for write in folded.writes {
         sqlx::query(&write.sql).bind(write.rows).execute(&mut *tx).await.unwrap();
     }

@@ -1,0 +1,82 @@
+//! Connections of the store's own, so that nobody else stands before it.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A few connections. One that did what it was asked is kept for whoever comes next, as the pool
+/// asks the database about each that comes back.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pool: PgPool,
+    free: Arc<Semaphore>,
+    kept: Arc<Mutex<Vec<PoolConnection<Postgres>>>>,
+}
+
+/// One of them; back in the pool when it is dropped.
+pub(super) struct Connection {
+    connection: PoolConnection<Postgres>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connections {
+    /// To the database of that pool. The store's statements are few and their plans don't depend on
+    /// values, so they are planned once, and always by keys: a plan that is made while a table is
+    /// empty would read all of it ever after.
+    pub(super) fn new(pool: &PgPool, connections: u32) -> Self {
+        let options = PgConnectOptions::clone(&pool.connect_options());
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .connect_lazy_with(options.options([
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+            ]));
+        let free = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
+        Self { pool, free, kept: Arc::default() }
+    }
+
+    /// For what needs a pool.
+    pub(super) fn pool(&self) -> PgPool {
+        self.pool.clone()
+    }
+
+    /// One of them, as soon as one is free.
+    pub(super) async fn take(&self) -> Result<Connection, sqlx::Error> {
+        let place = Arc::clone(&self.free).acquire_owned().await;
+        let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?,
+        };
+        Ok(Connection { connection, _place: place })
+    }
+
+    /// It did what it was asked.
+    pub(super) fn keep(&self, Connection { connection, _place }: Connection) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}
+
+impl Deref for Connection {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
