@@ -8,7 +8,9 @@ use commands::identity::{Identity, Secrets};
 use commands::{AnyRow, CommandError, Commands, Context, Reservation, Write};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
-use domain::{Actor, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, StreamId, UserId};
+use domain::{
+    Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, StreamId, UserId,
+};
 use futures::future::join_all;
 use projections::log;
 use serde_json::json;
@@ -294,6 +296,52 @@ async fn a_caller_that_goes_away_cancels_nothing() {
     .unwrap();
     assert_eq!(open, 0);
     assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn many_that_a_replica_never_saw_are_decided_at_once() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let products = join_all((0..60).map(|_| store.product(category))).await;
+    let other = store.replica();
+    let staff = by(Role::Staff);
+
+    let approved =
+        join_all(products.iter().map(|product| other.approve_product(&staff, *product, None)));
+    let missing = ProductId::from_uuid(Uuid::now_v7());
+    let missing = other.approve_product(&staff, missing, None);
+    let (approved, missing) = tokio::join!(approved, missing);
+
+    let read = projections::Products(store.pool.clone());
+    for (product, approved) in products.iter().zip(approved) {
+        let row = approved.expect("an approval").row.expect("the row that the command left");
+        let stored = read.find(projections::Visibility::Everything, *product).await.unwrap();
+        assert_eq!(row.get::<projections::ProductView>(), stored.as_ref());
+    }
+    let not_found = |no: &domain::Refusal| no.kind == domain::RefusalKind::NotFound;
+    assert!(matches!(&missing, Err(CommandError::Refused(no)) if not_found(no)), "{missing:?}");
+    assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_leaves_the_others_their_answers() {
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let products = join_all((0..60).map(|_| store.product(category))).await;
+
+    for _ in 0..10 {
+        let other = store.replica();
+        let read = join_all(products.iter().zip(0..).map(|(product, number)| {
+            let patience = if number % 2 == 0 { 10_000_000 } else { 20 * number };
+            let load = other.load::<domain::product::Product>(*product);
+            tokio::time::timeout(std::time::Duration::from_micros(patience), load)
+        }));
+
+        for patient in read.await.into_iter().step_by(2) {
+            let product = patient.expect("an answer in time").expect("a product");
+            assert_eq!(product.version(), 1);
+        }
+    }
 }
 
 #[tokio::test]

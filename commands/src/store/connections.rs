@@ -2,12 +2,19 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long one may be waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long one that nobody uses is trusted: what stands between may cut it later, so the pool is
+/// to ask.
+const TRUSTED: Duration = Duration::from_secs(30);
 
 /// A few connections. One that did what it was asked is kept for whoever comes next, as the pool
 /// asks the database about each that comes back.
@@ -15,7 +22,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) struct Connections {
     pool: PgPool,
     free: Arc<Semaphore>,
-    kept: Arc<Mutex<Vec<PoolConnection<Postgres>>>>,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+struct Kept {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
 }
 
 /// One of them; back in the pool when it is dropped.
@@ -32,7 +44,7 @@ impl Connections {
         let options = PgConnectOptions::clone(&pool.connect_options());
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
             .connect_lazy_with(options.options([
                 ("plan_cache_mode", "force_generic_plan"),
@@ -44,18 +56,15 @@ impl Connections {
         Self { pool, free, kept: Arc::default() }
     }
 
-    /// For what needs a pool.
-    pub(super) fn pool(&self) -> PgPool {
-        self.pool.clone()
-    }
-
     /// One of them, as soon as one is free.
     pub(super) async fn take(&self) -> Result<Connection, sqlx::Error> {
-        let place = Arc::clone(&self.free).acquire_owned().await;
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.free).acquire_owned()).await;
+        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match kept {
-            Some(connection) => connection,
+        // What is not trusted any more goes back to the pool here, before that is asked for one.
+        let connection = match kept.filter(|kept| kept.since.elapsed() < TRUSTED) {
+            Some(kept) => kept.connection,
             None => self.pool.acquire().await?,
         };
         Ok(Connection { connection, _place: place })
@@ -63,7 +72,8 @@ impl Connections {
 
     /// It did what it was asked.
     pub(super) fn keep(&self, Connection { connection, _place }: Connection) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(Kept { connection, since: Instant::now() });
     }
 }
 

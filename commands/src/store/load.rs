@@ -90,16 +90,18 @@ impl Store {
         id: A::Id,
     ) -> Result<Loaded<A>, StoreError> {
         let stream = stream::<A>(id);
-        let (mut recorded, payloads) = log::stream(&self.loading, stream).await?;
+        let rows = self.streams.read(stream).await?;
+        let mut recorded = rows.iter().map(log::decode).collect::<Result<Vec<_>, _>>()?;
+        let payloads = rows.iter().map(log::payload).sum::<Result<_, _>>()?;
         self.vault.open(&mut recorded).await?;
         let row = self.read_models.row(&recorded);
         let mut aggregate = A::default();
         for event in recorded {
             aggregate.apply(event.event.try_into().map_err(|_| log::of_another_kind(stream))?);
         }
-        let known = Known { aggregate: Arc::new(aggregate.clone()), row: row.clone(), payloads };
         if aggregate.version() > 0 {
-            self.states.insert(stream, known);
+            let (aggregate, row) = (Arc::new(aggregate.clone()), row.clone());
+            self.states.insert(stream, Known { aggregate, row, payloads });
         }
         Ok(Loaded::new(id, aggregate, row, payloads))
     }
@@ -162,7 +164,7 @@ impl<A: Aggregate> EventStore<A> for Store {
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
-        let repository = PostgresEventRepository::new(self.loading.pool());
+        let repository = PostgresEventRepository::new(self.pool.clone());
         let stored = repository.get_events::<A>(aggregate_id).await?;
         stored.into_iter().map(|event| EventEnvelope::try_from(event).map_err(Into::into)).collect()
     }

@@ -6,39 +6,30 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::connections::Connections;
 
 /// What [`decode`] needs of a row.
 pub(crate) const COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_type,
     event_version, payload::text AS payload, metadata::text AS metadata, position, event_id,
     recorded_at";
 
-/// One stream from its beginning, and how many bytes its payloads have.
-pub(super) async fn stream(
-    connections: &Connections,
-    stream: StreamId,
-) -> Result<(Vec<Recorded>, usize), StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2
-         ORDER BY sequence"
-    );
-    let query = sqlx::query(&sql).bind(stream.kind.as_str()).bind(stream.id.to_string());
-    let mut conn = connections.take().await?;
-    let rows = query.fetch_all(&mut *conn).await?;
-    connections.keep(conn);
-    let mut payloads = 0;
-    for row in &rows {
-        payloads += row.try_get::<&str, _>("payload")?.len();
-    }
-    Ok((rows.iter().map(decode).collect::<Result<_, _>>()?, payloads))
+/// Which stream a row is of.
+pub(super) fn stream(row: &PgRow) -> Result<StreamId, sqlx::Error> {
+    let decode = |error: String| sqlx::Error::Decode(error.into());
+    let kind = row.try_get::<&str, _>("aggregate_type")?.parse().map_err(decode)?;
+    let id = Uuid::try_parse(row.try_get("aggregate_id")?).map_err(|id| decode(id.to_string()))?;
+    Ok(StreamId { kind, id })
+}
+
+/// Bytes of a row's payload.
+pub(super) fn payload(row: &PgRow) -> Result<usize, sqlx::Error> {
+    Ok(row.try_get::<&str, _>("payload")?.len())
 }
 
 /// An event as it stands there: personal data is sealed.
 pub(crate) fn decode(row: &PgRow) -> Result<Recorded, StoreError> {
-    let id: &str = row.try_get("aggregate_id")?;
     Ok(Recorded::decode(&Stored {
         stream_type: row.try_get("aggregate_type")?,
-        stream_id: Uuid::try_parse(id).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        stream_id: stream(row)?.id,
         sequence: row.try_get("sequence")?,
         event_type: row.try_get("event_type")?,
         event_version: row.try_get("event_version")?,

@@ -6,6 +6,7 @@ mod appender;
 mod connections;
 mod load;
 pub(crate) mod log;
+mod streams;
 mod transaction;
 mod write;
 mod writer;
@@ -27,6 +28,7 @@ pub(crate) use append::{Append, Claim, Effect, Guard, Side};
 use connections::Connections;
 use load::Known;
 pub(crate) use load::Loaded;
+use streams::Streams;
 
 use crate::Reservation;
 use crate::identity::Revocations;
@@ -124,7 +126,7 @@ const QUEUE: usize = 4_096;
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: PgPool,
-    loading: Connections,
+    streams: Streams,
     read_models: Arc<dyn ReadModels>,
     queue: mpsc::Sender<appender::Waiting>,
     committed: watch::Receiver<i64>,
@@ -134,7 +136,7 @@ pub(crate) struct Store {
 }
 
 /// Bytes of aggregates that are kept in memory, with their rows.
-const KNOWN: u64 = 128 << 20;
+const KNOWN: u64 = 256 << 20;
 
 /// Connections that read aggregates.
 const LOADING: u32 = 4;
@@ -155,13 +157,14 @@ impl Store {
         let states = Cache::builder().weigher(|_, known: &Known| known.bytes());
         let states = states.max_capacity(KNOWN).eviction_policy(EvictionPolicy::lru()).build();
         let turns = Cache::builder().time_to_idle(Duration::from_mins(1)).build();
-        let loading = Connections::new(&pool, LOADING);
-        Self { pool, loading, read_models, queue, committed, states, turns, vault }
+        let streams = Streams::new(Connections::new(&pool, LOADING));
+        Self { pool, streams, read_models, queue, committed, states, turns, vault }
     }
 
     /// The same log, read over connections such as this pool's.
     pub(crate) fn over(&self, pool: &PgPool, vault: Vault) -> Self {
-        Self { pool: pool.clone(), loading: Connections::new(pool, LOADING), vault, ..self.clone() }
+        let streams = Streams::new(Connections::new(pool, LOADING));
+        Self { pool: pool.clone(), streams, vault, ..self.clone() }
     }
 
     pub(crate) fn committed(&self) -> watch::Receiver<i64> {

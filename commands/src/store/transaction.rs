@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::append::{Append, Appended, Claim, Effect, Guard};
-use super::{AnyRow, Folded, ReadModels, StoreError, write};
+use super::{AnyRow, Folded, ReadModels, StoreError, log, write};
 use crate::context::Row;
 use crate::uploads;
 
@@ -191,9 +191,9 @@ async fn versions(
     }
     let (kinds, ids) = write::names(streams.into_iter());
     let rows = sqlx::query(
-        "SELECT kind, id, (SELECT sequence FROM events
-                           WHERE aggregate_type = kind AND aggregate_id = id
-                           ORDER BY sequence DESC LIMIT 1) AS sequence
+        "SELECT kind AS aggregate_type, id AS aggregate_id,
+                (SELECT sequence FROM events WHERE aggregate_type = kind AND aggregate_id = id
+                 ORDER BY sequence DESC LIMIT 1) AS sequence
          FROM unnest($1::text[], $2::text[]) AS streams (kind, id)",
     )
     .bind(kinds)
@@ -204,11 +204,8 @@ async fn versions(
 }
 
 fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> {
-    let decode = |error: String| sqlx::Error::Decode(error.into());
-    let kind = row.try_get::<&str, _>("kind")?.parse().map_err(decode)?;
-    let id = Uuid::parse_str(row.try_get("id")?).map_err(|error| decode(error.to_string()))?;
     let sequence: Option<i64> = row.try_get("sequence")?;
-    Ok((StreamId { kind, id }, sequence.unwrap_or(0)))
+    Ok((log::stream(row)?, sequence.unwrap_or(0)))
 }
 
 /// Claims names; whoever comes second fails alone.
