@@ -96,6 +96,11 @@ impl Store {
         self.commands.submit_product(&context, details(category), None).await.unwrap().id
     }
 
+    async fn products(&self, count: usize) -> Vec<ProductId> {
+        let category = self.category("Lamps").await;
+        join_all((0..count).map(|_| self.product(category))).await
+    }
+
     async fn log(&self) -> Vec<Recorded> {
         let mut conn = self.pool.acquire().await.unwrap();
         log::read(&mut conn, 0, i64::MAX, i64::MAX).await.unwrap()
@@ -301,8 +306,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 #[tokio::test]
 async fn many_that_a_replica_never_saw_are_decided_at_once() {
     let store = Store::start().await;
-    let category = store.category("Lamps").await;
-    let products = join_all((0..60).map(|_| store.product(category))).await;
+    let products = store.products(60).await;
     let other = store.replica();
     let staff = by(Role::Staff);
 
@@ -326,8 +330,7 @@ async fn many_that_a_replica_never_saw_are_decided_at_once() {
 #[tokio::test]
 async fn a_reader_that_goes_away_leaves_the_others_their_answers() {
     let store = Store::start().await;
-    let category = store.category("Lamps").await;
-    let products = join_all((0..60).map(|_| store.product(category))).await;
+    let products = store.products(60).await;
 
     for _ in 0..10 {
         let other = store.replica();

@@ -60,7 +60,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// As many bytes as it may take in memory: neither aggregate nor row has what no event says.
+    /// About as many bytes as it takes in memory: aggregate and row have what the events say, a
+    /// copy each.
     pub(super) fn bytes(&self) -> u32 {
         u32::try_from(1_024 + 2 * self.payloads).unwrap_or(u32::MAX)
     }
