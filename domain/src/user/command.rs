@@ -37,13 +37,25 @@ pub enum UserCommand {
         /// Which password the link replaces.
         generation: u32,
     },
-    /// A new password was set by whoever knows the old one.
-    ChangePassword,
+    /// A new password was set by somebody who gave the old one.
+    ChangePassword {
+        /// How many passwords came before the one that was given.
+        generation: u32,
+    },
+    /// The link in the mail to a former address was used.
+    UndoEmailChange {
+        /// The sequence of the change.
+        change: i64,
+    },
+    /// Asks that the password be changed before anything else is done.
+    RequirePasswordChange,
     /// Ends one session.
     EndSession {
         /// Which.
         session: SessionId,
     },
+    /// Ends all sessions.
+    EndAllSessions,
     /// Forgets its person.
     Erase,
     /// An ADMIN changes role or access.
@@ -136,6 +148,25 @@ pub struct ConfirmPasswordReset {
     /// The new password.
     #[schema(value_type = String, format = "password", min_length = 8, max_length = 128)]
     pub password: Password,
+}
+
+/// Body of `POST /email/undo/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct UndoEmailChange {
+    /// From the link: base64url of the user id.
+    pub uid: String,
+    /// From the link.
+    pub token: String,
+}
+
+/// Body of `POST /me/reauthenticate/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct Reauthenticate {
+    /// The present password.
+    #[schema(format = "password")]
+    pub password: String,
 }
 
 /// Body of `POST /password/change/`.

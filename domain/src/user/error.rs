@@ -1,4 +1,4 @@
-use crate::{RefusalKind, Refuse};
+use crate::{FieldErrors, RefusalKind, Refuse};
 
 /// Why an account command is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,12 @@ pub enum UserError {
     /// Nobody changes their own role or access, so an ADMIN always remains.
     #[error("You may not change your own role or access: another ADMIN has to.")]
     OwnAccount,
+    /// The password that was given is an earlier one by now.
+    #[error("Some fields are invalid: see errors.")]
+    StalePassword,
+    /// The change of address was undone, or another one before it was.
+    #[error("This link has been used or has expired.")]
+    StaleUndo,
     /// The link was for an earlier password.
     #[error("This link has been used or has expired: ask for a new one.")]
     StaleReset,
@@ -23,8 +29,14 @@ impl Refuse for UserError {
             Self::NotFound => (RefusalKind::NotFound, "not_found"),
             Self::Forbidden => (RefusalKind::Forbidden, "permission_denied"),
             Self::OwnAccount => (RefusalKind::Forbidden, "own_account"),
+            Self::StalePassword => {
+                let message = "This is not your password.";
+                let errors = FieldErrors::one("current_password", message);
+                (RefusalKind::Invalid(errors), "invalid_input")
+            }
+            Self::StaleUndo => (RefusalKind::Invalid(FieldErrors::default()), "invalid_undo_link"),
             Self::StaleReset => {
-                (RefusalKind::Invalid(crate::FieldErrors::default()), "invalid_reset_link")
+                (RefusalKind::Invalid(FieldErrors::default()), "invalid_reset_link")
             }
         }
     }

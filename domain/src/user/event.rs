@@ -53,8 +53,31 @@ pub enum UserEvent {
         /// Which.
         session: SessionId,
     },
+    /// Its person ended all of their sessions.
+    AllSessionsEnded,
+    /// An address that the account had before is its own again; every session ended.
+    EmailRestored {
+        /// The address.
+        email: Personal,
+        /// The sequence of the [`UserEvent::EmailChanged`] that was undone.
+        change: i64,
+    },
+    /// Its password has to be changed before anything else is done.
+    PasswordChangeRequired,
     /// Its person asked to be forgotten: their keys were destroyed, and every session ended.
     PersonErased,
+}
+
+/// How much of an account's access an event ends. What is ended stays so: later tokens are issued
+/// on a higher access generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessEnd {
+    /// Access tokens; sessions go on, and their next tokens show what has changed.
+    Tokens,
+    /// Every session with its tokens.
+    Sessions,
+    /// Every session with its tokens but the one in which the command was given.
+    OtherSessions,
 }
 
 impl UserEvent {
@@ -74,7 +97,33 @@ impl UserEvent {
             Self::UserDeactivated => "UserDeactivated",
             Self::UserReactivated => "UserReactivated",
             Self::SessionEnded { .. } => "SessionEnded",
+            Self::AllSessionsEnded => "AllSessionsEnded",
+            Self::EmailRestored { .. } => "EmailRestored",
+            Self::PasswordChangeRequired => "PasswordChangeRequired",
             Self::PersonErased => "PersonErased",
+        }
+    }
+
+    /// What of the account's access it ends. The store and every replica go by this alone.
+    pub const fn ends_access(&self) -> Option<AccessEnd> {
+        match self {
+            Self::RoleChanged { .. } => Some(AccessEnd::Tokens),
+            Self::PasswordChanged => Some(AccessEnd::OtherSessions),
+            Self::PasswordReset
+            | Self::UserDeactivated
+            | Self::AllSessionsEnded
+            | Self::EmailRestored { .. }
+            | Self::PersonErased => Some(AccessEnd::Sessions),
+            Self::UserRegistered { .. }
+            | Self::RegistrationRepeated
+            | Self::ActivationRequested
+            | Self::UserActivated
+            | Self::EmailChangeRequested { .. }
+            | Self::EmailChanged { .. }
+            | Self::PasswordResetRequested { .. }
+            | Self::UserReactivated
+            | Self::SessionEnded { .. }
+            | Self::PasswordChangeRequired => None,
         }
     }
 }
@@ -84,7 +133,8 @@ impl HoldsPersonal for UserEvent {
         match self {
             Self::UserRegistered { email, .. }
             | Self::EmailChangeRequested { email }
-            | Self::EmailChanged { email } => vec![("email", email)],
+            | Self::EmailChanged { email }
+            | Self::EmailRestored { email, .. } => vec![("email", email)],
             Self::RegistrationRepeated
             | Self::ActivationRequested
             | Self::UserActivated
@@ -95,6 +145,8 @@ impl HoldsPersonal for UserEvent {
             | Self::UserDeactivated
             | Self::UserReactivated
             | Self::SessionEnded { .. }
+            | Self::AllSessionsEnded
+            | Self::PasswordChangeRequired
             | Self::PersonErased => vec![],
         }
     }

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{
     ActivationResend, ChangeEmail, ChangePassword, ConfirmPasswordReset, ManageUser, Password,
-    Register, RequestPasswordReset, UserCommand,
+    Reauthenticate, Register, RequestPasswordReset, UndoEmailChange, UserCommand,
 };
 pub use error::UserError;
-pub use event::UserEvent;
+pub use event::{AccessEnd, UserEvent};
 
 use crate::{Actor, Personal, Role, UserId};
 
@@ -31,6 +31,8 @@ pub struct Account {
     pub email: Personal,
     /// A new address that waits for its confirmation.
     pub new_email: Option<Personal>,
+    /// The addresses that it had before, oldest first, less those that were restored.
+    pub former_emails: Vec<FormerEmail>,
     /// What it may do.
     pub role: Role,
     /// Whether its address has been confirmed.
@@ -39,6 +41,20 @@ pub struct Account {
     pub deactivated: bool,
     /// How many passwords came before the present one; a reset link is good for one of them.
     pub password_generation: u32,
+    /// The sequence of the newest event that ended access (see [`UserEvent::ends_access`]), 0
+    /// before the first. A token is good for as long as it was issued on this number.
+    pub access_generation: i64,
+    /// Whether the password has to be changed before anything else is done.
+    pub must_change_password: bool,
+}
+
+/// An address that an account had until it was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FormerEmail {
+    /// The address.
+    pub email: Personal,
+    /// The sequence of the change.
+    pub change: i64,
 }
 
 crate::aggregate::aggregate!(User, UserId, UserCommand, UserEvent, UserError);
@@ -61,9 +77,10 @@ impl User {
         Ok(match command {
             C::Register { .. } => vec![],
             C::NoteRepeatedRegistration => vec![E::RegistrationRepeated],
-            C::RequestActivation if account.activated => vec![],
+            C::RequestActivation if account.activated || account.deactivated => vec![],
             C::RequestActivation => vec![E::ActivationRequested],
             C::Activate if account.activated => vec![],
+            C::Activate if account.deactivated => return Err(Error::NotFound),
             C::Activate => vec![E::UserActivated],
             C::RequestEmailChange { email } => vec![E::EmailChangeRequested { email }],
             C::ConfirmEmailChange => account.confirm_email(),
@@ -75,8 +92,15 @@ impl User {
                 return Err(Error::StaleReset);
             }
             C::ResetPassword { .. } => account.reset_password(),
-            C::ChangePassword => vec![E::PasswordChanged],
+            C::ChangePassword { generation } if generation != account.password_generation => {
+                return Err(Error::StalePassword);
+            }
+            C::ChangePassword { .. } => vec![E::PasswordChanged],
+            C::UndoEmailChange { change } => vec![account.restore_email(change)?],
+            C::RequirePasswordChange if account.must_change_password => vec![],
+            C::RequirePasswordChange => vec![E::PasswordChangeRequired],
             C::EndSession { session } => vec![E::SessionEnded { session }],
+            C::EndAllSessions => vec![E::AllSessionsEnded],
             C::Erase => vec![E::PersonErased],
             C::Manage { by, user, manage } => account.manage(by, user, &manage)?,
         })
@@ -93,14 +117,22 @@ impl User {
             return;
         }
         let Some(account) = &mut self.account else { return };
+        if event.ends_access().is_some() {
+            account.end_access(self.version);
+        }
         match event {
             E::UserActivated => account.activated = true,
             E::EmailChangeRequested { email } => account.new_email = Some(email),
-            E::EmailChanged { email } => {
+            E::EmailChanged { email } => account.move_to(email, self.version),
+            E::EmailRestored { email, change } => {
                 account.email = email;
-                account.new_email = None;
+                account.former_emails.retain(|former| former.change < change);
             }
-            E::PasswordChanged | E::PasswordReset => account.password_generation += 1,
+            E::PasswordChanged | E::PasswordReset => {
+                account.password_generation += 1;
+                account.must_change_password = false;
+            }
+            E::PasswordChangeRequired => account.must_change_password = true,
             E::RoleChanged { to, .. } => account.role = to,
             E::UserDeactivated => account.deactivated = true,
             E::UserReactivated => account.deactivated = false,
@@ -109,6 +141,7 @@ impl User {
             | E::ActivationRequested
             | E::PasswordResetRequested { .. }
             | E::SessionEnded { .. }
+            | E::AllSessionsEnded
             | E::PersonErased => {}
         }
     }
@@ -119,11 +152,39 @@ impl Account {
         Self {
             email,
             new_email: None,
+            former_emails: vec![],
             role,
             activated: false,
             deactivated: false,
             password_generation: 0,
+            access_generation: 0,
+            must_change_password: false,
         }
+    }
+
+    /// Also ends a change of address that waits: who asked for it may be shut out now.
+    fn end_access(&mut self, sequence: i64) {
+        self.access_generation = sequence;
+        self.new_email = None;
+    }
+
+    fn move_to(&mut self, email: Personal, change: i64) {
+        let email = std::mem::replace(&mut self.email, email);
+        self.former_emails.push(FormerEmail { email, change });
+        self.new_email = None;
+    }
+
+    /// The address before that change. Those of later changes are given up with it: else somebody
+    /// who took the account over could undo this.
+    fn restore_email(&self, change: i64) -> Result<UserEvent, UserError> {
+        let former = self.former_emails.iter().find(|former| former.change == change);
+        let email = former.ok_or(UserError::StaleUndo)?.email.clone();
+        Ok(UserEvent::EmailRestored { email, change })
+    }
+
+    /// Whether it is one of those of which one has to remain.
+    pub fn is_active_admin(&self) -> bool {
+        self.role == Role::Admin && self.is_active()
     }
 
     /// Whether its person may sign in.
@@ -154,12 +215,12 @@ impl Account {
             return Err(UserError::Forbidden);
         }
         let role = manage.role.0.filter(|role| *role != self.role);
-        let active = manage.is_active.0.filter(|active| *active != self.is_active());
-        if by.is(user) && (role.is_some() || active.is_some()) {
+        let active = manage.is_active.0.map(|to| self.set_active(to)).unwrap_or_default();
+        if by.is(user) && (role.is_some() || !active.is_empty()) {
             return Err(UserError::OwnAccount);
         }
         let role = role.map(|to| UserEvent::RoleChanged { from: self.role, to });
-        Ok(role.into_iter().chain(active.into_iter().flat_map(|to| self.set_active(to))).collect())
+        Ok(role.into_iter().chain(active).collect())
     }
 
     fn set_active(&self, active: bool) -> Vec<UserEvent> {

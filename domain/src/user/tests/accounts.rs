@@ -8,7 +8,7 @@ fn nothing_is_left_of_an_account_whose_person_was_erased() {
         .then_expect_events(vec![UserEvent::PersonErased]);
     TestFramework::<User>::with(())
         .given(after(active(), UserEvent::PersonErased))
-        .when(UserCommand::ChangePassword)
+        .when(UserCommand::ChangePassword { generation: 0 })
         .then_expect_error(UserError::NotFound);
 }
 
@@ -39,7 +39,10 @@ fn an_account_that_does_not_exist_does_nothing() {
         UserCommand::ConfirmEmailChange,
         UserCommand::RequestPasswordReset,
         UserCommand::ResetPassword { generation: 0 },
-        UserCommand::ChangePassword,
+        UserCommand::ChangePassword { generation: 0 },
+        UserCommand::UndoEmailChange { change: 3 },
+        UserCommand::RequirePasswordChange,
+        UserCommand::EndAllSessions,
         UserCommand::EndSession { session: session(1) },
         manage(admin(BOB), Some(Role::Staff), None),
     ] {
@@ -169,12 +172,101 @@ fn a_reset_link_does_not_open_what_an_admin_shut() {
 }
 
 #[test]
-fn a_password_is_changed_as_often_as_asked() {
-    for events in [active(), after(active(), UserEvent::PasswordChanged)] {
+fn a_password_is_changed_once_by_each_password_that_was_given() {
+    let changed = after(active(), UserEvent::PasswordChanged);
+    for (events, generation) in [(active(), 0), (changed.clone(), 1)] {
         given(events)
-            .when(UserCommand::ChangePassword)
+            .when(UserCommand::ChangePassword { generation })
             .then_expect_events(vec![UserEvent::PasswordChanged]);
     }
+    given(changed)
+        .when(UserCommand::ChangePassword { generation: 0 })
+        .then_expect_error(UserError::StalePassword);
+}
+
+/// Every event that ends access, after an account was made and activated.
+fn endings() -> [UserEvent; 6] {
+    [
+        UserEvent::PasswordChanged,
+        UserEvent::PasswordReset,
+        UserEvent::RoleChanged { from: Role::EndUser, to: Role::Staff },
+        UserEvent::UserDeactivated,
+        UserEvent::AllSessionsEnded,
+        UserEvent::EmailRestored { email: address("alice@example.net"), change: 2 },
+    ]
+}
+
+#[test]
+fn the_access_generation_is_the_sequence_of_the_newest_event_that_ended_access() {
+    for ending in endings() {
+        let harmless = UserEvent::SessionEnded { session: session(1) };
+        let events = after(after(after(active(), harmless.clone()), ending.clone()), harmless);
+
+        let user: User = refolded(&events);
+
+        assert_eq!(user.account().unwrap().access_generation, 4, "{ending:?}");
+    }
+}
+
+#[test]
+fn a_change_of_address_that_waits_is_given_up_when_access_ends() {
+    let waiting = after(active(), change_requested("thief@example.com"));
+    for ending in endings() {
+        given(after(waiting.clone(), ending))
+            .when(UserCommand::ConfirmEmailChange)
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn a_former_address_is_restored_once_and_later_ones_not_after_that() {
+    let moved = after(active(), email_changed("b@example.com"));
+    let moved_twice = after(moved, email_changed("c@example.com"));
+    let restored = UserEvent::EmailRestored { email: address("alice@example.org"), change: 3 };
+    given(moved_twice.clone())
+        .when(UserCommand::UndoEmailChange { change: 3 })
+        .then_expect_events(vec![restored.clone()]);
+    for change in [3, 4] {
+        given(after(moved_twice.clone(), restored.clone()))
+            .when(UserCommand::UndoEmailChange { change })
+            .then_expect_error(UserError::StaleUndo);
+    }
+
+    let user: User = refolded(&after(moved_twice, restored));
+    assert_eq!(user.account().unwrap().email.text(), Some("alice@example.org"));
+}
+
+#[test]
+fn an_earlier_address_can_still_be_restored_after_a_later_change_was_undone() {
+    let moved = after(active(), email_changed("thief@example.com"));
+    let moved_twice = after(moved, email_changed("c@example.com"));
+    let undone = UserEvent::EmailRestored { email: address("thief@example.com"), change: 4 };
+    given(after(moved_twice, undone))
+        .when(UserCommand::UndoEmailChange { change: 3 })
+        .then_expect_events(vec![UserEvent::EmailRestored {
+            email: address("alice@example.org"),
+            change: 3,
+        }]);
+}
+
+#[test]
+fn a_required_change_of_the_password_is_met_by_any_new_password() {
+    given(active())
+        .when(UserCommand::RequirePasswordChange)
+        .then_expect_events(vec![UserEvent::PasswordChangeRequired]);
+    let required = after(active(), UserEvent::PasswordChangeRequired);
+    given(required.clone()).when(UserCommand::RequirePasswordChange).then_expect_events(vec![]);
+    for new in [UserEvent::PasswordChanged, UserEvent::PasswordReset] {
+        let user: User = refolded(&after(required.clone(), new));
+        assert!(!user.account().unwrap().must_change_password);
+    }
+}
+
+#[test]
+fn an_activation_link_does_not_open_what_an_admin_shut_before_it_was_used() {
+    let shut = after(inactive(), UserEvent::UserDeactivated);
+    given(shut.clone()).when(UserCommand::Activate).then_expect_error(UserError::NotFound);
+    given(shut).when(UserCommand::RequestActivation).then_expect_events(vec![]);
 }
 
 #[test]
@@ -204,6 +296,12 @@ fn refusals_have_the_kinds_and_codes_of_the_contract() {
         (UserError::Forbidden, Kind::Forbidden, "permission_denied"),
         (UserError::OwnAccount, Kind::Forbidden, "own_account"),
         (UserError::StaleReset, Kind::Invalid(FieldErrors::default()), "invalid_reset_link"),
+        (UserError::StaleUndo, Kind::Invalid(FieldErrors::default()), "invalid_undo_link"),
+        (
+            UserError::StalePassword,
+            Kind::Invalid(FieldErrors::one("current_password", "This is not your password.")),
+            "invalid_input",
+        ),
     ] {
         assert_eq!(error.kind(), (kind, code));
     }

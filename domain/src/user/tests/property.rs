@@ -23,7 +23,10 @@ fn commands() -> impl Strategy<Value = UserCommand> {
         2 => Just(UserCommand::ConfirmEmailChange),
         2 => Just(UserCommand::RequestPasswordReset),
         2 => (0..4u32).prop_map(|generation| UserCommand::ResetPassword { generation }),
-        1 => Just(UserCommand::ChangePassword),
+        2 => (0..4u32).prop_map(|generation| UserCommand::ChangePassword { generation }),
+        1 => (0..9i64).prop_map(|change| UserCommand::UndoEmailChange { change }),
+        1 => Just(UserCommand::RequirePasswordChange),
+        1 => Just(UserCommand::EndAllSessions),
         1 => (0..3u128).prop_map(|number| UserCommand::EndSession { session: session(number) }),
         1 => Just(UserCommand::Erase),
         5 => (anybody(), option::of(role()), option::of(any::<bool>()))
@@ -60,17 +63,34 @@ fn passwords(log: &[UserEvent]) -> u32 {
 fn email(log: &[UserEvent]) -> Option<&Personal> {
     use UserEvent as E;
     log.iter().filter(|_| !erased(log)).rev().find_map(|event| match event {
-        E::UserRegistered { email, .. } | E::EmailChanged { email } => Some(email),
+        E::UserRegistered { email, .. }
+        | E::EmailChanged { email }
+        | E::EmailRestored { email, .. } => Some(email),
         _ => None,
     })
 }
 
+/// What may be confirmed: asked for after the last act that ended access.
 fn email_last_asked_for(log: &[UserEvent]) -> Option<&Personal> {
     use UserEvent as E;
-    log.iter().rev().find_map(|event| match event {
+    let since = log.iter().rev().take_while(|event| event.ends_access().is_none());
+    since.into_iter().find_map(|event| match event {
         E::EmailChangeRequested { email } => Some(email),
         _ => None,
     })
+}
+
+/// The sequence of the last act that ended access.
+fn access_generation(log: &[UserEvent]) -> i64 {
+    let last = log.iter().rposition(|event| event.ends_access().is_some());
+    last.map_or(0, |index| i64::try_from(index + 1).unwrap())
+}
+
+/// The address before the change at a sequence.
+fn email_before(log: &[UserEvent], change: i64) -> Option<&Personal> {
+    let before = usize::try_from(change - 1).unwrap();
+    matches!(log.get(before), Some(UserEvent::EmailChanged { .. }))
+        .then(|| email(&log[..before]))?
 }
 
 /// What may follow on what, asked by whom.
@@ -101,8 +121,25 @@ fn check(log: &[UserEvent], command: &UserCommand, event: &UserEvent) -> Result<
             let link = matches!(command, C::ResetPassword { generation } if *generation == current);
             prop_assert!(link);
         }
-        E::PasswordChanged => prop_assert!(matches!(command, C::ChangePassword)),
-        E::RegistrationRepeated | E::EmailChangeRequested { .. } | E::SessionEnded { .. } => {}
+        E::PasswordChanged => {
+            let current = passwords(log);
+            let known =
+                matches!(command, C::ChangePassword { generation } if *generation == current);
+            prop_assert!(known);
+        }
+        E::EmailRestored { email, change } => {
+            prop_assert_eq!(Some(email), email_before(log, *change));
+            let since = &log[usize::try_from(*change).unwrap()..];
+            let undone = since.iter().any(|event| {
+                matches!(event, E::EmailRestored { change: earlier, .. } if earlier <= change)
+            });
+            prop_assert!(!undone);
+        }
+        E::RegistrationRepeated
+        | E::EmailChangeRequested { .. }
+        | E::SessionEnded { .. }
+        | E::AllSessionsEnded
+        | E::PasswordChangeRequired => {}
     }
     prop_assert_eq!(log.is_empty(), matches!(event, E::UserRegistered { .. }));
     Ok(())
@@ -129,6 +166,8 @@ proptest! {
             let account = user.account();
             prop_assert_eq!(account.map(|account| account.role), role(&log));
             prop_assert_eq!(account.map(|account| &account.email), email(&log));
+            let generation = account.map(|account| account.access_generation);
+            prop_assert_eq!(generation, account.map(|_| access_generation(&log)));
             let active =
                 log.contains(&UserEvent::UserActivated) && !shut(&log) && !erased(&log);
             prop_assert_eq!(account.is_some_and(Account::is_active), active);
