@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::parts::Error;
+use crate::parts::{self, Error};
 use crate::subcommand::{say, users};
 
 const EMAIL: &str = "admin@vetted.example";
@@ -24,7 +24,11 @@ pub async fn make(config: &Config, pool: &PgPool, commands: &Commands) -> Result
         EMAIL.parse().map_err(|error| Error::Usage(format!("{EMAIL}: {error}")))?;
     // 122 random bits.
     let password = BASE64.encode(Uuid::new_v4().as_bytes());
-    users::make(commands, &email, &password, Role::Admin).await?;
+    let user = users::make(commands, &email, &password, Role::Admin).await?;
+    commands.require_password_change(&parts::operator(), user).await?;
     say(&format!("The first ADMIN is {EMAIL} with the password {password}"))?;
-    say(&format!("(printed this once; the data are in {})", config.data_dir.display()))
+    say(&format!(
+        "(printed this once, to be changed at the first sign-in; the data are in {})",
+        config.data_dir.display()
+    ))
 }

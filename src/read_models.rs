@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use commands::identity::Secrets;
 use commands::{AnyRow, Commands, Vault, Write};
-use domain::{CategoryId, Recorded, StreamId};
+use domain::{CategoryId, Recorded, StreamId, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::Config;
@@ -83,5 +83,13 @@ impl commands::ReadModels for Inline {
         category: CategoryId,
     ) -> Result<bool, Boxed> {
         Ok(projections::ReadModels::category_is_empty(conn, category).await?)
+    }
+
+    async fn another_admin_is_active(
+        &self,
+        conn: &mut PgConnection,
+        than: UserId,
+    ) -> Result<bool, Boxed> {
+        Ok(projections::ReadModels::another_admin_is_active(conn, than).await?)
     }
 }

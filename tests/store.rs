@@ -51,6 +51,14 @@ impl commands::ReadModels for Inline {
     ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
         Ok(projections::ReadModels::category_is_empty(conn, category).await?)
     }
+
+    async fn another_admin_is_active(
+        &self,
+        conn: &mut PgConnection,
+        than: UserId,
+    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(projections::ReadModels::another_admin_is_active(conn, than).await?)
+    }
 }
 
 struct Store {

@@ -44,7 +44,7 @@ impl Caller {
         Ok(match identify(&parts.headers, app)? {
             None => anonymous,
             Some(standing) => {
-                let Authenticated { user, role, session } = standing.who;
+                let Authenticated { user, role, session, limit: _ } = standing.who;
                 let standing = Some(standing);
                 Self { standing, ..anonymous.held_by(MediaHolder { user, session }, role) }
             }

@@ -17,11 +17,15 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const RESET_FORM: &str = r#"<p>Choose a new password, of at least 8 characters.</p>
-<form id="reset"><label>New password <input type="password" name="password" autocomplete="new-password" minlength="8" maxlength="128" required></label>
-<button>Set the password</button></form><p id="answer" role="status"></p><script src="/app/reset.js" defer></script>"#;
+<form data-path="/password/reset/confirm/" data-done="The password is set: sign in with it."><label>New password <input type="password" name="password" autocomplete="new-password" minlength="8" maxlength="128" required></label>
+<button>Set the password</button></form><p id="answer" role="status"></p><script src="/app/link.js" defer></script>"#;
 
-/// Sends the form as the API expects it, with what the link in the mail says.
-const RESET_SCRIPT: &str = include_str!("pages/reset.js");
+const UNDO_FORM: &str = r#"<p>Your account gets the address back that this mail came to, and every session ends. Then ask for a new password, as somebody else may know the present one.</p>
+<form data-path="/email/undo/" data-done="The address is restored: ask for a new password, then sign in."><button>Restore my address</button></form>
+<p id="answer" role="status"></p><script src="/app/link.js" defer></script>"#;
+
+/// Sends a page's form as the API expects it, with what the link in the mail says.
+const LINK_SCRIPT: &str = include_str!("pages/link.js");
 
 /// `/`, `/app/…` and `/docs/problems`.
 pub(crate) fn routes() -> Router<App> {
@@ -34,7 +38,8 @@ pub(crate) fn routes() -> Router<App> {
         )
         .route(ACTIVATION_FAILED, get(async || page("Not activated", FAILED)))
         .route("/app/password/reset/", get(async || page("New password", RESET_FORM)))
-        .route("/app/reset.js", get(script))
+        .route("/app/email/undo/", get(async || page("Restore your address", UNDO_FORM)))
+        .route("/app/link.js", get(script))
         .route("/docs/problems/", get(async || page("Problems", &problem::page())))
 }
 
@@ -56,5 +61,5 @@ fn page(title: &str, body: &str) -> Response {
 }
 
 async fn script() -> Response {
-    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], RESET_SCRIPT).into_response()
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], LINK_SCRIPT).into_response()
 }

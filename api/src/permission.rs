@@ -20,10 +20,17 @@ pub(crate) trait Permission {
 
     /// The roles that may.
     const ROLES: &'static [Role];
+
+    /// Whether it is open to somebody who has to do something else first, such as change a
+    /// password.
+    const OPEN_TO_LIMITED: bool = false;
 }
 
 /// Somebody signed in whose role has the permission.
 pub(crate) struct Allowed<P: Permission>(pub P::Who);
+
+/// The same, where they have also proved within the last 5 minutes who they are (step-up).
+pub(crate) struct Recent<P: Permission>(pub P::Who);
 
 /// Anybody, signed in or not.
 pub(crate) struct Visitor(pub Caller);
@@ -36,13 +43,56 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::identified(parts, &App::from_ref(state))?;
-        match caller.actor.role() {
-            None => Err(Problem::not_signed_in()),
-            Some(role) if P::ROLES.contains(&role) => Ok(Self(caller.into())),
-            Some(_) => Err(Problem::permission_denied()),
-        }
+        allowed::<P>(parts, &App::from_ref(state)).await.map(|caller| Self(caller.into()))
     }
+}
+
+impl<P: Permission, S> FromRequestParts<S> for Recent<P>
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let app = App::from_ref(state);
+        let caller = allowed::<P>(parts, &app).await?;
+        check_recent(&caller, &app).await?;
+        Ok(Self(caller.into()))
+    }
+}
+
+async fn allowed<P: Permission>(parts: &Parts, app: &App) -> Result<Caller, Problem> {
+    let caller = Caller::identified(parts, app)?;
+    let role = caller.actor.role().ok_or_else(Problem::not_signed_in)?;
+    if !P::ROLES.contains(&role) {
+        return Err(Problem::permission_denied());
+    }
+    if !P::OPEN_TO_LIMITED {
+        check_limit(&caller, app).await?;
+    }
+    Ok(caller)
+}
+
+/// The token says that something had to be done first when it was issued; the account, whether that
+/// is still so.
+async fn check_limit(caller: &Caller, app: &App) -> Result<(), Problem> {
+    if caller.standing.is_none_or(|standing| standing.who.limit.is_none()) {
+        return Ok(());
+    }
+    match app.commands.limit_of(caller.user).await? {
+        Some(limit) => Err(Problem::limited_to(limit)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a caller who has not proved of late who they are.
+pub(crate) async fn check_recent(caller: &Caller, app: &App) -> Result<(), Problem> {
+    let session = caller.session.ok_or_else(Problem::not_signed_in)?;
+    if app.commands.is_recently_authenticated(session).await? {
+        return Ok(());
+    }
+    Err(Problem::reauthentication_required())
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
@@ -63,6 +113,15 @@ macro_rules! permissions {
             const ROLES: &'static [Role] = &[$(Role::$role),+];
         }
     )*};
+}
+
+/// What secures one's own account.
+pub(crate) struct SecureAccount;
+
+impl Permission for SecureAccount {
+    type Who = Caller;
+    const ROLES: &'static [Role] = &Role::ALL;
+    const OPEN_TO_LIMITED: bool = true;
 }
 
 permissions! {

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use commands::Limit;
 use domain::FieldErrors;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -93,6 +94,23 @@ impl Problem {
     /// 403: the role does not do this.
     pub(crate) fn permission_denied() -> Self {
         Self::new(StatusCode::FORBIDDEN, "permission_denied", "Your role may not do this.")
+    }
+
+    /// 403: something else has to be done first.
+    pub(crate) fn limited_to(limit: Limit) -> Self {
+        let (code, detail) = match limit {
+            Limit::PasswordChange => {
+                ("password_change_required", "Change your password first: POST /password/change/.")
+            }
+        };
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 403: the caller has to prove once more who they are.
+    pub(crate) fn reauthentication_required() -> Self {
+        let detail =
+            "Confirm that it is you: POST /me/reauthenticate/, then repeat this within 5 minutes.";
+        Self::new(StatusCode::FORBIDDEN, "reauthentication_required", detail)
     }
 
     /// 404: there is none that the caller may know of.

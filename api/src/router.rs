@@ -35,6 +35,7 @@ fn open_acts() -> OpenApiRouter<App> {
         .routes(routes!(registration::resend))
         .routes(routes!(passwords::request_reset))
         .routes(routes!(passwords::confirm_reset))
+        .routes(routes!(registration::undo_email_change))
         .layer(from_fn(evenly))
 }
 
@@ -51,7 +52,8 @@ fn tokens() -> OpenApiRouter<App> {
 fn signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(me::find, me::edit, me::erase))
-        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::list, sessions::end_all))
+        .routes(routes!(sessions::reauthenticate))
         .routes(routes!(sessions::end))
         .routes(routes!(passwords::change))
         .routes(routes!(users::list))

@@ -28,7 +28,9 @@ use tokio::sync::{broadcast, watch};
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
-pub use identity::{Authenticated, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens};
+pub use identity::{
+    Authenticated, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens,
+};
 pub use product::NewVideo;
 pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};

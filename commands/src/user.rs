@@ -1,17 +1,22 @@
 //! Commands on accounts. What is asked for by e-mail address answers the same whether or not the
 //! address is known.
 
+use std::time::Duration;
+
 use domain::user::{
-    Account, ChangePassword, ConfirmPasswordReset, ManageUser, Password, Register, User,
-    UserCommand,
+    Account, ChangePassword, ConfirmPasswordReset, FormerEmail, ManageUser, Password, Register,
+    UndoEmailChange, User, UserCommand, UserError,
 };
-use domain::{EmailAddress, FieldErrors, Personal, Role, SessionId, UserId};
+use domain::{EmailAddress, FieldErrors, Personal, Refuse, Role, UserId};
 use uuid::Uuid;
 
 use crate::execute::Stream;
-use crate::identity::{links, passwords};
-use crate::store::{Claim, Effect, Side};
+use crate::identity::{LinkHolder, links, passwords};
+use crate::store::{Claim, Effect, Guard, Side};
 use crate::{CommandError, Commands, Context, Done, Parts, Reservation};
+
+/// After so long one more mail is sent to an address that has had too many.
+const MAIL_INTERVAL: Duration = Duration::from_mins(10);
 
 impl Commands {
     /// Makes an `END_USER`; an address that is registered already gets a mail that says so.
@@ -77,39 +82,55 @@ impl Commands {
         uid: &str,
         token: &str,
     ) -> Result<(), CommandError> {
-        let user = links::read_uid(uid).ok_or_else(invalid_activation)?;
-        let account = self.account(user).await?.ok_or_else(invalid_activation)?;
-        let confirms = |email: Option<&Personal>| {
-            email
-                .and_then(Personal::text)
-                .is_some_and(|email| self.links().confirms_address(user, email, token))
-        };
-        if confirms(account.new_email.as_ref()) {
-            return self.confirm_email_change(context, user).await;
-        }
-        if !confirms(Some(&account.email)) {
-            return Err(invalid_activation());
-        }
-        self.execute::<User>(context, user, UserCommand::Activate).await.map(drop)
+        let id = links::read_uid(uid).ok_or_else(invalid_activation)?;
+        let (commands, token) = (self.clone(), token.to_owned());
+        self.execute_with::<User, _>(context, id, move |user| {
+            let account = user.account().ok_or_else(invalid_activation)?;
+            let new_email = account.new_email.as_ref();
+            if let Some(holder) = new_email.and_then(|email| holder(id, email, account))
+                && commands.links().changes_email(holder, &token)
+            {
+                return Ok((UserCommand::ConfirmEmailChange, commands.move_email(account)));
+            }
+            match holder(id, &account.email, account) {
+                Some(holder) if commands.links().activates(holder, &token) => {
+                    Ok((UserCommand::Activate, Side::default()))
+                }
+                Some(_) | None => Err(invalid_activation()),
+            }
+        })
+        .await
+        .map(drop)
     }
 
-    async fn confirm_email_change(
+    /// The new address is claimed, and the old one kept for as long as the change can be undone.
+    fn move_email(&self, account: &Account) -> Side {
+        let claim = account.new_email.as_ref().and_then(|email| self.claim_of(email));
+        let hold = self.claim_of(&account.email).filter(|old| Some(old) != claim.as_ref());
+        Side { claim, hold, ..Side::default() }
+    }
+
+    /// Gives an account the address back that it had before a change; every session ends.
+    pub async fn undo_email_change(
         &self,
         context: &Context,
-        user: UserId,
+        body: UndoEmailChange,
     ) -> Result<(), CommandError> {
+        let id = links::read_uid(&body.uid).ok_or_else(invalid_undo)?;
         let commands = self.clone();
-        let claim = move |email: Option<&Personal>| {
-            let email = email?.text()?.parse::<EmailAddress>().ok()?;
-            Some(commands.email_claim(&email))
-        };
-        self.execute_with::<User, _>(context, user, move |user| {
-            let account = user.account();
-            let new = account.and_then(|account| claim(account.new_email.as_ref()));
-            let old = account.and_then(|account| claim(Some(&account.email)));
-            let release = old.filter(|_| new.is_some()).filter(|old| Some(old) != new.as_ref());
-            let side = Side { claim: new, release, ..Side::default() };
-            Ok((UserCommand::ConfirmEmailChange, side))
+        self.execute_with::<User, _>(context, id, move |user| {
+            let account = user.account().ok_or_else(invalid_undo)?;
+            let is_meant = |former: &&FormerEmail| {
+                let email = former.email.text().unwrap_or_default();
+                let holder = LinkHolder { user: id, email, generation: former.change };
+                commands.links().undoes_email_change(holder, &body.token)
+            };
+            let former = account.former_emails.iter().find(is_meant).ok_or_else(invalid_undo)?;
+            let claim = commands.claim_of(&former.email);
+            let release =
+                commands.claim_of(&account.email).filter(|now| Some(now) != claim.as_ref());
+            let side = Side { claim, release, ..Side::default() };
+            Ok((UserCommand::UndoEmailChange { change: former.change }, side))
         })
         .await
         .map(drop)
@@ -124,13 +145,18 @@ impl Commands {
         self.of_holder(context, email, "activation", UserCommand::RequestActivation).await
     }
 
-    /// Has a mail sent to a new address, which counts once it is confirmed.
+    /// Has a mail sent to a new address, which counts once it is confirmed. Mails to an address that
+    /// the caller has not proved to be theirs are bounded for that address.
     pub async fn change_email(
         &self,
         context: &Context,
         user: UserId,
         email: &EmailAddress,
     ) -> Result<Done, CommandError> {
+        let Parts { identity, pool, .. } = &*self.parts;
+        if !identity.admits_mail(pool, "change", &identity.lookup(email)).await? {
+            return Err(CommandError::TooManyAttempts { retry_after: MAIL_INTERVAL });
+        }
         let email = Personal::new(user, email.as_str());
         self.execute::<User>(context, user, UserCommand::RequestEmailChange { email }).await
     }
@@ -144,50 +170,66 @@ impl Commands {
         self.of_holder(context, email, "reset", UserCommand::RequestPasswordReset).await
     }
 
-    /// Sets a new password for whoever has the link; every session ends.
+    /// Sets a new password by a link from a mail; every session ends.
     pub async fn confirm_password_reset(
         &self,
         context: &Context,
         body: ConfirmPasswordReset,
     ) -> Result<(), CommandError> {
-        let user = links::read_uid(&body.uid).ok_or_else(invalid_reset)?;
-        let account = self.account(user).await?.ok_or_else(invalid_reset)?;
-        let generation = account.password_generation;
-        if !self.links().resets_password(user, generation, &body.token) {
-            return Err(invalid_reset());
-        }
+        let id = links::read_uid(&body.uid).ok_or_else(invalid_reset)?;
+        let account = self.account(id).await?.ok_or_else(invalid_reset)?;
+        self.check_reset(id, &account, &body.token)?;
         let email = account.email.text().unwrap_or_default();
         let hash = self.hashed(&body.password, email, "password").await?;
-        self.execute_with::<User, _>(context, user, move |_| {
-            let side = new_password(user, hash.clone(), None);
-            Ok((UserCommand::ResetPassword { generation }, side))
+        let commands = self.clone();
+        self.execute_with::<User, _>(context, id, move |user| {
+            // Once more, on the state that is decided on: hashing takes time.
+            let account = user.account().ok_or_else(invalid_reset)?;
+            commands.check_reset(id, account, &body.token)?;
+            let generation = account.password_generation;
+            Ok((UserCommand::ResetPassword { generation }, new_password(id, hash.clone())))
         })
         .await
         .map(drop)
     }
 
-    /// Sets a new password for whoever knows the old one; all other sessions end.
+    fn check_reset(&self, id: UserId, account: &Account, token: &str) -> Result<(), CommandError> {
+        let holder = holder(id, &account.email, account).ok_or_else(invalid_reset)?;
+        if self.links().resets_password(holder, token) { Ok(()) } else { Err(invalid_reset()) }
+    }
+
+    /// Sets a new password for somebody who knows the old one; all other sessions end.
     pub async fn change_password(
         &self,
         context: &Context,
         user: UserId,
         body: ChangePassword,
     ) -> Result<(), CommandError> {
+        // Before the password is looked at, so that of two changes by one password one counts.
+        let account = self.account(user).await?.ok_or(UserError::NotFound.refusal())?;
+        let generation = account.password_generation;
         if !self.knows_password(user, &body.current_password).await? {
-            return Err(CommandError::field("current_password", "This is not your password."));
+            return Err(UserError::StalePassword.refusal().into());
         }
-        let account = self.account(user).await?;
-        let email = account.as_ref().and_then(|account| account.email.text()).unwrap_or_default();
+        let email = account.email.text().unwrap_or_default();
         let hash = self.hashed(&body.new_password, email, "new_password").await?;
-        let session = context.metadata.session_id;
         self.execute_with::<User, _>(context, user, move |_| {
-            Ok((UserCommand::ChangePassword, new_password(user, hash.clone(), session)))
+            Ok((UserCommand::ChangePassword { generation }, new_password(user, hash.clone())))
         })
         .await
         .map(drop)
     }
 
-    /// Changes role or access; by an ADMIN.
+    /// Has an account ask for a new password before it does anything else.
+    pub async fn require_password_change(
+        &self,
+        context: &Context,
+        user: UserId,
+    ) -> Result<(), CommandError> {
+        self.execute::<User>(context, user, UserCommand::RequirePasswordChange).await.map(drop)
+    }
+
+    /// Changes role or access; by an ADMIN, of whom an active one always remains.
     pub async fn manage_user(
         &self,
         context: &Context,
@@ -195,13 +237,24 @@ impl Commands {
         manage: ManageUser,
     ) -> Result<Done, CommandError> {
         let by = context.actor();
-        self.execute_with::<User, _>(context, user, move |_| {
-            let shut = manage.is_active.0 == Some(false);
-            let effects = shut.then_some(Effect::EndSessions(user, None)).into_iter().collect();
-            let side = Side { effects, ..Side::default() };
+        self.execute_with::<User, _>(context, user, move |state| {
+            let demoted = manage.role.0.is_some_and(|role| role != Role::Admin);
+            let lost = demoted || manage.is_active.0 == Some(false);
+            let guards = admin_remains(user, state).filter(|_| lost).into_iter().collect();
+            let side = Side { guards, ..Side::default() };
             Ok((UserCommand::Manage { by, user, manage: manage.clone() }, side))
         })
         .await
+    }
+
+    /// Refuses to erase the last active ADMIN. To ask before anything is done for the erasure; its
+    /// own guard has the last word.
+    pub async fn check_erasable(&self, user: UserId) -> Result<(), CommandError> {
+        let state = self.load::<User>(user).await?;
+        match admin_remains(user, &state) {
+            Some(_) => Ok(self.parts.store.check_another_admin(user).await?),
+            None => Ok(()),
+        }
     }
 
     /// Forgets a person: their key is destroyed, and with it all that the log says about them;
@@ -214,11 +267,11 @@ impl Commands {
         let commands = self.clone();
         let erased = self
             .execute_with::<User, _>(context, user, move |person| {
-                let email = person.account().and_then(|account| account.email.text());
-                let email = email.and_then(|email| email.parse::<EmailAddress>().ok());
+                let email = person.account().map(|account| &account.email);
                 let side = Side {
-                    release: email.map(|email| commands.email_claim(&email)),
-                    effects: vec![Effect::DestroyKeys(user), Effect::EndSessions(user, None)],
+                    guards: admin_remains(user, person).into_iter().collect(),
+                    release: email.and_then(|email| commands.claim_of(email)),
+                    effects: vec![Effect::DestroyKeys(user)],
                     ..Side::default()
                 };
                 Ok((UserCommand::Erase, side))
@@ -230,6 +283,11 @@ impl Commands {
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, CommandError> {
         Ok(self.load::<User>(user).await?.account().cloned())
+    }
+
+    fn claim_of(&self, email: &Personal) -> Option<Claim> {
+        let email = email.text()?.parse::<EmailAddress>().ok()?;
+        Some(self.email_claim(&email))
     }
 
     fn email_claim(&self, email: &EmailAddress) -> Claim {
@@ -270,9 +328,26 @@ impl Commands {
     }
 }
 
-fn new_password(user: UserId, hash: String, but: Option<SessionId>) -> Side {
-    let effects = vec![Effect::SetCredential(user, hash), Effect::EndSessions(user, but)];
-    Side { effects, ..Side::default() }
+fn new_password(user: UserId, hash: String) -> Side {
+    Side { effects: vec![Effect::SetCredential(user, hash)], ..Side::default() }
+}
+
+/// What a link to an address of the account is signed for now.
+fn holder<'a>(user: UserId, email: &'a Personal, account: &Account) -> Option<LinkHolder<'a>> {
+    let generation = account.access_generation;
+    Some(LinkHolder { user, email: email.text()?, generation })
+}
+
+/// What has to hold for an active ADMIN to go.
+fn admin_remains(user: UserId, state: &User) -> Option<Guard> {
+    let is_one = state.account().is_some_and(Account::is_active_admin);
+    is_one.then_some(Guard::AdminRemains(user))
+}
+
+fn invalid_undo() -> CommandError {
+    let detail = "This link is invalid, was used, or has expired: set a new password if somebody \
+                  else has access to your account.";
+    CommandError::invalid("invalid_undo_link", detail, FieldErrors::default())
 }
 
 fn invalid_activation() -> CommandError {

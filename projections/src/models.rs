@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use domain::product::ProcessingStatus;
-use domain::{CategoryId, Recorded, StreamId, StreamType};
+use domain::{CategoryId, Recorded, StreamId, StreamType, UserId};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
@@ -206,6 +206,20 @@ impl ReadModels {
                 .await
                 .map_err(|source| ProjectionError::Database { table: "categories", source })?;
         Ok(count.unwrap_or(0) == 0)
+    }
+
+    /// Whether there is an active ADMIN besides an account; under the log's lock it stays so.
+    pub async fn another_admin_is_active(
+        conn: &mut PgConnection,
+        than: UserId,
+    ) -> Result<bool, ProjectionError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM users WHERE role = 'ADMIN' AND is_active AND id <> $1)",
+        )
+        .bind(than.uuid())
+        .fetch_one(conn)
+        .await
+        .map_err(|source| ProjectionError::Database { table: "users", source })
     }
 }
 

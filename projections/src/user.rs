@@ -121,7 +121,9 @@ impl UserRow {
         use UserEvent as E;
         match event {
             E::UserActivated => self.activated = true,
-            E::EmailChanged { email } => self.email.clone_from(&email.text),
+            E::EmailChanged { email } | E::EmailRestored { email, .. } => {
+                self.email.clone_from(&email.text);
+            }
             E::RoleChanged { to, .. } => self.role = *to,
             E::UserDeactivated => self.deactivated = true,
             E::UserReactivated => self.deactivated = false,
@@ -136,6 +138,8 @@ impl UserRow {
             | E::PasswordResetRequested { .. }
             | E::PasswordReset
             | E::PasswordChanged
+            | E::PasswordChangeRequired
+            | E::AllSessionsEnded
             | E::SessionEnded { .. } => {}
         }
     }

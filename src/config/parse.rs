@@ -29,6 +29,14 @@ pub fn bytes(text: &str) -> Result<u64, Expected> {
     }
 }
 
+/// A session is over after 14 days in any case.
+pub fn session_days(text: &str) -> Result<i32, Expected> {
+    match text.parse() {
+        Ok(days @ 1..=14) => Ok(days),
+        _ => Err("a number of days from 1 to 14".into()),
+    }
+}
+
 pub fn seconds(text: &str) -> Result<Duration, Expected> {
     match text.parse() {
         Ok(seconds @ 1..=1_000_000) => Ok(Duration::from_secs(seconds)),

@@ -83,6 +83,8 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("VIDEO_TRANSCODE_TIMEOUT", "-1"),
         ("VIDEO_TRANSCODE_THREADS", "65"),
         ("CLAMD_URL", "clamd:3310"),
+        ("SESSION_IDLE_DAYS", "0"),
+        ("SESSION_IDLE_DAYS", "15"),
         ("RATE_LIMITS", "reads"),
         ("RATE_LIMITS", "reads=0"),
         ("RATE_LIMITS", "writes=5"),

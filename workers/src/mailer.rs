@@ -1,7 +1,7 @@
 //! The subscriber that tells people what happened: their account, and decisions on their products.
 
 use async_trait::async_trait;
-use commands::{CommandError, Commands};
+use commands::{CommandError, Commands, LinkHolder};
 use domain::product::{Product, ProductEvent};
 use domain::user::{Account, User, UserEvent};
 use domain::{Actor, Event, Personal, ProductId, Recorded, StreamType, SystemActor, UserId};
@@ -12,12 +12,13 @@ use crate::mail::{Letter, Letters, MailSettings};
 use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
 
-const EVENTS: [EventType; 10] = [
+const EVENTS: [EventType; 11] = [
     (StreamType::User, "UserRegistered"),
     (StreamType::User, "RegistrationRepeated"),
     (StreamType::User, "ActivationRequested"),
     (StreamType::User, "EmailChangeRequested"),
     (StreamType::User, "EmailChanged"),
+    (StreamType::User, "EmailRestored"),
     (StreamType::User, "PasswordResetRequested"),
     (StreamType::User, "PasswordReset"),
     (StreamType::User, "PasswordChanged"),
@@ -28,6 +29,7 @@ const EVENTS: [EventType; 10] = [
 /// As long as such links work, counted from the event; a dead link is not worth a mail.
 const ACTIVATION: Duration = Duration::days(3);
 const RESET: Duration = Duration::hours(1);
+const UNDO: Duration = Duration::days(7);
 
 /// Sends mails, each at least once and always under the same Message-ID.
 pub(crate) struct Mailer {
@@ -44,16 +46,20 @@ impl Mailer {
         self.commands.links().public_url()
     }
 
-    /// What there is to say; `None` where it no longer matters, or there is nobody to say it to.
-    async fn letter(&self, event: &Recorded) -> Result<Option<Letter>, Failed> {
+    /// What there is to say; nothing where it no longer matters, or there is nobody to say it to.
+    async fn letters(&self, event: &Recorded) -> Result<Vec<Letter>, Failed> {
         match &event.event {
             Event::User(of_user) => {
                 let user = UserId::from_uuid(event.stream.id);
                 let account = self.account(user, event.sequence).await?;
-                Ok(account.and_then(|account| self.about_account(event, of_user, user, &account)))
+                let Some(account) = account else { return Ok(vec![]) };
+                let letter = self.about_account(event, of_user, user, &account);
+                Ok(letter.into_iter().chain(self.to_former(event, user, &account)).collect())
             }
-            Event::Product(of_product) => self.about_product(event, of_product).await,
-            Event::Category(_) | Event::Order(_) => Ok(None),
+            Event::Product(of_product) => {
+                Ok(self.about_product(event, of_product).await?.into_iter().collect())
+            }
+            Event::Category(_) | Event::Order(_) => Ok(vec![]),
         }
     }
 
@@ -68,6 +74,10 @@ impl Mailer {
         let to = account.email.text()?;
         let letters = Letters::new(event, to, self.home());
         let links = self.commands.links();
+        // A link is good on the access generation that it was asked for on.
+        let generation = account.access_generation;
+        let is_current = generation < event.sequence;
+        let holder = |email| LinkHolder { user, email, generation };
         match of_user {
             // The operator activates what the operator makes.
             E::UserRegistered { .. } if event.actor() == Actor::System(SystemActor::Operator) => {
@@ -75,22 +85,25 @@ impl Mailer {
             }
             E::UserRegistered { .. } | E::ActivationRequested => {
                 let waits = !account.activated && !account.deactivated && works(event, ACTIVATION);
-                waits.then(|| letters.activation(&links.activation(user, to, event.at)))
+                let link = links.activation(holder(to), event.at);
+                (waits && is_current).then(|| letters.activation(&link))
             }
             E::RegistrationRepeated => Some(letters.registration_repeated()),
             E::EmailChangeRequested { email } => {
                 let waits = account.new_email.as_ref() == Some(email) && works(event, ACTIVATION);
                 let to = email.text().filter(|_| waits)?;
                 let letters = Letters::new(event, to, self.home());
-                Some(letters.email_change(&links.activation(user, to, event.at)))
+                Some(letters.email_change(&links.email_change(holder(to), event.at)))
             }
             E::EmailChanged { email } => {
                 Some(Letters::new(event, email.text()?, self.home()).email_changed())
             }
-            E::PasswordResetRequested { generation } => {
-                let waits = account.password_generation == *generation && works(event, RESET);
-                let link = links.password_reset(user, *generation, event.at);
-                waits.then(|| letters.password_reset(&link))
+            E::EmailRestored { email, .. } => {
+                Some(Letters::new(event, email.text()?, self.home()).email_restored())
+            }
+            E::PasswordResetRequested { .. } => {
+                let link = links.password_reset(holder(to), event.at);
+                (is_current && works(event, RESET)).then(|| letters.password_reset(&link))
             }
             E::PasswordReset | E::PasswordChanged => Some(letters.password_changed()),
             E::UserActivated
@@ -98,8 +111,20 @@ impl Mailer {
             | E::UserDeactivated
             | E::UserReactivated
             | E::SessionEnded { .. }
+            | E::AllSessionsEnded
+            | E::PasswordChangeRequired
             | E::PersonErased => None,
         }
+    }
+
+    /// What the address is told that an account had until this event.
+    fn to_former(&self, event: &Recorded, user: UserId, account: &Account) -> Option<Letter> {
+        let change = event.sequence;
+        let former = account.former_emails.iter().find(|former| former.change == change)?;
+        let to = former.email.text()?;
+        let holder = LinkHolder { user, email: to, generation: change };
+        let undo = self.commands.links().undo_email_change(holder, event.at);
+        works(event, UNDO).then(|| Letters::new(event, to, self.home()).email_moved(&undo))
     }
 
     async fn about_product(
@@ -151,10 +176,10 @@ impl Handler for Mailer {
     }
 
     async fn handle(&self, event: &Recorded) -> Result<(), Failed> {
-        match self.letter(event).await? {
-            Some(letter) => self.mail.send(&letter).await,
-            None => Ok(()),
+        for letter in self.letters(event).await? {
+            self.mail.send(&letter).await?;
         }
+        Ok(())
     }
 
     async fn settle(&self) -> Result<(), Failed> {

@@ -9,7 +9,7 @@ use super::{Detail, detail};
 use crate::App;
 use crate::input::{Input, no_content};
 use crate::openapi::Needs;
-use crate::permission::{Allowed, OwnAccount, Visitor};
+use crate::permission::{Allowed, SecureAccount, Visitor};
 use crate::problem::Problem;
 
 pub(super) fn reset_requested() -> Response {
@@ -20,10 +20,12 @@ pub(super) fn reset_requested() -> Response {
 }
 
 /// Sets a new password; all other sessions end.
+///
+/// Of several changes by the same present password, one counts.
 #[utoipa::path(post, path = "/password/change/", tag = "accounts", operation_id = "changePassword",
-    request_body = ChangePassword, responses((status = 204), Needs<OwnAccount>))]
+    request_body = ChangePassword, responses((status = 204), Needs<SecureAccount>))]
 pub(crate) async fn change(
-    Allowed(caller): Allowed<OwnAccount>,
+    Allowed(caller): Allowed<SecureAccount>,
     State(app): State<App>,
     Input(body): Input<ChangePassword>,
 ) -> Result<Response, Problem> {

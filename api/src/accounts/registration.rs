@@ -3,13 +3,13 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use commands::CommandError;
-use domain::user::{ActivationResend, Register};
+use domain::user::{ActivationResend, Register, UndoEmailChange};
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 
 use super::{Detail, detail};
 use crate::App;
-use crate::input::Input;
+use crate::input::{Input, no_content};
 use crate::pages;
 use crate::permission::Visitor;
 use crate::problem::Problem;
@@ -76,6 +76,20 @@ pub(crate) async fn resend(
 ) -> Result<Response, Problem> {
     app.commands.resend_activation(&caller.context(), &body.email).await?;
     Ok(resent())
+}
+
+/// Restores the e-mail address that an account had before a change: the link in the mail to it.
+///
+/// Every session ends. Works for 7 days, and once.
+#[utoipa::path(post, path = "/email/undo/", tag = "accounts", operation_id = "undoEmailChange",
+    request_body = UndoEmailChange, responses((status = 204)))]
+pub(crate) async fn undo_email_change(
+    Visitor(caller): Visitor,
+    State(app): State<App>,
+    Input(body): Input<UndoEmailChange>,
+) -> Result<Response, Problem> {
+    app.commands.undo_email_change(&caller.context(), body).await?;
+    Ok(no_content())
 }
 
 /// Whether HTML is asked for by name, as browsers do.

@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use commands::Tokens;
 use deserr::Deserr;
-use domain::SessionId;
+use domain::user::Reauthenticate;
+use domain::{FieldErrors, SessionId};
 use http::StatusCode;
 use projections::{User, Users, Visibility, timestamp};
 use secrecy::ExposeSecret;
@@ -18,7 +19,7 @@ use crate::caller::ClientAddress;
 use crate::input::{Input, no_content};
 use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, OwnAccount, Visitor};
+use crate::permission::{Allowed, OwnAccount, Recent, SecureAccount, Visitor};
 use crate::problem::{Problem, ProblemBody};
 
 /// Body of `POST /login/`.
@@ -110,9 +111,9 @@ pub(crate) async fn refresh(
 
 /// Ends the session, its access tokens included.
 #[utoipa::path(post, path = "/logout/", tag = "accounts", operation_id = "logout",
-    request_body = RefreshToken, responses((status = 205, description = "It is over"), Needs<OwnAccount>))]
+    request_body = RefreshToken, responses((status = 205, description = "Signed out"), Needs<SecureAccount>))]
 pub(crate) async fn logout(
-    Allowed(caller): Allowed<OwnAccount>,
+    Allowed(caller): Allowed<SecureAccount>,
     State(app): State<App>,
     Input(RefreshToken { refresh }): Input<RefreshToken>,
 ) -> Result<Response, Problem> {
@@ -138,11 +139,13 @@ pub(crate) async fn list(
     Ok(Json(shown.collect()))
 }
 
-/// Ends one of one's sessions, its access tokens included.
+/// Ends one of your sessions, its access tokens included.
+///
+/// Needs a proof of who you are within the last 5 minutes.
 #[utoipa::path(delete, path = "/me/sessions/{id}/", tag = "accounts", operation_id = "endSession",
     params(("id" = SessionId, Path)), responses((status = 204), Needs<OwnAccount>))]
 pub(crate) async fn end(
-    Allowed(caller): Allowed<OwnAccount>,
+    Recent(caller): Recent<OwnAccount>,
     State(app): State<App>,
     Id(id): Id<SessionId>,
 ) -> Result<Response, Problem> {
@@ -151,6 +154,35 @@ pub(crate) async fn end(
     } else {
         Err(Problem::not_found())
     }
+}
+
+/// Ends all of your sessions, this one included.
+///
+/// Needs a proof of who you are within the last 5 minutes.
+#[utoipa::path(delete, path = "/me/sessions/", tag = "accounts", operation_id = "endAllSessions",
+    responses((status = 204), Needs<OwnAccount>))]
+pub(crate) async fn end_all(
+    Recent(caller): Recent<OwnAccount>,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    app.commands.end_all_sessions(&caller.context(), caller.user).await?;
+    Ok(no_content())
+}
+
+/// Confirms that it is you, for what needs a recent proof: 5 minutes from now on.
+#[utoipa::path(post, path = "/me/reauthenticate/", tag = "accounts", operation_id = "reauthenticate",
+    request_body = Reauthenticate, responses((status = 204), Needs<SecureAccount>,
+        (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn reauthenticate(
+    Allowed(caller): Allowed<SecureAccount>,
+    State(app): State<App>,
+    Input(Reauthenticate { password }): Input<Reauthenticate>,
+) -> Result<Response, Problem> {
+    let session = caller.session.ok_or_else(Problem::not_signed_in)?;
+    if app.commands.reauthenticate(caller.user, session, &password).await? {
+        return Ok(no_content());
+    }
+    Err(FieldErrors::one("password", "This is not your password.").into())
 }
 
 async fn signed_in(app: &App, tokens: Tokens) -> Result<Json<SignedIn>, Problem> {

@@ -1,12 +1,12 @@
-const form = document.getElementById("reset");
-const path = "/password/reset/confirm/";
+const form = document.querySelector("form");
+const { path, done } = form.dataset;
 const text = new TextEncoder();
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const link = new URLSearchParams(location.search);
-  const password = new FormData(form).get("password");
-  const body = { uid: link.get("uid"), token: link.get("token"), password };
+  const typed = Object.fromEntries(new FormData(form));
+  const body = { uid: link.get("uid"), token: link.get("token"), ...typed };
   const response = await fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -14,7 +14,7 @@ form.addEventListener("submit", async (event) => {
   });
   const problem = response.ok ? null : await response.json();
   const why = problem && (problem.errors ? Object.values(problem.errors).flat().join(" ") : problem.detail);
-  document.getElementById("answer").textContent = why ?? "The password is set: sign in with it.";
+  document.getElementById("answer").textContent = why ?? done;
   form.hidden = response.ok;
 });
 

@@ -30,6 +30,7 @@ const CODES: &[Code] = &[
     ("invalid_idempotency_key", 400, "Idempotency-Key is not 1 to 255 printable ASCII characters."),
     ("invalid_input", 400, "Fields or query parameters can't be taken; `errors` names each."),
     ("invalid_reset_link", 400, "The link is wrong, was used, or has expired."),
+    ("invalid_undo_link", 400, "The link is wrong, was used, or has expired."),
     ("malformed_json", 400, "The body is not JSON (RFC 8259)."),
     ("malformed_multipart", 400, "The body is not multipart/form-data (RFC 7578), or was cut."),
     ("mixed_currencies", 400, "The priced products of one order must share one currency."),
@@ -47,7 +48,17 @@ const CODES: &[Code] = &[
     ),
     ("own_account", 403, "Nobody changes their own role or access."),
     ("own_product", 403, "Nobody reviews their own product."),
+    (
+        "password_change_required",
+        403,
+        "The account has to change its password before it does anything else.",
+    ),
     ("permission_denied", 403, "The caller's role does not do this."),
+    (
+        "reauthentication_required",
+        403,
+        "The caller has to prove who they are by POST /me/reauthenticate/, at most 5 minutes before.",
+    ),
     ("role_not_self_assignable", 403, "Registration makes an END_USER and nothing else."),
     ("not_found", 404, "There is none, or the caller may not know of it."),
     (
@@ -66,6 +77,7 @@ const CODES: &[Code] = &[
         409,
         "The first request with this Idempotency-Key is still running.",
     ),
+    ("last_admin", 409, "One active ADMIN has to remain."),
     ("offset_mismatch", 409, "The upload has another number of bytes than Upload-Offset says."),
     ("not_resubmittable", 409, "The product is approved: editing it has it reviewed again."),
     ("not_reviewable", 409, "The product was withdrawn."),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::user::Account;
 use domain::{Role, SessionId, UserId};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
@@ -34,6 +35,23 @@ pub struct Authenticated {
     pub role: Role,
     /// The session.
     pub session: SessionId,
+    /// What has to be done before anything else is.
+    pub limit: Option<Limit>,
+}
+
+/// What an account has to do before it may do anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Change its password.
+    PasswordChange,
+}
+
+impl Limit {
+    /// What this account has to do, if there is anything.
+    pub(crate) fn of(account: &Account) -> Option<Self> {
+        account.must_change_password.then_some(Self::PasswordChange)
+    }
 }
 
 /// A bearer token that was good when it came: whoever goes on for longer asks again whether it is.
@@ -41,8 +59,8 @@ pub struct Authenticated {
 pub struct Standing {
     /// Who it speaks for.
     pub who: Authenticated,
-    /// The log's head when it was issued.
-    pub(super) issued: i64,
+    /// The account's access generation when it was issued.
+    pub(super) generation: i64,
     /// Unix seconds.
     expires: i64,
 }
@@ -67,10 +85,13 @@ struct Claims {
     sub: UserId,
     sid: SessionId,
     role: Role,
+    #[serde(default, rename = "lim", skip_serializing_if = "Option::is_none")]
+    limit: Option<Limit>,
     iat: i64,
     exp: i64,
-    /// The log's head when it was issued: what came later may end it, whatever clocks say.
-    pos: i64,
+    /// The account's access generation when it was issued: a later act ends it, whatever clocks say.
+    #[serde(rename = "gen")]
+    generation: i64,
 }
 
 /// One state of the keys that sign and verify.
@@ -136,7 +157,7 @@ impl AccessTokens {
         Self { keyring, validation, issuer, read }
     }
 
-    pub(super) fn issue(&self, of: Authenticated, pos: i64) -> Result<String, CommandError> {
+    pub(super) fn issue(&self, of: Authenticated, generation: i64) -> Result<String, CommandError> {
         let iat = OffsetDateTime::now_utc().unix_timestamp();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -144,9 +165,10 @@ impl AccessTokens {
             sub: of.user,
             sid: of.session,
             role: of.role,
+            limit: of.limit,
             iat,
             exp: iat + i64::try_from(LIFETIME).map_err(CommandError::fault)?,
-            pos,
+            generation,
         };
         let keys = self.keyring.keys();
         let keys = keys.signing();
@@ -179,8 +201,9 @@ impl AccessTokens {
         if claims.iat > OffsetDateTime::now_utc().unix_timestamp() + 60 {
             return None;
         }
-        let who = Authenticated { user: claims.sub, role: claims.role, session: claims.sid };
-        Some(Standing { who, issued: claims.pos, expires: claims.exp })
+        let Claims { sub: user, role, sid: session, limit, .. } = claims;
+        let who = Authenticated { user, role, session, limit };
+        Some(Standing { who, generation: claims.generation, expires: claims.exp })
     }
 }
 
@@ -220,7 +243,10 @@ mod tests {
         let (user, session) = (UserId::from_uuid(uuid::Uuid::now_v7()), uuid::Uuid::now_v7());
         let session = SessionId::from_uuid(session);
         let good = [Role::EndUser, Role::Admin].map(|role| {
-            tokens.issue(Authenticated { user, role, session }, 7).unwrap().into_bytes()
+            tokens
+                .issue(Authenticated { user, role, session, limit: None }, 7)
+                .unwrap()
+                .into_bytes()
         });
 
         crate::mutated::feed("JWT", &good, |input| {

@@ -1,10 +1,12 @@
 //! Who somebody is: secrets, passwords, links in mails, access tokens and sessions.
 
 mod access;
+mod access_ends;
 mod encryption;
 mod follow;
 mod keyring;
 pub(crate) mod links;
+mod login;
 mod media_links;
 pub(crate) mod passwords;
 mod revocations;
@@ -19,10 +21,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
 
-pub use access::{Authenticated, Standing};
+pub use access::{Authenticated, Limit, Standing};
 pub use encryption::{EncryptionKey, coordinates, thumbprint};
 pub use follow::SessionFollower;
-pub use links::Links;
+pub use links::{LinkHolder, Links};
 pub use media_links::{MediaHolder, MediaKind, MediaLink};
 pub use secrets::{Secrets, SecretsError};
 pub use sessions::{Session, Tokens};
@@ -31,9 +33,12 @@ pub(crate) use access::AccessTokens;
 pub(crate) use keyring::Keyring;
 pub(crate) use media_links::MediaLinks;
 pub(crate) use passwords::Passwords;
-pub(crate) use revocations::Revocations;
+pub(crate) use revocations::{Revocations, spared_by};
 
 use crate::CommandError;
+
+/// Days without a refresh after which a session is over, unless configured otherwise.
+pub const SESSION_IDLE_DAYS: i32 = 7;
 
 /// Everything that knows a secret. One per process.
 pub struct Identity {
@@ -45,6 +50,7 @@ pub struct Identity {
     revocations: Arc<Revocations>,
     lookup: [u8; 32],
     refresh: [u8; 32],
+    session_idle_days: i32,
     attempts: [u8; 32],
     digests: [u8; 32],
 }
@@ -62,9 +68,20 @@ impl Identity {
             revocations: Arc::default(),
             lookup: secrets.derived("lookup"),
             refresh: secrets.derived("refresh"),
+            session_idle_days: SESSION_IDLE_DAYS,
             attempts: secrets.derived("attempts"),
             digests: secrets.derived("digests"),
         })
+    }
+
+    /// Has sessions end after so many days without a refresh.
+    #[must_use]
+    pub fn with_session_idle_days(self, session_idle_days: i32) -> Self {
+        Self { session_idle_days, ..self }
+    }
+
+    pub(crate) const fn session_idle_days(&self) -> i32 {
+        self.session_idle_days
     }
 
     pub(crate) const fn keyring(&self) -> &Arc<Keyring> {
@@ -97,7 +114,7 @@ impl Identity {
     }
 
     pub(crate) fn stands(&self, standing: &Standing) -> bool {
-        !standing.is_over() && !self.revocations.covers(&standing.who, standing.issued)
+        !standing.is_over() && !self.revocations.cover(standing)
     }
 
     /// The refresh token that takes another's place.

@@ -2,44 +2,43 @@
 
 use std::time::Duration;
 
-use domain::user::UserEvent;
+use domain::user::{AccessEnd, UserEvent};
 use domain::{Event, Recorded, SessionId, UserId};
 use moka::sync::Cache;
 use tokio::sync::broadcast;
 
-use super::access::{Authenticated, LIFETIME};
+use super::access::{LIFETIME, Standing};
+use super::access_ends::AccessEnds;
 
 /// Entries outlive every token that they concern.
 const KEPT: Duration = Duration::from_secs(LIFETIME + 60);
 
 pub(crate) struct Revocations {
     sessions: Cache<SessionId, ()>,
-    /// Tokens of a user issued before a position, but for those of one session.
-    users: Cache<UserId, (i64, Option<SessionId>)>,
+    accounts: Cache<UserId, AccessEnds>,
     /// Whose tokens were ended just now.
     ended: broadcast::Sender<UserId>,
 }
 
-/// Whoever listens and is further behind than that has to ask for everybody.
+/// A listener that is further behind than that has to ask for everybody.
 const HEARD: usize = 1_024;
 
 impl Default for Revocations {
     fn default() -> Self {
         Self {
             sessions: Cache::builder().time_to_live(KEPT).build(),
-            users: Cache::builder().time_to_live(KEPT).build(),
+            accounts: Cache::builder().time_to_live(KEPT).build(),
             ended: broadcast::Sender::new(HEARD),
         }
     }
 }
 
 impl Revocations {
-    pub(crate) fn covers(&self, who: &Authenticated, issued: i64) -> bool {
-        self.sessions.contains_key(&who.session)
-            || self
-                .users
-                .get(&who.user)
-                .is_some_and(|(position, but)| issued < position && but != Some(who.session))
+    /// Whether a token is over before its time.
+    pub(crate) fn cover(&self, standing: &Standing) -> bool {
+        let who = &standing.who;
+        let ends = self.accounts.get(&who.user).unwrap_or_default();
+        self.sessions.contains_key(&who.session) || ends.cover(standing.generation, who.session)
     }
 
     /// Whose tokens end, from now on: all of them, or some.
@@ -47,47 +46,41 @@ impl Revocations {
         self.ended.subscribe()
     }
 
-    /// Takes in what was committed, here or elsewhere; twice does no harm.
+    /// Takes in what was committed, by this process or another; twice does no harm.
     pub(crate) fn note(&self, recorded: &[Recorded]) {
         for recorded in recorded {
             let Event::User(event) = &recorded.event else { continue };
             let user = UserId::from_uuid(recorded.stream.id);
-            match event {
-                UserEvent::SessionEnded { session } => {
-                    self.sessions.insert(*session, ());
-                    self.tell(user);
-                }
-                UserEvent::PasswordChanged => {
-                    self.end(user, recorded.position, recorded.metadata.session_id);
-                }
-                UserEvent::PasswordReset
-                | UserEvent::RoleChanged { .. }
-                | UserEvent::UserDeactivated
-                | UserEvent::PersonErased => self.end(user, recorded.position, None),
-                UserEvent::UserRegistered { .. }
-                | UserEvent::RegistrationRepeated
-                | UserEvent::ActivationRequested
-                | UserEvent::UserActivated
-                | UserEvent::EmailChangeRequested { .. }
-                | UserEvent::EmailChanged { .. }
-                | UserEvent::PasswordResetRequested { .. }
-                | UserEvent::UserReactivated => {}
+            if let UserEvent::SessionEnded { session } = event {
+                self.sessions.insert(*session, ());
+                self.tell(user);
+            }
+            if let Some(end) = event.ends_access() {
+                self.end(user, recorded.sequence, spared_by(end, recorded));
             }
         }
     }
 
-    /// An earlier cut without an exception stays in force for the excepted session.
-    fn end(&self, user: UserId, position: i64, but: Option<SessionId>) {
-        let earlier = self.users.get(&user);
-        if earlier.is_some_and(|(at, _)| at >= position) {
-            return;
-        }
-        self.users.insert(user, (position, but));
+    fn end(&self, user: UserId, sequence: i64, spared: Option<SessionId>) {
+        // One at a time for each account: the appender and the follower note side by side.
+        self.accounts.entry(user).and_upsert_with(|ends| {
+            let mut ends = ends.map(moka::Entry::into_value).unwrap_or_default();
+            ends.note(sequence, spared);
+            ends
+        });
         self.tell(user);
     }
 
     fn tell(&self, user: UserId) {
         // Mostly nobody listens.
         let _ = self.ended.send(user);
+    }
+}
+
+/// The session that an act leaves alone.
+pub(crate) const fn spared_by(end: AccessEnd, recorded: &Recorded) -> Option<SessionId> {
+    match end {
+        AccessEnd::OtherSessions => recorded.metadata.session_id,
+        AccessEnd::Tokens | AccessEnd::Sessions => None,
     }
 }

@@ -1,24 +1,23 @@
-//! Sessions: login, refresh with rotation, logout.
-
-use std::net::IpAddr;
+//! Sessions: opened, refreshed with rotation, ended.
+//!
+//! Tokens are issued under a lock on the account's row in `credentials`, which every act that ends
+//! access takes too (`store/access.rs`): of the two, the second sees what the first has done.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::user::{Account, User, UserCommand};
-use domain::{EmailAddress, SessionId, UserId};
+use domain::user::{User, UserCommand};
+use domain::{Role, SessionId, UserId};
 use rand::Rng;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
-use tracing::Instrument;
 use uuid::Uuid;
 
-use super::passwords::Verdict;
-use super::throttle::Tries;
+use super::access::Limit;
 use super::{Authenticated, access};
 use crate::store::{Effect, Side};
-use crate::{CommandError, Commands, Context, Reservation};
+use crate::{CommandError, Commands, Context};
 
 /// What signing in gives.
 pub struct Tokens {
@@ -32,9 +31,19 @@ pub struct Tokens {
     pub user: UserId,
 }
 
-const INVALID_CREDENTIALS: CommandError = CommandError::Unauthorized {
+pub(super) const INVALID_CREDENTIALS: CommandError = CommandError::Unauthorized {
     code: "invalid_credentials",
     detail: "The e-mail address or the password is wrong.",
+};
+
+const ACCOUNT_DEACTIVATED: CommandError = CommandError::Forbidden {
+    code: "account_deactivated",
+    detail: "This account has been deactivated: ask an administrator.",
+};
+
+const ACCOUNT_NOT_ACTIVATED: CommandError = CommandError::Forbidden {
+    code: "account_not_activated",
+    detail: "Open the link in the activation mail first, or ask for another one.",
 };
 
 /// How long a refresh token that was traded gives the very same answer again, as long as that
@@ -46,95 +55,28 @@ const TOKEN_REUSED: CommandError = CommandError::Unauthorized {
     detail: "This refresh token has been used before, so its session was ended: sign in again.",
 };
 
+/// What an account's tokens are issued on, while its row is locked.
+struct Access {
+    user: UserId,
+    role: Role,
+    generation: i64,
+    limit: Option<Limit>,
+}
+
 impl Commands {
-    /// Opens a session for whoever knows the password. `client` stands for the network that whoever
-    /// asks has to themselves: an IPv4 address, or the first of an IPv6 /64.
-    pub async fn login(
-        &self,
-        email: &str,
-        password: &str,
-        client: IpAddr,
-    ) -> Result<Tokens, CommandError> {
-        let (commands, email, password) = (self.clone(), email.to_owned(), password.to_owned());
-        // In a task of its own: whoever hangs up must not be spared the count.
-        let recognised = async move { commands.recognise(&email, &password, client).await };
-        let user =
-            tokio::spawn(recognised.in_current_span()).await.map_err(CommandError::fault)??;
-        self.open(user, SessionId::from_uuid(Uuid::now_v7())).await
-    }
-
-    /// Whose e-mail address and password these are.
-    async fn recognise(
-        &self,
-        email: &str,
-        password: &str,
-        client: IpAddr,
-    ) -> Result<UserId, CommandError> {
-        let lookup =
-            email.parse::<EmailAddress>().ok().map(|email| self.parts.identity.lookup(&email));
-        let tries = self.parts.identity.tries(lookup.as_deref(), client);
-        tries.admit(&self.parts.pool).await?;
-        let user = match lookup {
-            Some(lookup) => self.parts.store.holder(Reservation::Email.kind(), &lookup).await?,
-            None => None,
-        };
-        let known = self.try_password(&tries, user, password).await?;
-        user.filter(|_| known).map(UserId::from_uuid).ok_or(INVALID_CREDENTIALS)
-    }
-
-    /// Whether a signed-in person's password is this one.
-    pub(crate) async fn knows_password(
+    /// Opens a session on the access generation that the person was recognised on; `None` where an
+    /// act has raised it since.
+    pub(super) async fn open(
         &self,
         user: UserId,
-        password: &str,
-    ) -> Result<bool, CommandError> {
-        let tries = self.parts.identity.tries_of(user);
-        tries.admit(&self.parts.pool).await?;
-        self.try_password(&tries, Some(user.uuid()), password).await
-    }
-
-    /// Verifies a password, counts what comes of it, and hashes it anew where the parameters have
-    /// changed since.
-    async fn try_password(
-        &self,
-        tries: &Tries,
-        user: Option<Uuid>,
-        password: &str,
-    ) -> Result<bool, CommandError> {
-        let hash = self.credential(user).await?;
-        let turn = self.parts.identity.passwords().turn().await?;
-        // Others may have used up the budget while this one waited.
-        let admitted = tries.admit(&self.parts.pool).await?;
-        let (turn, verdict) = turn.verify(password, hash.clone()).await?;
-        if verdict == Verdict::Wrong {
-            tries.failed(&self.parts.pool, admitted).await?;
-            return Ok(false);
-        }
-        tries.succeeded(&self.parts.pool).await?;
-        if verdict == Verdict::Outdated {
-            let (_, anew) = turn.hash(password).await?;
-            // Unless it has been changed meanwhile.
-            sqlx::query("UPDATE credentials SET hash = $1 WHERE user_id = $2 AND hash = $3")
-                .bind(anew)
-                .bind(user)
-                .bind(hash)
-                .execute(&self.parts.pool)
-                .await?;
-        }
-        Ok(true)
-    }
-
-    async fn credential(&self, user: Option<Uuid>) -> Result<Option<String>, CommandError> {
-        let hash = sqlx::query_scalar("SELECT hash FROM credentials WHERE user_id = $1")
-            .bind(user.unwrap_or_default())
-            .fetch_optional(&self.parts.pool)
-            .await?;
-        Ok(hash)
-    }
-
-    async fn open(&self, user: UserId, session: SessionId) -> Result<Tokens, CommandError> {
-        let account = self.active_account(user).await?;
+        generation: i64,
+    ) -> Result<Option<Tokens>, CommandError> {
         let mut tx = self.parts.pool.begin().await?;
+        let access = self.lock_access(&mut tx, user).await?;
+        if access.generation != generation {
+            return Ok(None);
+        }
+        let session = SessionId::from_uuid(Uuid::now_v7());
         sqlx::query(
             "INSERT INTO sessions (id, user_id, expires_at)
              VALUES ($1, $2, now() + interval '14 days')",
@@ -143,36 +85,47 @@ impl Commands {
         .bind(user.uuid())
         .execute(&mut *tx)
         .await?;
-        let who = Authenticated { user, role: account.role, session };
         let mut refresh = [0; 32];
         rand::rng().fill_bytes(&mut refresh);
-        let tokens = self.issue(&mut tx, who, BASE64.encode(refresh)).await?;
+        let tokens = self.issue(&mut tx, &access, session, BASE64.encode(refresh)).await?;
         tx.commit().await?;
-        Ok(tokens)
+        Ok(Some(tokens))
     }
 
-    async fn active_account(&self, user: UserId) -> Result<Account, CommandError> {
-        let account =
-            self.load::<User>(user).await?.account().cloned().ok_or(INVALID_CREDENTIALS)?;
+    /// An account that may be issued tokens, with its row locked: no act ends its access before the
+    /// transaction is over, and the events of all earlier ones can be read.
+    async fn lock_access(
+        &self,
+        conn: &mut PgConnection,
+        user: UserId,
+    ) -> Result<Access, CommandError> {
+        let sql = "SELECT FROM credentials WHERE user_id = $1 FOR SHARE";
+        sqlx::query(sql)
+            .bind(user.uuid())
+            .fetch_optional(conn)
+            .await?
+            .ok_or(INVALID_CREDENTIALS)?;
+        let state = self.parts.store.load_sealed::<User>(user).await?;
+        let account = state.account().ok_or(INVALID_CREDENTIALS)?;
         if account.deactivated {
-            return Err(CommandError::Forbidden {
-                code: "account_deactivated",
-                detail: "This account has been deactivated: ask an administrator.",
-            });
+            return Err(ACCOUNT_DEACTIVATED);
         }
         if !account.activated {
-            return Err(CommandError::Forbidden {
-                code: "account_not_activated",
-                detail: "Open the link in the activation mail first, or ask for another one.",
-            });
+            return Err(ACCOUNT_NOT_ACTIVATED);
         }
-        Ok(account)
+        Ok(Access {
+            user,
+            role: account.role,
+            generation: account.access_generation,
+            limit: Limit::of(account),
+        })
     }
 
     async fn issue(
         &self,
         conn: &mut PgConnection,
-        who: Authenticated,
+        access: &Access,
+        session: SessionId,
         refresh: String,
     ) -> Result<Tokens, CommandError> {
         sqlx::query(
@@ -180,27 +133,29 @@ impl Commands {
              ON CONFLICT (hash) DO NOTHING",
         )
         .bind(digest(&refresh))
-        .bind(who.session.uuid())
-        .execute(&mut *conn)
+        .bind(session.uuid())
+        .execute(conn)
         .await?;
-        let head = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?;
+        let Access { user, role, generation, limit } = *access;
+        let who = Authenticated { user, role, session, limit };
         Ok(Tokens {
-            access: self.parts.identity.access().issue(who, head)?.into(),
+            access: self.parts.identity.access().issue(who, generation)?.into(),
             refresh: refresh.into(),
             expires_in: access::LIFETIME,
-            user: who.user,
+            user,
         })
     }
 
     /// Trades a refresh token for new tokens. One that comes again after its grace, or after its
     /// successor was used, ends its session.
     pub async fn refresh(&self, context: &Context, refresh: &str) -> Result<Tokens, CommandError> {
-        let mut conn = self.parts.pool.acquire().await?;
-        let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
-        drop(conn);
-        let account = self.active_account(row.user).await?;
+        let found = self.find(refresh).await?;
         let mut tx = self.parts.pool.begin().await?;
-        let row = find(&mut tx, refresh).await?.ok_or(access::invalid_token())?;
+        let access = match self.lock_access(&mut tx, found.user).await {
+            Err(CommandError::Unauthorized { .. }) => return Err(access::invalid_token()),
+            access => access?,
+        };
+        let row = self.find_in(&mut tx, refresh, "FOR UPDATE").await?;
         if row.over {
             return Err(access::invalid_token());
         }
@@ -220,17 +175,14 @@ impl Commands {
             .bind(row.session.uuid())
             .execute(&mut *tx)
             .await?;
-        let who = Authenticated { user: row.user, role: account.role, session: row.session };
-        let tokens = self.issue(&mut tx, who, successor).await?;
+        let tokens = self.issue(&mut tx, &access, row.session, successor).await?;
         tx.commit().await?;
         Ok(tokens)
     }
 
     /// Ends the caller's session; the refresh token must be of the caller.
     pub async fn logout(&self, context: &Context, refresh: &str) -> Result<(), CommandError> {
-        let mut conn = self.parts.pool.acquire().await?;
-        let row = find(&mut conn, refresh).await?.ok_or(access::invalid_token())?;
-        drop(conn);
+        let row = self.find(refresh).await?;
         if !context.actor().is(row.user) {
             return Err(access::invalid_token());
         }
@@ -267,6 +219,36 @@ impl Commands {
         Ok(known)
     }
 
+    /// Ends all of a person's sessions.
+    pub async fn end_all_sessions(
+        &self,
+        context: &Context,
+        user: UserId,
+    ) -> Result<(), CommandError> {
+        self.execute::<User>(context, user, UserCommand::EndAllSessions).await.map(drop)
+    }
+
+    async fn find(&self, refresh: &str) -> Result<Found, CommandError> {
+        let mut conn = self.parts.pool.acquire().await?;
+        self.find_in(&mut conn, refresh, "").await
+    }
+
+    /// A refresh token with its session. Locked, of two refreshes with one token the second sees
+    /// that it was used, and one beside a logout that the session has ended.
+    async fn find_in(
+        &self,
+        conn: &mut PgConnection,
+        refresh: &str,
+        lock: &str,
+    ) -> Result<Found, CommandError> {
+        let sql = format!("{FIND} {lock}");
+        let found = sqlx::query_as(&sql)
+            .bind(digest(refresh))
+            .bind(GRACE_SECONDS)
+            .bind(self.parts.identity.session_idle_days());
+        found.fetch_optional(conn).await?.ok_or(access::invalid_token())
+    }
+
     async fn end_session(
         &self,
         context: &Context,
@@ -296,38 +278,23 @@ pub struct Session {
     pub expires_at: OffsetDateTime,
 }
 
+#[derive(sqlx::FromRow)]
 struct Found {
+    #[sqlx(try_from = "Uuid")]
     user: UserId,
+    #[sqlx(try_from = "Uuid")]
     session: SessionId,
     used: bool,
     within_grace: bool,
     over: bool,
 }
 
-/// Locked, so that of two refreshes with one token the second sees that it was used.
-async fn find(conn: &mut PgConnection, refresh: &str) -> Result<Option<Found>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT user_id, session_id, used_at IS NOT NULL AS used,
-                coalesce(used_at > now() - make_interval(secs => $2), false) AS within_grace,
-                ended_at IS NOT NULL OR expires_at < now() AS over
-         FROM refresh_tokens JOIN sessions ON sessions.id = session_id
-         WHERE hash = $1 FOR UPDATE OF refresh_tokens",
-    )
-    .bind(digest(refresh))
-    .bind(GRACE_SECONDS)
-    .fetch_optional(conn)
-    .await?;
-    row.map(|row| {
-        Ok(Found {
-            user: UserId::from_uuid(row.try_get("user_id")?),
-            session: SessionId::from_uuid(row.try_get("session_id")?),
-            used: row.try_get("used")?,
-            within_grace: row.try_get("within_grace")?,
-            over: row.try_get("over")?,
-        })
-    })
-    .transpose()
-}
+const FIND: &str = "SELECT user_id AS user, session_id AS session, used_at IS NOT NULL AS used,
+           coalesce(used_at > now() - make_interval(secs => $2), false) AS within_grace,
+           ended_at IS NOT NULL OR expires_at < now()
+               OR last_used_at < now() - make_interval(days => $3) AS over
+    FROM refresh_tokens JOIN sessions ON sessions.id = session_id
+    WHERE hash = $1";
 
 async fn is_unused(conn: &mut PgConnection, refresh: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(

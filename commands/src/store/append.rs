@@ -1,7 +1,7 @@
 use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
 use serde_json::Value;
 
-use super::AnyRow;
+use super::{AnyRow, access};
 use crate::uploads::Take;
 use crate::{Done, IdempotencyClaim, Reservation};
 
@@ -31,7 +31,10 @@ pub(super) struct Appended {
 pub(crate) struct Side {
     pub guards: Vec<Guard>,
     pub claim: Option<Claim>,
+    /// A name that is free from then on.
     pub release: Option<Claim>,
+    /// A name that is kept for its owner for a while, though it leads to nobody.
+    pub hold: Option<Claim>,
     pub take: Option<Take>,
     pub effects: Vec<Effect>,
     pub idempotency: Option<(IdempotencyClaim, Value)>,
@@ -53,6 +56,8 @@ pub(crate) enum Guard {
     StreamAt(StreamId, i64),
     /// That category has no products.
     CategoryEmpty(CategoryId),
+    /// An active ADMIN other than this account remains.
+    AdminRemains(UserId),
 }
 
 /// A name that may be held once.
@@ -69,9 +74,7 @@ pub(crate) enum Effect {
     SetCredential(UserId, String),
     /// One session is over.
     EndSession(SessionId),
-    /// All sessions of a person are over, but for one.
-    EndSessions(UserId, Option<SessionId>),
-    /// A person's key and password are destroyed.
+    /// A person's key and password are destroyed, and no name is kept for them.
     DestroyKeys(UserId),
 }
 
@@ -101,31 +104,39 @@ impl Append {
 
     /// Whether there is nothing beside the events and the versions that they stand on.
     pub(crate) fn is_plain(&self) -> bool {
-        let Side { guards, claim, release, take, effects, idempotency } = &self.side;
+        let Side { guards, claim, release, hold, take, effects, idempotency } = &self.side;
         let versions = |guard: &Guard| matches!(guard, Guard::StreamAt(..));
         claim.is_none()
             && release.is_none()
+            && hold.is_none()
             && take.is_none()
             && effects.is_empty()
             && idempotency.is_none()
             && guards.iter().all(versions)
+            && !self.events.iter().any(|encoded| access::is_ended_by(&encoded.event))
     }
 
     /// The versions of other streams that the decision stood on.
     pub(crate) fn stands_on(&self) -> impl Iterator<Item = (StreamId, i64)> {
         self.side.guards.iter().filter_map(|guard| match guard {
             Guard::StreamAt(stream, version) => Some((*stream, *version)),
-            Guard::CategoryEmpty(_) => None,
+            Guard::CategoryEmpty(_) | Guard::AdminRemains(_) => None,
         })
     }
 
     /// The streams that the decision stood on without writing to them.
     pub(crate) fn watched(&self) -> impl Iterator<Item = StreamId> {
-        self.side.guards.iter().map(|guard| match guard {
-            Guard::StreamAt(stream, _) => *stream,
+        self.side.guards.iter().filter_map(|guard| match guard {
+            Guard::StreamAt(stream, _) => Some(*stream),
             Guard::CategoryEmpty(category) => {
-                StreamId { kind: domain::StreamType::Category, id: category.uuid() }
+                Some(StreamId { kind: domain::StreamType::Category, id: category.uuid() })
             }
+            Guard::AdminRemains(_) => None,
         })
+    }
+
+    /// Whether it counts on another ADMIN: two such in one batch could count on each other.
+    pub(crate) fn counts_on_an_admin(&self) -> bool {
+        self.side.guards.iter().any(|guard| matches!(guard, Guard::AdminRemains(_)))
     }
 }

@@ -83,24 +83,27 @@ impl Appender {
     }
 }
 
-/// Takes from the backlog what can share a transaction: each stream is written once, and no
-/// stream is written that another command's decision stands on.
+/// Takes from the backlog what can share a transaction: each stream is written once, no stream is
+/// written that another command's decision stands on, and one command at most counts on an ADMIN.
 fn compatible(backlog: &mut VecDeque<Waiting>) -> Vec<Waiting> {
     let mut written: HashSet<StreamId> = HashSet::new();
     let mut watched: HashSet<StreamId> = HashSet::new();
     let mut batch = Vec::with_capacity(backlog.len().min(BATCH));
+    let mut counts_on_an_admin = false;
     let mut later = VecDeque::new();
     while let Some(waiting) = backlog.pop_front() {
         let append = &waiting.append;
         let clashes = batch.len() >= BATCH
             || written.contains(&append.stream)
             || watched.contains(&append.stream)
-            || append.watched().any(|stream| written.contains(&stream));
+            || append.watched().any(|stream| written.contains(&stream))
+            || (counts_on_an_admin && append.counts_on_an_admin());
         if clashes {
             later.push_back(waiting);
         } else {
             written.insert(append.stream);
             watched.extend(append.watched());
+            counts_on_an_admin |= append.counts_on_an_admin();
             batch.push(waiting);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cqrs_es::persist::PersistedEventRepository;
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
-use domain::{Aggregate, Event, HoldsPersonal, Metadata, StreamId, upcast};
+use domain::{Aggregate, Event, HoldsPersonal, Metadata, Recorded, StreamId, upcast};
 use postgres_es::PostgresEventRepository;
 
 use super::append::{Append, Appended, Encoded, Side};
@@ -96,15 +96,19 @@ impl Store {
         let payloads = rows.iter().map(log::payload).sum::<Result<_, _>>()?;
         self.vault.open(&mut recorded).await?;
         let row = self.read_models.row(&recorded);
-        let mut aggregate = A::default();
-        for event in recorded {
-            aggregate.apply(event.event.try_into().map_err(|_| log::of_another_kind(stream))?);
-        }
+        let aggregate: A = folded(recorded, stream)?;
         if aggregate.version() > 0 {
             let (aggregate, row) = (Arc::new(aggregate.clone()), row.clone());
             self.states.insert(stream, Known { aggregate, row, payloads });
         }
         Ok(Loaded::new(id, aggregate, row, payloads))
+    }
+
+    /// The aggregate as the log has it, without what it says about people: that stays sealed.
+    pub(crate) async fn load_sealed<A: Aggregate>(&self, id: A::Id) -> Result<A, StoreError> {
+        let stream = stream::<A>(id);
+        let rows = self.streams.read(stream).await?;
+        folded(rows.iter().map(log::decode).collect::<Result<_, _>>()?, stream)
     }
 
     /// Appends what a loaded aggregate emitted. The aggregate already is in its new state.
@@ -151,6 +155,14 @@ impl Store {
         let payload = serde_json::to_string(&sealed).map_err(unwritable)?;
         Ok(Encoded { event_version, event_type, payload, event: readable })
     }
+}
+
+fn folded<A: Aggregate>(recorded: Vec<Recorded>, stream: StreamId) -> Result<A, StoreError> {
+    let mut aggregate = A::default();
+    for recorded in recorded {
+        aggregate.apply(recorded.event.try_into().map_err(|_| log::of_another_kind(stream))?);
+    }
+    Ok(aggregate)
 }
 
 fn unwritable(error: serde_json::Error) -> StoreError {

@@ -1,11 +1,13 @@
 //! The event store: contiguous positions in commit order, group commit, and everything that has
 //! to be true together with the events in one transaction.
 
+mod access;
 mod append;
 mod appender;
 mod connections;
 mod load;
 pub(crate) mod log;
+mod names;
 mod streams;
 mod transaction;
 mod write;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId};
+use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId, UserId};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sqlx::{PgConnection, PgPool};
@@ -60,6 +62,13 @@ pub trait ReadModels: Send + Sync + 'static {
         &self,
         conn: &mut PgConnection,
         category: CategoryId,
+    ) -> Result<bool, BoxedError>;
+
+    /// Whether there is an active ADMIN besides that account; asked under the log's lock too.
+    async fn another_admin_is_active(
+        &self,
+        conn: &mut PgConnection,
+        than: UserId,
     ) -> Result<bool, BoxedError>;
 }
 
@@ -191,12 +200,22 @@ impl Store {
         self.states.invalidate(&stream);
     }
 
+    /// Refuses where that account is the last active ADMIN.
+    pub(crate) async fn check_another_admin(&self, than: UserId) -> Result<(), StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        let another = self.read_models.another_admin_is_active(&mut conn, than).await;
+        let another = another.map_err(|error| StoreError::Projection(error.to_string()))?;
+        if another { Ok(()) } else { Err(transaction::last_admin()) }
+    }
+
     /// Who holds a name.
     pub(crate) async fn holder(&self, kind: &str, name: &str) -> Result<Option<Uuid>, sqlx::Error> {
-        sqlx::query_scalar("SELECT owner FROM reservations WHERE kind = $1 AND name = $2")
-            .bind(kind)
-            .bind(name)
-            .fetch_optional(&self.pool)
-            .await
+        sqlx::query_scalar(
+            "SELECT owner FROM reservations WHERE kind = $1 AND name = $2 AND held_until IS NULL",
+        )
+        .bind(kind)
+        .bind(name)
+        .fetch_optional(&self.pool)
+        .await
     }
 }

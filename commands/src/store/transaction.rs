@@ -7,8 +7,8 @@ use sqlx::{Connection, PgConnection, Postgres, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::append::{Append, Appended, Claim, Effect, Guard};
-use super::{AnyRow, Folded, ReadModels, StoreError, log, write};
+use super::append::{Append, Appended, Effect, Guard};
+use super::{AnyRow, Folded, ReadModels, StoreError, access, log, names, write};
 use crate::context::Row;
 use crate::uploads;
 
@@ -97,7 +97,7 @@ impl<'c> Transaction<'c> {
     ) -> Result<Committed, Failure> {
         let tx = &mut self.tx;
         let mut verdicts = judge(tx, read_models, appends).await?;
-        claim(tx, appends, &mut verdicts).await?;
+        names::claim(tx, appends, &mut verdicts).await?;
         take(tx, appends, &mut verdicts).await?;
         let winners: Vec<_> = winners(appends, &verdicts).collect();
         if winners.is_empty() {
@@ -111,7 +111,8 @@ impl<'c> Transaction<'c> {
         if !write::write(tx, &winners, &recorded, &folded.writes).await? {
             return Err(sqlx::Error::Protocol("the log went on under its lock".to_owned()).into());
         }
-        release(tx, &winners).await?;
+        names::release(tx, &winners).await?;
+        access::end(tx, &recorded).await?;
         for append in &winners {
             effects(tx, append).await?;
         }
@@ -164,6 +165,12 @@ async fn judge(
                         verdict = Err(category_not_empty());
                     }
                 }
+                Guard::AdminRemains(but) => {
+                    let another = read_models.another_admin_is_active(conn, *but).await;
+                    if !another.map_err(Failure::Projection)? {
+                        verdict = Err(last_admin());
+                    }
+                }
             }
         }
         verdicts.push(verdict);
@@ -176,6 +183,14 @@ fn category_not_empty() -> StoreError {
         kind: RefusalKind::Conflict,
         code: "category_not_empty",
         detail: "This category still has products: move or delete them first.".to_owned(),
+    })
+}
+
+pub(super) fn last_admin() -> StoreError {
+    StoreError::Refused(Refusal {
+        kind: RefusalKind::Conflict,
+        code: "last_admin",
+        detail: "One active ADMIN has to remain: make another account an ADMIN first.".to_owned(),
     })
 }
 
@@ -206,39 +221,6 @@ async fn versions(
 fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> {
     let sequence: Option<i64> = row.try_get("sequence")?;
     Ok((log::stream(row)?, sequence.unwrap_or(0)))
-}
-
-/// Claims names; whoever comes second fails alone.
-async fn claim(
-    conn: &mut PgConnection,
-    appends: &[&Append],
-    verdicts: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
-    let mut claimed: HashSet<&Claim> = HashSet::new();
-    for (append, verdict) in appends.iter().zip(verdicts) {
-        let Some(claim) = append.side.claim.as_ref().filter(|_| verdict.is_ok()) else { continue };
-        let taken = StoreError::Taken(claim.reservation);
-        if !claimed.insert(claim) {
-            *verdict = Err(taken);
-            continue;
-        }
-        // The no-op update makes the present owner come back; nobody else can be inserting, as
-        // the head is locked.
-        let owner: Uuid = sqlx::query_scalar(
-            "INSERT INTO reservations (kind, name, owner) VALUES ($1, $2, $3)
-             ON CONFLICT (kind, name) DO UPDATE SET owner = reservations.owner
-             RETURNING owner",
-        )
-        .bind(claim.kind())
-        .bind(&claim.name)
-        .bind(append.stream.id)
-        .fetch_one(&mut *conn)
-        .await?;
-        if owner != append.stream.id {
-            *verdict = Err(taken);
-        }
-    }
-    Ok(())
 }
 
 /// Takes uploads; whoever comes second fails alone.
@@ -281,19 +263,6 @@ pub(super) fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<
         .collect()
 }
 
-async fn release(conn: &mut PgConnection, winners: &[&Append]) -> Result<(), sqlx::Error> {
-    for append in winners {
-        let Some(claim) = &append.side.release else { continue };
-        sqlx::query("DELETE FROM reservations WHERE kind = $1 AND name = $2 AND owner = $3")
-            .bind(claim.kind())
-            .bind(&claim.name)
-            .bind(append.stream.id)
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
-}
-
 async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::Error> {
     for effect in &append.side.effects {
         match effect {
@@ -307,14 +276,9 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
                 "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL",
             )
             .bind(session.uuid()),
-            Effect::EndSessions(user, but) => sqlx::query(
-                "UPDATE sessions SET ended_at = now()
-                 WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2",
-            )
-            .bind(user.uuid())
-            .bind(but.map(domain::SessionId::uuid)),
             Effect::DestroyKeys(user) => sqlx::query(
                 "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
+                 names AS (DELETE FROM reservations WHERE owner = $1 AND held_until IS NOT NULL),
                  unused AS (UPDATE uploads SET expires_at = now(), metadata = ''
                              WHERE owner = $1 AND product IS NULL)
                  UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",

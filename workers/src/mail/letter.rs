@@ -10,6 +10,8 @@ use uuid::Uuid;
 pub(crate) struct Letter {
     /// The event; makes the Message-ID.
     pub(crate) event: Uuid,
+    /// Tells apart what one event has to tell several people; empty for the first of them.
+    pub(crate) copy: &'static str,
     /// When it happened; the Date.
     pub(crate) at: OffsetDateTime,
     /// The address.
@@ -102,7 +104,7 @@ mod tests {
 
     fn letter(blocks: Vec<Block>) -> Letter {
         let (event, at) = (Uuid::nil(), OffsetDateTime::UNIX_EPOCH);
-        Letter { event, at, to: "a@example.com".into(), subject: "A & B".into(), blocks }
+        Letter { event, copy: "", at, to: "a@example.com".into(), subject: "A & B".into(), blocks }
     }
 
     #[test]

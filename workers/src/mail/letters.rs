@@ -68,6 +68,37 @@ impl<'a> Letters<'a> {
         )
     }
 
+    /// To the address that the account had until then.
+    pub(crate) fn email_moved(&self, undo: &Url) -> Letter {
+        let letter = self.write(
+            "Your account uses another e-mail address now",
+            vec![
+                says(&format!(
+                    "On {} your account was moved from this address to another one.",
+                    self.when()
+                )),
+                says("If it was not you, restore this address within 7 days. Every session ends then; ask for a new password after that."),
+                opens("Restore this address", undo),
+                says("If it was you, there is nothing to do."),
+            ],
+        );
+        Letter { copy: "-former", ..letter }
+    }
+
+    pub(crate) fn email_restored(&self) -> Letter {
+        self.write(
+            "Your e-mail address was restored",
+            vec![
+                says(&format!(
+                    "Since {} your account uses this address again, and every session has ended.",
+                    self.when()
+                )),
+                says("Ask for a new password: somebody else may know the present one."),
+                opens("Sign in", self.home),
+            ],
+        )
+    }
+
     pub(crate) fn password_reset(&self, link: &Url) -> Letter {
         self.write(
             "Set a new password",
@@ -124,6 +155,7 @@ impl<'a> Letters<'a> {
         blocks.push(says(&format!("Vetted, {host}. Nobody reads answers to this mail.")));
         Letter {
             event: self.event.event_id,
+            copy: "",
             at: self.event.at,
             to: self.to.to_owned(),
             subject: subject.to_owned(),

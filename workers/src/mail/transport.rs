@@ -169,7 +169,7 @@ fn name(letter: &Letter) -> io::Result<String> {
     let time = letter.at.format(format_description!(
         "[year][month][day]T[hour][minute][second].[subsecond digits:6]Z"
     ));
-    Ok(format!("{}-{}.eml", time.map_err(io::Error::other)?, letter.event))
+    Ok(format!("{}-{}{}.eml", time.map_err(io::Error::other)?, letter.event, letter.copy))
 }
 
 #[cfg(test)]
