@@ -4,6 +4,8 @@
 //! `vetted services -- cargo test`. Each test has its own database and NATS prefix.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod badinput;
 #[cfg(test)]
 mod canary;

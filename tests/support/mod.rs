@@ -17,6 +17,6 @@ pub use bucket::Bucket;
 pub use call::{Answer, Call};
 pub use database::TestDatabase;
 pub use goods::{id, video_form};
-pub use mail::link_in;
+pub use mail::{in_query, link_in};
 pub use people::Person;
 pub use waiting::eventually;

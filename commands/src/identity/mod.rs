@@ -2,6 +2,8 @@
 
 mod access;
 mod access_ends;
+#[cfg(test)]
+mod access_model;
 mod encryption;
 mod follow;
 mod keyring;
