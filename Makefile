@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-uploads soak-videos \
+.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-uploads soak-videos races \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
@@ -54,6 +54,10 @@ fuzz-videos: build ## Have 10,000 changed videos end with a result or a reason
 soak-videos: build ## Finish 50 videos while workers are killed 50 times
 	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \
 		cargo test --locked --workspace --test vetted videos_are_finished_once -- --nocapture
+
+races: build ## Race each way to get tokens beside each way to end access, 200 times
+	RACE_ROUNDS=$${RACE_ROUNDS:-200} $(VETTED) services -- \
+		cargo test --locked --workspace --test vetted access::races -- --nocapture
 
 lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
 	@scripts/install check

@@ -3,8 +3,9 @@
 use domain::Role;
 use serde_json::json;
 
-use super::{NEW_PASSWORD, change_password, manage, refreshed};
-use crate::support::{Person, TestApp};
+use super::{NEW_PASSWORD, manage};
+use crate::support::program::Program;
+use crate::support::{Call, Person, TestApp};
 
 /// Active ADMINs, by the read model.
 async fn admins(app: &TestApp) -> i64 {
@@ -86,31 +87,39 @@ async fn the_last_admins_who_erase_themselves_at_once_leave_one() {
     app.finish().await;
 }
 
+/// What the first ADMIN of the embedded default is told to sign in with.
+fn printed(said: &[String]) -> (String, String) {
+    let line = said.iter().find_map(|line| line.strip_prefix("The first ADMIN is "));
+    let (email, password) = line.unwrap().split_once(" with the password ").unwrap();
+    (email.to_owned(), password.to_owned())
+}
+
 #[tokio::test]
-async fn an_account_that_has_to_change_its_password_does_nothing_else_before() {
-    let app = TestApp::start().await;
-    let admin = app.user(Role::Admin).await;
-    let required = format!(
-        "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload, metadata, position, event_id, recorded_at, salt) \
-         SELECT 'user', '{}', 3, 'PasswordChangeRequired', '1', '\"PasswordChangeRequired\"', metadata, \
-                (SELECT max(position) + 1 FROM events), gen_random_uuid(), now(), salt \
-         FROM events WHERE aggregate_id = '{}' AND sequence = 2",
-        admin.id, admin.id
-    );
-    sqlx::query(&required).execute(&app.pool()).await.unwrap();
-    sqlx::query("UPDATE log_head SET position = position + 1").execute(&app.pool()).await.unwrap();
-    let mut app = app;
-    app.restart().await;
+async fn the_first_admin_changes_the_printed_password_before_anything_else() {
+    let program =
+        Program::new(&[("BIND", "127.0.0.1:0"), ("DATA_DIR", "data"), ("RUST_LOG", "warn")]);
+    let server = program.serve(&[]).await;
+    let (email, password) = printed(&server.said());
+    let client = reqwest::Client::new();
+    let call =
+        |method: &str, path: &str| Call::new(&client, method, &format!("{}{path}", server.base()));
+    let login = async |password: &str| {
+        let body = json!({"email": email, "password": password});
+        let tokens = call("POST", "/login/").json(body).send().await.expect(200).json;
+        tokens["access"].as_str().unwrap().to_owned()
+    };
+    let limited = login(&password).await;
 
-    let limited = app.sign_in(&admin.email, &admin.password).await;
+    for path in ["/users/", "/products/", "/me/sessions/"] {
+        let refused = call("GET", path).bearer(&limited).send().await.expect(403);
+        assert_eq!(refused.code(), "password_change_required", "{path}");
+    }
+    call("GET", "/me/").bearer(&limited).send().await.expect(200);
+    let body = json!({"current_password": password, "new_password": NEW_PASSWORD});
+    call("POST", "/password/change/").bearer(&limited).json(body).send().await.expect(204);
 
-    let refused = app.get("/products/").by(&limited).send().await.expect(403);
-    assert_eq!(refused.code(), "password_change_required");
-    app.get("/users/").by(&limited).send().await.expect(403);
-    app.get("/me/").by(&limited).send().await.expect(200);
-    change_password(&app, &limited, &admin.password, NEW_PASSWORD).await.expect(204);
-    app.get("/users/").by(&limited).send().await.expect(200);
-    let after = refreshed(&app, &limited).await;
-    app.get("/users/").by(&after).send().await.expect(200);
+    // The same token, and one since.
+    for token in [limited, login(NEW_PASSWORD).await] {
+        call("GET", "/users/").bearer(&token).send().await.expect(200);
+    }
 }
