@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use commands::Commands;
-use domain::{EmailAddress, Role};
+use domain::{NewEmailAddress, Role};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub async fn make(config: &Config, pool: &PgPool, commands: &Commands) -> Result
     if known {
         return Ok(());
     }
-    let email: EmailAddress =
+    let email: NewEmailAddress =
         EMAIL.parse().map_err(|error| Error::Usage(format!("{EMAIL}: {error}")))?;
     // 122 random bits.
     let password = BASE64.encode(Uuid::new_v4().as_bytes());
