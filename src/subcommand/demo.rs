@@ -4,8 +4,8 @@ use commands::{Commands, Context};
 use domain::category::CreateCategory;
 use domain::product::{ProductDetails, Reason};
 use domain::{
-    Actor, CategoryId, Currency, FieldErrors, Metadata, Money, NewEmailAddress, ProductId, RequestId,
-    Role, Text, UserId,
+    Actor, CategoryId, Currency, FieldErrors, Metadata, Money, NewEmailAddress, ProductId,
+    RequestId, Role, Text, UserId,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;

@@ -48,6 +48,11 @@ const CODES: &[Code] = &[
     ("own_account", 403, "Nobody changes their own role or access."),
     ("own_product", 403, "Nobody reviews their own product."),
     ("permission_denied", 403, "The caller's role does not do this."),
+    (
+        "role_changed",
+        403,
+        "The Idempotency-Key was first used with another role; a new one does the act.",
+    ),
     ("role_not_self_assignable", 403, "Registration makes an END_USER and nothing else."),
     ("not_found", 404, "There is none, or the caller may not know of it."),
     (
