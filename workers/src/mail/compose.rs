@@ -49,7 +49,9 @@ mod tests {
     fn composed(to: &str, subject: &str) -> Result<String, Failed> {
         let blocks = vec![Block::Says("Grüße.".into())];
         let (event, at) = (Uuid::max(), OffsetDateTime::UNIX_EPOCH);
-        let letter = Letter { event, at, to: to.into(), subject: subject.into(), blocks };
+        let recipient = domain::UserId::from_uuid(event);
+        let (to, subject) = (to.into(), subject.into());
+        let letter = Letter { event, at, recipient, to, subject, blocks };
         let from = "Vetted <no-reply@example.com>".parse().expect("a mailbox");
         let message = message(&letter, &from, "shop.example")?;
         Ok(String::from_utf8(message.formatted()).expect("UTF-8"))

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use domain::UserId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,6 +13,8 @@ pub(crate) struct Letter {
     pub(crate) event: Uuid,
     /// When it happened; the Date.
     pub(crate) at: OffsetDateTime,
+    /// Whose letter it is: it goes with its person.
+    pub(crate) recipient: UserId,
     /// The address.
     pub(crate) to: String,
     /// The Subject.
@@ -102,7 +105,8 @@ mod tests {
 
     fn letter(blocks: Vec<Block>) -> Letter {
         let (event, at) = (Uuid::nil(), OffsetDateTime::UNIX_EPOCH);
-        Letter { event, at, to: "a@example.com".into(), subject: "A & B".into(), blocks }
+        let (recipient, to) = (UserId::from_uuid(event), "a@example.com".into());
+        Letter { event, at, recipient, to, subject: "A & B".into(), blocks }
     }
 
     #[test]
