@@ -32,6 +32,8 @@ mod payload;
 #[cfg(test)]
 mod predecessor;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod scanning;
