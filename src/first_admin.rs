@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use commands::Commands;
-use domain::{EmailAddress, Role};
+use domain::{NewEmailAddress, Role};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub async fn make(config: &Config, pool: &PgPool, commands: &Commands) -> Result
     if known {
         return Ok(());
     }
-    let email: EmailAddress =
+    let email: NewEmailAddress =
         EMAIL.parse().map_err(|error| Error::Usage(format!("{EMAIL}: {error}")))?;
     // 244 random bits.
     let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);

@@ -9,6 +9,7 @@ mod health;
 mod healthcheck;
 mod metrics;
 mod parts;
+mod private;
 mod progress;
 mod read_models;
 mod serve;
@@ -162,12 +163,16 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     run(Cli::parse()).unwrap_or_else(|error| {
         // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "vetted: {error}");
+        let _ = writeln!(io::stderr(), "vetted: {}", domain::one_line(&error.to_string()));
         ExitCode::FAILURE
     })
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    if !matches!(cli.command, Some(Command::Services { .. })) {
+        // That one runs a command of the caller's, which keeps the caller's mask.
+        private::files();
+    }
     if matches!(cli.command, Some(Command::JweOpen)) {
         // It needs nothing that is configured.
         jwe_open::run()?;
@@ -175,6 +180,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     }
     let config = Config::load()?;
     telemetry::init(&config);
+    private::folders(&config.data_dir);
     tokio::runtime::Runtime::new()?.block_on(carry_out(&config, cli.command))
 }
 

@@ -205,6 +205,7 @@ impl Running<'_> {
             media: Arc::clone(&self.media.store),
             media_folder: storage::folder(config),
             mail,
+            mail_folder: config.mail_dir(),
             limits: config.limits.clone(),
             scanner: config.scanner.clone(),
             scratch: config.data_dir.join("scratch"),

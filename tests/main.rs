@@ -34,6 +34,8 @@ mod payload;
 #[cfg(test)]
 mod predecessor;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod scanning;

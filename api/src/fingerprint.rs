@@ -63,6 +63,15 @@ impl Digest {
     }
 }
 
+/// Of parts, each led by its length.
+pub(crate) fn of_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Digest(Sha256::new());
+    for part in parts {
+        digest.add(part);
+    }
+    digest.finish()
+}
+
 /// Whether the body is an upload, whose route reads it piecemeal.
 pub(crate) fn is_upload(parts: &Parts) -> bool {
     media_type(&parts.headers)

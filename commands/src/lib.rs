@@ -27,7 +27,7 @@ use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use error::{CommandError, Reservation};
-pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
+pub use idempotency::{Answered, Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{
     Authenticated, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens,
 };

@@ -33,4 +33,4 @@ pub use metadata::Metadata;
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{HoldsPersonal, Personal, Sealed};
 pub use recorded::{Recorded, Stored, StreamId};
-pub use text::{EmailAddress, Text, TextError};
+pub use text::{EmailAddress, NewEmailAddress, Text, TextError, is_hidden, one_line};

@@ -1,6 +1,6 @@
 //! `vetted audit replay`: a product's life, step by step, folded from the log.
 
-use domain::{ProductId, StreamId, StreamType};
+use domain::{ProductId, StreamId, StreamType, one_line};
 use projections::{TimelineEntry, log, timeline_of};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -72,7 +72,7 @@ fn readable(entry: &TimelineEntry) -> String {
         lines.push(format!("    {field}: {from} → {to}"));
     }
     if let Some(reason) = &entry.reason {
-        lines.push(format!("    reason: {reason}"));
+        lines.push(format!("    reason: {}", one_line(reason)));
     }
     lines.join("\n")
 }
@@ -88,7 +88,7 @@ fn who(actor: &Value) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => one_line(text).into_owned(),
         Value::Object(members) if members.contains_key("amount") => {
             format!("{} {}", plain(&members["amount"]), plain(&members["currency"]))
         }

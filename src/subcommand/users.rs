@@ -4,7 +4,7 @@ use std::io::stdin;
 
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
-use domain::{EmailAddress, FieldErrors, Role, UserId};
+use domain::{FieldErrors, NewEmailAddress, Role, UserId};
 use serde_json::json;
 
 use crate::config::Config;
@@ -34,7 +34,7 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
     let what = "reading the password";
     stdin().read_line(&mut password).map_err(|source| Error::Io { what, source })?;
     let password = password.trim_end_matches(['\r', '\n']);
-    let email: EmailAddress =
+    let email: NewEmailAddress =
         create.email.parse().map_err(|error| Error::Usage(format!("--email: {error}")))?;
     let user = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
@@ -52,7 +52,7 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
 /// Makes an account; also for the first start.
 pub async fn make(
     commands: &Commands,
-    email: &EmailAddress,
+    email: &NewEmailAddress,
     password: &str,
     role: Role,
 ) -> Result<UserId, Error> {

@@ -59,6 +59,11 @@ const CODES: &[Code] = &[
         403,
         "The caller has to prove who they are by POST /me/reauthenticate/, at most 5 minutes before.",
     ),
+    (
+        "role_changed",
+        403,
+        "The Idempotency-Key was first used with another role; a new one does the act.",
+    ),
     ("role_not_self_assignable", 403, "Registration makes an END_USER and nothing else."),
     ("not_found", 404, "There is none, or the caller may not know of it."),
     (

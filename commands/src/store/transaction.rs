@@ -279,8 +279,10 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
             Effect::DestroyKeys(user) => sqlx::query(
                 "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
                  names AS (DELETE FROM reservations WHERE owner = $1 AND held_until IS NOT NULL),
-                 unused AS (UPDATE uploads SET expires_at = now(), metadata = ''
-                             WHERE owner = $1 AND product IS NULL)
+                 answers AS (DELETE FROM idempotency_keys WHERE scope = $1),
+                 uploads AS (UPDATE uploads SET metadata = '', expires_at =
+                                 CASE WHEN product IS NULL THEN now() ELSE expires_at END
+                             WHERE owner = $1)
                  UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
             )
             .bind(user.uuid()),
