@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod badinput;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod commandline;
@@ -28,6 +30,8 @@ mod matrix;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod payload;
 #[cfg(test)]
 mod predecessor;
@@ -45,6 +49,8 @@ mod store;
 mod support;
 #[cfg(test)]
 mod thumbnails;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

@@ -1,0 +1,109 @@
+//! An honest client under silent connections from many addresses. `make flood` plays the long
+//! version, and prints what it costs.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use domain::Role;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
+
+use super::{address, connect_from};
+use crate::support::{Person, TestApp, eventually};
+
+struct Plan {
+    connections: usize,
+    requests: usize,
+}
+
+const SHORT: Plan = Plan { connections: 500, requests: 200 };
+const LONG: Plan = Plan { connections: 5000, requests: 3000 };
+/// Connections of one address.
+const OF_ONE: usize = 100;
+/// What attackers may cost an honest client.
+const FACTOR: f64 = 2.0;
+
+/// Holds that many connections open, and opens another for each that is closed.
+fn hold(count: usize, to: SocketAddr) -> JoinSet<()> {
+    let mut held = JoinSet::new();
+    for number in 0..count {
+        let from = format!("127.0.{}.{}", 1 + number / OF_ONE / 200, 1 + number / OF_ONE % 200);
+        held.spawn(async move {
+            loop {
+                let Ok(mut stream) = connect_from(&from, to).await else { continue };
+                if number % 2 == 0 {
+                    // A head that goes no further.
+                    let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await;
+                }
+                let mut said = vec![];
+                let _ = stream.read_to_end(&mut said).await;
+            }
+        });
+    }
+    held
+}
+
+/// The 99th percentile of how long an honest client waits for an answer.
+async fn p99(app: &TestApp, person: &Person, requests: usize) -> Duration {
+    let mut times = vec![];
+    for _ in 0..requests {
+        let begun = Instant::now();
+        app.get("/products/").by(person).send().await.expect(200);
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    times[requests * 99 / 100]
+}
+
+/// Sockets that a process has open.
+fn sockets(process: u32) -> usize {
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let links = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+}
+
+/// MB of a process that are in memory.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1000
+}
+
+fn allow_files() {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_from_many_addresses_cost_an_honest_client_little() {
+    let is_long = std::env::var_os("FLOOD").is_some();
+    let plan = if is_long { LONG } else { SHORT };
+    allow_files();
+    let mut app = TestApp::start().await;
+    let person = app.user(Role::EndUser).await;
+    let process = app.server().id();
+    p99(&app, &person, plan.requests / 4).await;
+    let (before, memory, open) =
+        (p99(&app, &person, plan.requests).await, resident(process), sockets(process));
+
+    let held = hold(plan.connections, address(&app));
+    eventually("all are open", async || {
+        (sockets(process) >= plan.connections * 9 / 10).then_some(())
+    })
+    .await;
+    let meanwhile = p99(&app, &person, plan.requests).await;
+
+    let ratio = meanwhile.as_secs_f64() / before.as_secs_f64();
+    println!(
+        "{} silent connections from {} addresses: memory {memory} to {} MB, sockets {open} to {}, \
+         p99 of an honest client {before:?} to {meanwhile:?}, {ratio:.2} times",
+        plan.connections,
+        plan.connections / OF_ONE,
+        resident(process),
+        sockets(process),
+    );
+    drop(held);
+    assert!(!is_long || ratio <= FACTOR, "{ratio:.2}");
+}
