@@ -207,7 +207,7 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         Some(Command::Services { dir, command }) => {
             return Ok(services::run(dir.as_deref(), &command).await?);
         }
-        Some(Command::Healthcheck) if healthcheck::is_healthy(&config).await => {}
+        Some(Command::Healthcheck) if healthcheck::is_healthy(config).await => {}
         Some(Command::Healthcheck) => return Ok(ExitCode::FAILURE),
         // Carried out before: it needs nothing that is configured.
         Some(Command::JweOpen) => {}

@@ -163,7 +163,7 @@ mod tests {
         request.into_body().collect().await.unwrap().to_bytes().len()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_network_whose_bodies_are_late_can_still_send_what_comes_at_once() {
         let arrivals = Arrivals::new();
         let late: Vec<_> = (0..OF_ONE)

@@ -145,6 +145,11 @@ mod tests {
 
     use super::*;
 
+    /// The same, a hundred times as fast.
+    fn fast(pace: Pace) -> Pace {
+        Pace { silence: pace.silence / 100, window: pace.window / 100, ..pace }
+    }
+
     /// Chunks of that size, each after that time.
     fn body(size: usize, after: Duration, count: usize) -> Body {
         let chunks = stream::iter(0..count).then(move |_| async move {
@@ -154,37 +159,37 @@ mod tests {
         Body::from_stream(chunks)
     }
 
-    async fn arrives(pace: Pace, size: usize, seconds: u64, count: usize) -> bool {
-        let body = body(size, Duration::from_secs(seconds), count);
+    async fn arrives(pace: Pace, size: usize, milliseconds: u64, count: usize) -> bool {
+        let body = body(size, Duration::from_millis(milliseconds), count);
         Paced::new(body, pace).collect().await.is_ok()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_body_that_is_no_upload_comes_without_pauses_and_within_its_window() {
-        assert!(arrives(WHOLE, 1, 9, 3).await);
-        assert!(!arrives(WHOLE, 1, 11, 1).await);
-        assert!(!arrives(WHOLE, 100_000, 9, 4).await);
+        assert!(arrives(fast(WHOLE), 1, 50, 3).await);
+        assert!(!arrives(fast(WHOLE), 1, 150, 1).await);
+        assert!(!arrives(fast(WHOLE), 100_000, 50, 10).await);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_upload_lasts_for_as_long_as_it_gets_on() {
-        assert!(arrives(UPLOAD, 16 * 1024, 29, 1000).await);
-        assert!(!arrives(UPLOAD, 16 * 1024, 31, 1).await);
-        assert!(!arrives(UPLOAD, 100, 5, 1000).await);
+        assert!(arrives(fast(UPLOAD), 16 * 1024, 100, 12).await);
+        assert!(!arrives(fast(UPLOAD), 16 * 1024, 400, 1).await);
+        assert!(!arrives(fast(UPLOAD), 100, 50, 20).await);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn empty_frames_are_no_progress() {
-        assert!(!arrives(UPLOAD, 0, 5, 1000).await);
+        assert!(!arrives(fast(UPLOAD), 0, 50, 20).await);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn time_in_which_the_program_is_busy_does_not_count() {
-        let mut body = Paced::new(body(1, Duration::from_secs(1), 5), WHOLE);
+        let mut body = Paced::new(body(1, Duration::from_millis(10), 4), fast(WHOLE));
 
         while let Some(frame) = body.frame().await {
             frame.unwrap();
-            sleep(Duration::from_mins(1)).await;
+            sleep(fast(WHOLE).window).await;
         }
 
         assert!(!body.is_too_slow());

@@ -77,10 +77,8 @@ async fn answer(
     address: SocketAddr,
     underway: Underway,
 ) -> Result<Response<Offered>, Infallible> {
-    let mut request = request.map(|body| match body.is_end_stream() {
-        true => Body::empty(),
-        false => Body::new(body),
-    });
+    let whole = |body: Incoming| if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+    let mut request = request.map(whole);
     request.extensions_mut().insert(ConnectInfo(address));
     let response = service.oneshot(request).await?;
     Ok(response.map(|body| Offered::new(body, underway)))
