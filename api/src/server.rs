@@ -46,8 +46,8 @@ const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 /// How long requests may go on once the program is to end.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often connections are looked at.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often connections are looked at: often, so that few end at the same moment.
+const SWEEP: Duration = Duration::from_millis(100);
 /// How long to wait where the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(20);
 
