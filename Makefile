@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-uploads soak-videos races \
+.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-uploads soak-videos races flood \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
@@ -50,6 +50,10 @@ fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
 fuzz-videos: build ## Have 10,000 changed videos end with a result or a reason
 	FUZZ_VIDEOS=$${FUZZ_VIDEOS:-10000} cargo test --locked --workspace --test media \
 		whatever_a_file_became -- --nocapture
+
+flood: build ## Measure an honest client under 5,000 silent connections
+	FLOOD=1 $(VETTED) services -- cargo test --locked --workspace --test vetted \
+		bounds::flood -- --nocapture
 
 soak-videos: build ## Finish 50 videos while workers are killed 50 times
 	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \

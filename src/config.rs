@@ -5,6 +5,7 @@
 mod nats_address;
 mod parse;
 mod report;
+mod tls;
 mod variables;
 mod videos;
 
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use api::RateLimits;
+use api::{ConnectionLimits, RateLimits};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -22,6 +23,7 @@ use workers::video::media::Limits;
 
 pub use nats_address::{NatsAddress, NatsLogin};
 pub use report::print;
+pub use tls::TlsFiles;
 pub use variables::Origin;
 
 use variables::{Expected, Reader, Variables};
@@ -92,6 +94,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the API listens.
     pub bind: SocketAddr,
+    /// Where health details and metrics are served, if not with the API.
+    pub operations_bind: Option<SocketAddr>,
+    /// The certificate of the API; `None`: it is served without TLS.
+    pub tls: Option<TlsFiles>,
     /// What links in mails start with, without a slash at the end.
     pub public_url: Url,
     /// Signing, wrapping and HMAC keys.
@@ -110,6 +116,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// How often one caller may ask.
     pub rate_limits: RateLimits,
+    /// How many connections may be open.
+    pub connection_limits: ConnectionLimits,
     /// Refuse requests whose payload is not encrypted.
     pub require_payload_encryption: bool,
     /// Text or JSON.
@@ -130,12 +138,17 @@ impl Config {
         self.data_dir.join("mail")
     }
 
+    /// The scheme of the API's addresses.
+    pub fn scheme(&self) -> &'static str {
+        tls::scheme(self.tls.as_ref())
+    }
+
     /// What links start with once it is known where the API listens: port 0 leaves that to the
     /// system.
     pub fn public_url_at(&self, bound: SocketAddr) -> Url {
-        let follows =
-            Url::parse(&format!("http://{}", self.bind)).is_ok_and(|url| url == self.public_url);
-        match Url::parse(&format!("http://{bound}")) {
+        let follows = Url::parse(&format!("{}://{}", self.scheme(), self.bind))
+            .is_ok_and(|url| url == self.public_url);
+        match Url::parse(&format!("{}://{bound}", self.scheme())) {
             Ok(url) if follows => url,
             Ok(_) | Err(_) => self.public_url.clone(),
         }
@@ -171,6 +184,9 @@ impl Config {
         let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
+        let operations_bind = reader.value("OPERATIONS_BIND", "", |text| apart(text, bind))?;
+        let tls = tls::files(&mut reader)?;
+        let public_url = format!("{}://{bind}", tls::scheme(tls.as_ref()));
         let secrets = data_dir.join("secrets.json");
         let max_video_bytes = reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?;
         Ok(Self {
@@ -182,8 +198,10 @@ impl Config {
             s3_presigned_urls,
             smtp_url,
             bind,
+            operations_bind,
+            tls,
             mail_from: reader.value("MAIL_FROM", "Vetted <no-reply@localhost>", parse::mailbox)?,
-            public_url: reader.value("PUBLIC_URL", &format!("http://{bind}"), parse::web_url)?,
+            public_url: reader.value("PUBLIC_URL", &public_url, parse::web_url)?,
             secrets_file: reader.value("SECRETS_FILE", &secrets.to_string_lossy(), parse::path)?,
             max_video_bytes,
             limits: videos::limits(&mut reader, max_video_bytes)?,
@@ -192,6 +210,11 @@ impl Config {
             trusted_proxies: reader.value("TRUSTED_PROXIES", "", parse::networks)?,
             rate_limits: reader.value("RATE_LIMITS", parse::RATE_LIMITS, parse::rate_limits)?,
             session_idle_days: reader.value("SESSION_IDLE_DAYS", "7", parse::session_days)?,
+            connection_limits: reader.value(
+                "CONNECTION_LIMITS",
+                parse::CONNECTION_LIMITS,
+                parse::connection_limits,
+            )?,
             require_payload_encryption: reader.value(
                 "REQUIRE_PAYLOAD_ENCRYPTION",
                 "false",
@@ -217,6 +240,17 @@ fn services(reader: &mut Reader, data_dir: &std::path::Path) -> Result<Services,
     let nats_url = reader.secret_url("NATS_URL", &server, parse::nats_url)?;
     let nats = nats_url.map(|url| NatsAddress::from_checked(url.expose_secret()));
     Ok((database_url, nats))
+}
+
+/// An address of its own; port 0 takes a free one each time.
+fn apart(text: &str, bind: SocketAddr) -> Result<Option<SocketAddr>, Expected> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse() {
+        Ok(address) if address != bind || bind.port() == 0 => Ok(Some(address)),
+        _ => Err("an IP address and a port other than BIND such as 127.0.0.1:9000".into()),
+    }
 }
 
 fn log_filter(text: &str) -> Result<String, Expected> {

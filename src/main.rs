@@ -7,6 +7,7 @@ mod embedded;
 mod first_admin;
 mod health;
 mod healthcheck;
+mod listeners;
 mod metrics;
 mod parts;
 mod private;
@@ -17,6 +18,7 @@ mod services;
 mod storage;
 mod subcommand;
 mod telemetry;
+mod tls;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -211,7 +213,7 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         Some(Command::Services { dir, command }) => {
             return Ok(services::run(dir.as_deref(), &command).await?);
         }
-        Some(Command::Healthcheck) if healthcheck::is_healthy(config.bind).await => {}
+        Some(Command::Healthcheck) if healthcheck::is_healthy(config).await => {}
         Some(Command::Healthcheck) => return Ok(ExitCode::FAILURE),
         // Carried out before: it needs nothing that is configured.
         Some(Command::JweOpen) => {}

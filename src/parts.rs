@@ -48,9 +48,13 @@ pub enum Error {
     #[error("NATS cannot be listened to: {0}")]
     Subscribe(#[from] async_nats::SubscribeError),
     #[error(
-        "BIND {bind} cannot be listened on: {source}; stop what listens there, or set another BIND"
+        "{variable} {bind} cannot be listened on: {source}; stop what listens there, or set another {variable}"
     )]
-    Bind { bind: SocketAddr, source: std::io::Error },
+    Bind { variable: &'static str, bind: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
+    #[error("TLS cannot be set up: {0}")]
+    TlsProtocol(#[from] rustls::Error),
     #[error("the database failed: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("{what} failed: {source}")]

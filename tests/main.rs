@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod badinput;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod commandline;
@@ -30,6 +32,8 @@ mod matrix;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod payload;
 #[cfg(test)]
 mod predecessor;
@@ -49,6 +53,8 @@ mod store;
 mod support;
 #[cfg(test)]
 mod thumbnails;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
@@ -13,7 +12,6 @@ use futures::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use tokio::time::timeout;
 
 use crate::input::{declared_length, is_plain};
 use crate::problem::Problem;
@@ -22,8 +20,6 @@ use crate::problem::Problem;
 const OTHER_PARTS: u64 = 1_000_000;
 /// Bytes that may pass without being part of anything: preambles and headers of parts.
 const LARGEST_HEAD: usize = 1_000_000;
-/// How long a client may send nothing.
-pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 
 /// The parts of a form, one after the other.
 pub(crate) struct Reader {
@@ -71,7 +67,7 @@ impl Reader {
     /// The next part; the one before has to be dropped.
     pub(crate) async fn next(&mut self) -> Result<Option<Part>, Problem> {
         let Some(form) = &mut self.form else { return Ok(None) };
-        let field = in_time(form.next_field(), self.largest_file).await?;
+        let field = read(form.next_field().await, self.largest_file)?;
         self.unparsed.store(0, Ordering::Relaxed);
         Ok(field.map(|field| Part {
             name: field.name().unwrap_or_default().to_owned(),
@@ -86,22 +82,17 @@ impl Reader {
 impl Part {
     /// The next bytes of its content.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Problem> {
-        let chunk = in_time(self.field.chunk(), self.largest_file).await?;
+        let chunk = read(self.field.chunk().await, self.largest_file)?;
         self.unparsed.store(0, Ordering::Relaxed);
         Ok(chunk)
     }
 }
 
-async fn in_time<T>(
-    read: impl Future<Output = multer::Result<T>>,
-    largest_file: u64,
-) -> Result<T, Problem> {
-    match timeout(SILENCE, read).await {
-        Ok(Ok(read)) => Ok(read),
-        Ok(Err(multer::Error::StreamSizeExceeded { .. })) => Err(too_large(largest_file)),
-        Ok(Err(_)) => Err(malformed()),
-        Err(_) => Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
-    }
+fn read<T>(read: multer::Result<T>, largest_file: u64) -> Result<T, Problem> {
+    read.map_err(|error| match error {
+        multer::Error::StreamSizeExceeded { .. } => too_large(largest_file),
+        _ => malformed(),
+    })
 }
 
 /// 413.

@@ -36,6 +36,28 @@ fn public_url_follows_bind() {
 }
 
 #[test]
+fn tls_takes_both_files_and_makes_the_public_address_https() {
+    let (certificate, key) = (("TLS_CERT_FILE", "cert.pem"), ("TLS_KEY_FILE", "key.pem"));
+
+    let config = load(&[certificate, key], &[]).unwrap();
+
+    assert_eq!(config.public_url.as_str(), "https://127.0.0.1:8000/");
+    let bound = "127.0.0.1:1".parse().unwrap();
+    assert_eq!(config.public_url_at(bound).as_str(), "https://127.0.0.1:1/");
+    for (given, missing) in [(certificate, "TLS_KEY_FILE"), (key, "TLS_CERT_FILE")] {
+        let sentence = load(&[given], &[]).unwrap_err().to_string();
+        assert!(sentence.starts_with(&format!("{missing} must be set ")), "{sentence}");
+    }
+}
+
+#[test]
+fn limits_of_connections_that_are_left_out_have_their_defaults() {
+    let limits = load(&[("CONNECTION_LIMITS", "address=20")], &[]).unwrap().connection_limits;
+
+    assert_eq!((limits.total, limits.address), (10_000, 20));
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_an_empty_value_is_unset() {
     let config = load(
         &[("BIND", "127.0.0.1:1"), ("DATA_DIR", "")],
@@ -88,6 +110,11 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("RATE_LIMITS", "reads"),
         ("RATE_LIMITS", "reads=0"),
         ("RATE_LIMITS", "writes=5"),
+        ("CONNECTION_LIMITS", "512"),
+        ("CONNECTION_LIMITS", "total=0"),
+        ("CONNECTION_LIMITS", "network=5"),
+        ("OPERATIONS_BIND", "9000"),
+        ("OPERATIONS_BIND", "127.0.0.1:8000"),
     ] {
         let sentence = sentence(variable, value);
         assert!(sentence.starts_with(&format!("{variable} must be ")), "{value}: {sentence}");
