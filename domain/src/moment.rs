@@ -60,8 +60,7 @@ mod tests {
 
     #[test]
     fn edges_with_every_offset_are_read_or_refused() {
-        for edge in ["0000-01-01T00:00:00", "9999-12-31T23:59:59.999999999", "9999-12-31T23:59:60"]
-        {
+        for edge in ["0000-01-01T00:00:00", "9999-12-31T23:59:59.999999999"] {
             for minutes in 0..24 * 60 {
                 for sign in ['+', '-'] {
                     let offset = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);

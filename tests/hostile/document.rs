@@ -50,9 +50,9 @@ impl Document {
     pub fn read(root: Value) -> Self {
         let paths = root["paths"].as_object().expect("a document has paths");
         let operations = paths.iter().flat_map(|(path, item)| {
-            METHODS.into_iter().filter_map(move |method| {
-                Some(Operation::read(method, path, item.get(method)?))
-            })
+            METHODS
+                .into_iter()
+                .filter_map(move |method| Some(Operation::read(method, path, item.get(method)?)))
         });
         let operations = operations.collect();
         Self { root, operations }
@@ -104,8 +104,13 @@ fn by_name(name: &str) -> Option<Kind> {
         "uid" | "token" | "refresh" | "signature" | "challenge" | "code" | "data" => Kind::Token,
         "If-Match" | "If-None-Match" => Kind::Tag,
         "Range" => Kind::Range,
-        "Last-Event-ID" | "Upload-Length" | "Upload-Offset" | "Upload-Defer-Length" | "limit"
-        | "version" | "position" => Kind::Digits,
+        "Last-Event-ID"
+        | "Upload-Length"
+        | "Upload-Offset"
+        | "Upload-Defer-Length"
+        | "limit"
+        | "version"
+        | "position" => Kind::Digits,
         _ => return None,
     })
 }

@@ -22,7 +22,9 @@ pub fn number(chance: &mut Chance) -> String {
 pub fn digits(chance: &mut Chance) -> String {
     match chance.below(4) {
         0 => format!("{}", chance.below(200)),
-        1 => chance.pick(&["", "+1", "-1", " 1", "1 ", "\u{661}", "1_000", "0x1", "1e3"]).to_owned(),
+        1 => {
+            chance.pick(&["", "+1", "-1", " 1", "1 ", "\u{661}", "1_000", "0x1", "1e3"]).to_owned()
+        }
         _ => around_a_power_of_two(chance).to_string(),
     }
 }
@@ -34,16 +36,39 @@ fn around_a_power_of_two(chance: &mut Chance) -> i128 {
 /// A time at an edge, with any offset.
 pub fn time(chance: &mut Chance) -> String {
     let day = chance.pick(&[
-        "0000-01-01", "0001-01-01", "1582-10-10", "1900-02-29", "1969-12-31", "1970-01-01",
-        "2000-02-29", "2026-02-30", "2038-01-19", "2262-04-11", "9999-12-31", "10000-01-01",
-        "-4713-11-24", "-9999-01-01", "294276-12-31", "2026-11-23", "2026-00-00",
+        "0000-01-01",
+        "0001-01-01",
+        "1582-10-10",
+        "1900-02-29",
+        "1969-12-31",
+        "1970-01-01",
+        "2000-02-29",
+        "2026-02-30",
+        "2038-01-19",
+        "2262-04-11",
+        "9999-12-31",
+        "10000-01-01",
+        "-4713-11-24",
+        "-9999-01-01",
+        "294276-12-31",
+        "2026-11-23",
+        "2026-00-00",
     ]);
     let time = chance.pick(&[
-        "00:00:00", "23:59:59", "23:59:60", "24:00:00", "23:59:59.999999999", "12:00:00.0000001",
-        "12:00", "25:61:61", "03:14:07",
+        "00:00:00",
+        "23:59:59",
+        "23:59:60",
+        "24:00:00",
+        "23:59:59.999999999",
+        "12:00:00.0000001",
+        "12:00",
+        "25:61:61",
+        "03:14:07",
     ]);
     let offset = match chance.below(4) {
-        0 => chance.pick(&["Z", "z", "", "+00:00", "-00:00", "+24:00", "+99:99", " 01:00"]).to_owned(),
+        0 => chance
+            .pick(&["Z", "z", "", "+00:00", "-00:00", "+24:00", "+99:99", " 01:00"])
+            .to_owned(),
         _ => {
             let (sign, hour) = (chance.pick(&["+", "-", "\u{2212}"]), chance.below(25));
             format!("{sign}{hour:02}:{:02}", chance.below(60))
@@ -85,13 +110,40 @@ pub fn choice(chance: &mut Chance, real: &str) -> String {
 /// Almost an address.
 pub fn email(chance: &mut Chance) -> String {
     let name = chance.pick(&[
-        "a", "", ".a", "a..b", "\"a b\"", "\"a\\\"b\"", "a\0b", "\u{ff56}ictim", "a+b", "a@b",
-        "\u{202e}a", "e\u{301}",
+        "a",
+        "",
+        ".a",
+        "a..b",
+        "\"a b\"",
+        "\"a\\\"b\"",
+        "a\0b",
+        "\u{ff56}ictim",
+        "a+b",
+        "a@b",
+        "\u{202e}a",
+        "e\u{301}",
     ]);
     let domain = chance.pick(&[
-        "example.com", "EXAMPLE.COM", "localhost", "[127.0.0.1]", "[IPv6:::1]", "xn--", "xn--a.com",
-        "xn--zzzzzzzz.com", "-a.com", "a-.com", "a..com", "b\u{fc}cher.example", "\u{3002}com", "",
-        "a_b.com", "1.2.3.4", "example.com.", "\u{ad}.com", "a\u{200d}b.com", "\u{fdfa}.com",
+        "example.com",
+        "EXAMPLE.COM",
+        "localhost",
+        "[127.0.0.1]",
+        "[IPv6:::1]",
+        "xn--",
+        "xn--a.com",
+        "xn--zzzzzzzz.com",
+        "-a.com",
+        "a-.com",
+        "a..com",
+        "b\u{fc}cher.example",
+        "\u{3002}com",
+        "",
+        "a_b.com",
+        "1.2.3.4",
+        "example.com.",
+        "\u{ad}.com",
+        "a\u{200d}b.com",
+        "\u{fdfa}.com",
     ]);
     match chance.below(5) {
         0 => format!("{}@{domain}", "a".repeat(chance.pick(&[64, 65, 300]))),
@@ -107,7 +159,18 @@ pub fn amount(chance: &mut Chance) -> String {
         0 => number(chance),
         1 => format!("{}.{}", around_a_power_of_two(chance), "0".repeat(chance.below(6))),
         _ => chance
-            .pick(&["", ".", "1.", ".5", "1,50", "1 000", "\u{661}.50", "1.005", "-0.01", "\u{ff11}"])
+            .pick(&[
+                "",
+                ".",
+                "1.",
+                ".5",
+                "1,50",
+                "1 000",
+                "\u{661}.50",
+                "1.005",
+                "-0.01",
+                "\u{ff11}",
+            ])
             .to_owned(),
     }
 }
@@ -118,7 +181,10 @@ pub fn token(chance: &mut Chance, real: &str) -> String {
     let place = chance.below(letters.len().max(1));
     match chance.below(7) {
         0 => letters.truncate(place),
-        1 => letters.insert(place.min(letters.len()), chance.pick(&['+', '/', '=', '.', '-', '\0', '\u{e9}'])),
+        1 => letters.insert(
+            place.min(letters.len()),
+            chance.pick(&['+', '/', '=', '.', '-', '\0', '\u{e9}']),
+        ),
         2 => letters.push(chance.pick(&['=', 'A', '.'])),
         3 if !letters.is_empty() => letters[place] = chance.pick(&['A', 'B', '_', '-', '0']),
         4 => letters.reverse(),

@@ -65,8 +65,8 @@ const TRICKS: [&str; 26] = [
 ];
 /// What a search is built of.
 const OPERATORS: [&str; 25] = [
-    "-", "--", "- ", "\"", "\"\"", "or", " or ", "OR", "and", "not", "|", "&", "!", "(", ")", "<->",
-    "<2>", ":*", ":A", "'", "\\", ",", "\t", "\u{3000}", "\u{2010}",
+    "-", "--", "- ", "\"", "\"\"", "or", " or ", "OR", "and", "not", "|", "&", "!", "(", ")",
+    "<->", "<2>", ":*", ":A", "'", "\\", ",", "\t", "\u{3000}", "\u{2010}",
 ];
 
 /// A text that is not what was hoped for; `longest` is what the document allows.
