@@ -40,7 +40,7 @@ async fn a_moment_beyond_the_last_year_in_utc_is_refused_by_name() {
     };
 
     for time in
-        ["9999-12-31T23:59:59-00:01", "9999-12-31T00:00:00-23:59", "9999-12-31T23:59:60-01:00"]
+        ["9999-12-31T23:59:59-00:01", "9999-12-31T00:01:00-23:59", "9999-12-31T23:59:60-01:00"]
     {
         let answer = refused(as_of(time).await, 400, "invalid_input");
         assert_eq!(answer.wrong(), ["as_of"], "{time}");

@@ -17,6 +17,8 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// Content types and schemas; null where the body is bytes.
     pub bodies: Vec<(String, Value)>,
+    /// Whether nobody has to be signed in.
+    pub is_open: bool,
 }
 
 /// What is sent besides a body.
@@ -123,6 +125,7 @@ impl Operation {
             method: method.to_uppercase(),
             path: path.to_owned(),
             parameters: parameters.map(Parameter::read).collect(),
+            is_open: operation["security"].is_null(),
             bodies: content.map(|(kind, body)| (kind.clone(), body["schema"].clone())).collect(),
         }
     }

@@ -9,6 +9,7 @@ use super::document::{Document, Operation, Parameter};
 use super::json::Writer;
 use super::world::World;
 use super::{forms, text, values};
+use crate::support::Person;
 
 /// What ends the caller's tokens, or takes long to answer: asked for less often.
 const RARE: [(&str, usize); 9] = [
@@ -26,6 +27,9 @@ const RARE: [(&str, usize); 9] = [
 /// Bytes of a body: more than is taken, yet so few that all of them are read.
 const LARGEST_BODY: usize = 1_500_000;
 
+/// Bytes of a header: more than is taken, yet less than what the protocol library refuses by itself.
+const LARGEST_HEADER: usize = 40_000;
+
 /// A request in the making.
 #[derive(Clone)]
 pub struct Request {
@@ -39,7 +43,7 @@ pub struct Request {
 
 /// Some operation, with good and hostile values.
 pub fn make(chance: &mut Chance, document: &Document, world: &World) -> Request {
-    let operation = choose(chance, document);
+    let operation = choose(chance, document, world);
     let mut request = Request {
         operation: format!("{} {}", operation.method, operation.path),
         method: operation.method.clone(),
@@ -65,12 +69,14 @@ pub fn make(chance: &mut Chance, document: &Document, world: &World) -> Request 
     request
 }
 
-fn choose<'a>(chance: &mut Chance, document: &'a Document) -> &'a Operation {
+/// Whoever is not signed in is mostly interested in what they may do.
+fn choose<'a>(chance: &mut Chance, document: &'a Document, world: &World) -> &'a Operation {
     loop {
         let operation = &document.operations[chance.below(document.operations.len())];
         let name = format!("{} {}", operation.method, operation.path);
         let rarity = RARE.iter().find(|(rare, _)| *rare == name).map_or(1, |(_, rarity)| *rarity);
-        if chance.one_in(rarity) {
+        let is_of_interest = operation.is_open || world.person.is_some() || chance.one_in(4);
+        if is_of_interest && chance.one_in(rarity) {
             return operation;
         }
     }
@@ -257,9 +263,19 @@ fn odd_headers(chance: &mut Chance, world: &World, request: &mut Request) {
 /// Unless HTTP has no way to send it.
 fn header(request: &mut Request, name: &str, value: &[u8]) {
     let name = HeaderName::from_bytes(name.to_lowercase().as_bytes());
-    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+    if let (Ok(name), Ok(value)) =
+        (name, HeaderValue::from_bytes(&value[..value.len().min(LARGEST_HEADER)]))
+    {
         request.headers.retain(|(other, _)| *other != name);
         request.headers.push((name, value));
+    }
+}
+
+impl Request {
+    /// Whether it carries that person's token, unchanged.
+    pub fn is_by(&self, person: &Person) -> bool {
+        let token = format!("Bearer {}", person.access);
+        self.headers.iter().any(|(name, value)| name == "authorization" && *value == token)
     }
 }
 
