@@ -24,6 +24,8 @@ mod guards;
 #[cfg(test)]
 mod guessing;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod live;

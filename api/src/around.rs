@@ -50,7 +50,7 @@ pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Pr
     if errors.is_empty() {
         return Ok(Json(Status { status: "ok", checks }));
     }
-    let down: Vec<_> = errors.0.keys().map(String::as_str).collect();
+    let down: Vec<_> = errors.fields().collect();
     let detail = format!("Not ready, see errors: {}.", down.join(", "));
     Err(not_ready(detail).with_errors(errors))
 }

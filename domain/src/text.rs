@@ -121,7 +121,9 @@ impl FromStr for EmailAddress {
             .without_domain_literal();
         let parsed = email_address::EmailAddress::parse_with_options(text.as_str(), options)
             .map_err(|_| TextError::NotAnEmail)?;
-        if parsed.domain().chars().all(is_of_hostname) {
+        // A quoted local part may have any character, which no mail can be composed to.
+        let is_quoted = parsed.local_part().starts_with('"');
+        if !is_quoted && parsed.domain().chars().all(is_of_hostname) {
             Ok(Self(text.0))
         } else {
             Err(TextError::NotAnEmail)

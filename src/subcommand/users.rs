@@ -75,5 +75,5 @@ fn read_password(password: &str) -> Result<Password, Error> {
 }
 
 fn sentences(errors: &FieldErrors) -> String {
-    errors.0.values().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    errors.messages().collect::<Vec<_>>().join(" ")
 }

@@ -35,6 +35,7 @@ const CODES: &[Code] = &[
     ("malformed_multipart", 400, "The body is not multipart/form-data (RFC 7578), or was cut."),
     ("mixed_currencies", 400, "The priced products of one order must share one currency."),
     ("read_only", 400, "Members that can't be written were changed; `errors` names each."),
+    ("too_many_parts", 400, "The form has more than 20 parts."),
     ("invalid_credentials", 401, "The e-mail address or the password is wrong."),
     ("invalid_token", 401, "The token is not ours, has expired, or was revoked."),
     ("not_authenticated", 401, "The route needs somebody who is signed in."),

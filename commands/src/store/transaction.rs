@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::append::{Append, Appended, Effect, Guard};
 use super::{AnyRow, Folded, ReadModels, StoreError, access, log, names, write};
 use crate::context::Row;
+use crate::data_error::{is_data_error, refused_value};
 use crate::uploads;
 
 /// How a command ended.
@@ -37,6 +38,7 @@ impl Failure {
         match self {
             Self::Database(error) => match error.as_database_error() {
                 Some(database) if lost_race(database) => StoreError::Conflict,
+                Some(database) if is_data_error(database) => refused_value(database).into(),
                 _ => StoreError::Database(sqlx::Error::Protocol(error.to_string())),
             },
             Self::Projection(error) => StoreError::Projection(error.to_string()),
