@@ -13,6 +13,7 @@ mod metadata;
 mod money;
 mod personal;
 mod recorded;
+mod security;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -33,4 +34,5 @@ pub use metadata::Metadata;
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{HoldsPersonal, Personal, Sealed};
 pub use recorded::{Recorded, Stored, StreamId};
+pub use security::SecurityEvent;
 pub use text::{EmailAddress, Text, TextError};
