@@ -1,10 +1,12 @@
 //! Lists in the shape of DRF's CursorPagination.
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use projections::{Cursor, Slice};
+use projections::Slice;
 use serde::Serialize;
 use url::Url;
 use url::form_urlencoded;
@@ -55,7 +57,8 @@ impl Here {
         Self { base, query }
     }
 
-    fn at(&self, cursor: &Cursor) -> String {
+    /// The page at a cursor.
+    pub(crate) fn at(&self, cursor: &impl Display) -> String {
         let mut url = self.base.clone();
         url.query_pairs_mut().extend_pairs(&self.query).append_pair("cursor", &cursor.to_string());
         url.into()
