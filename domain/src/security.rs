@@ -1,6 +1,7 @@
 //! What the security journal and a person's own activity call things: one name for each, which
 //! programs may rely on.
 
+use crate::SessionId;
 use crate::user::UserEvent;
 
 /// Something that an operator or the person concerned should be able to look up.
@@ -170,6 +171,16 @@ impl SecurityEvent {
             E::RecoveryCodesReplaced => Self::RecoveryCodesReplaced,
             E::PersonErased => Self::PersonErased,
         })
+    }
+
+    /// The session that such an event is about.
+    pub const fn session_of(event: &UserEvent) -> Option<SessionId> {
+        if let UserEvent::SessionEnded { session } = event { Some(*session) } else { None }
+    }
+
+    /// A word more about such an event.
+    pub const fn detail_of(event: &UserEvent) -> Option<&'static str> {
+        if let UserEvent::RoleChanged { to, .. } = event { Some(to.as_str()) } else { None }
     }
 }
 

@@ -10,7 +10,6 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::user::UserEvent;
 use domain::{Event, Recorded, SecurityEvent, SessionId, StreamId, StreamType, UserId};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -248,19 +247,14 @@ fn is_first(event: &Found, sign_in: &Found, direction: Direction) -> bool {
 fn event(recorded: &Recorded) -> Option<Found> {
     let Event::User(of_user) = &recorded.event else { return None };
     let kind = SecurityEvent::of(of_user)?;
-    let (session, detail) = match of_user {
-        UserEvent::SessionEnded { session } => (Some(*session), None),
-        UserEvent::RoleChanged { to, .. } => (None, Some(to.as_str().to_owned())),
-        _ => (None, None),
-    };
     let by_themselves = recorded.metadata.actor.is(UserId::from_uuid(recorded.stream.id));
     let own = recorded.metadata.session_id.filter(|_| by_themselves);
     let entry = ActivityEntry {
         kind: kind.as_str().to_owned(),
         at: recorded.at,
-        session: session.or(own),
+        session: SecurityEvent::session_of(of_user).or(own),
         client: None,
-        detail,
+        detail: SecurityEvent::detail_of(of_user).map(str::to_owned),
     };
     Some(Found::Event(recorded.sequence, entry))
 }

@@ -41,9 +41,10 @@ pub fn session_days(text: &str) -> Result<i32, Expected> {
 /// None where the text is empty.
 pub fn roles(text: &str) -> Result<Vec<Role>, Expected> {
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names.map(str::parse).collect::<Result<_, _>>().map_err(|_| {
-        "a list of roles with commas between such as ADMIN,STAFF,AUDITOR".into()
-    })
+    names
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| "a list of roles with commas between such as ADMIN,STAFF,AUDITOR".into())
 }
 
 pub fn seconds(text: &str) -> Result<Duration, Expected> {

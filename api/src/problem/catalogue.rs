@@ -35,7 +35,11 @@ const CODES: &[Code] = &[
     ("malformed_multipart", 400, "The body is not multipart/form-data (RFC 7578), or was cut."),
     ("mixed_currencies", 400, "The priced products of one order must share one currency."),
     ("read_only", 400, "Members that can't be written were changed; `errors` names each."),
-    ("invalid_challenge", 401, "The challenge is wrong or older than 5 minutes, or access has ended."),
+    (
+        "invalid_challenge",
+        401,
+        "The challenge is wrong or older than 5 minutes, or access has ended.",
+    ),
     ("invalid_credentials", 401, "The e-mail address or the password is wrong."),
     (
         "invalid_second_factor",

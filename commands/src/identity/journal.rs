@@ -1,7 +1,6 @@
 //! The security journal: a log line of the target `security` for whatever [`SecurityEvent`] names.
 //! It has ids, and neither addresses nor passwords, tokens or codes.
 
-use domain::user::UserEvent;
 use domain::{Actor, Event, Recorded, SecurityEvent, SessionId, UserId};
 
 /// What the log lines are filtered by: `RUST_LOG=warn,security=info` keeps all of them.
@@ -79,27 +78,12 @@ pub(crate) fn note(recorded: &[Recorded]) {
         let by = by(recorded.metadata.actor, user);
         JournalEntry {
             user: Some(user),
-            session: session(of_user).or(recorded.metadata.session_id),
+            session: SecurityEvent::session_of(of_user).or(recorded.metadata.session_id),
             by: by.as_deref(),
-            detail: detail(of_user),
+            detail: SecurityEvent::detail_of(of_user),
             ..JournalEntry::new(event, &recorded.metadata.request_id)
         }
         .write();
-    }
-}
-
-/// The session that an event is about.
-const fn session(event: &UserEvent) -> Option<SessionId> {
-    match event {
-        UserEvent::SessionEnded { session } => Some(*session),
-        _ => None,
-    }
-}
-
-const fn detail(event: &UserEvent) -> Option<&'static str> {
-    match event {
-        UserEvent::RoleChanged { to, .. } => Some(to.as_str()),
-        _ => None,
     }
 }
 

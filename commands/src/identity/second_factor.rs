@@ -194,7 +194,7 @@ pub(super) async fn use_code(
     user: UserId,
     code: Code,
 ) -> Result<bool, sqlx::Error> {
-    let used = match code {
+    let outcome = match code {
         Code::TimeStep(step) => {
             let sql = "UPDATE second_factors SET last_step = $2
                        WHERE user_id = $1 AND confirmed AND last_step < $2";
@@ -205,7 +205,7 @@ pub(super) async fn use_code(
             sqlx::query(sql).bind(user.uuid()).bind(hash.as_slice()).execute(conn).await?
         }
     };
-    Ok(used.rows_affected() == 1)
+    Ok(outcome.rows_affected() == 1)
 }
 
 pub(super) fn wrong_code() -> CommandError {

@@ -249,8 +249,10 @@ mod tests {
 
     #[test]
     fn ten_failures_are_free_and_then_one_every_half_minute() {
-        let wait =
-            |failures| judge(Secret::Password, &Ahead { pair: after(failures, PAIR), ..Ahead::default() }).err();
+        let wait = |failures| {
+            judge(Secret::Password, &Ahead { pair: after(failures, PAIR), ..Ahead::default() })
+                .err()
+        };
         assert_eq!([wait(9.0), wait(10.0), wait(11.0)], [None, Some(30.0), Some(60.0)]);
     }
 

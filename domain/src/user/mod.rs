@@ -9,8 +9,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use command::{
-    ActivationResend, ChangeEmail, ChangePassword, ConfirmPasswordReset, ConfirmSecondFactor, ManageUser, Password,
-    Reauthenticate, Register, RequestPasswordReset, UndoEmailChange, UserCommand,
+    ActivationResend, ChangeEmail, ChangePassword, ConfirmPasswordReset, ConfirmSecondFactor,
+    ManageUser, Password, Reauthenticate, Register, RequestPasswordReset, UndoEmailChange,
+    UserCommand,
 };
 pub use error::UserError;
 pub use event::{AccessEnd, UserEvent};
@@ -26,6 +27,7 @@ pub struct User {
 
 /// What an account is, from registration to erasure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each holds whatever the others say")]
 pub struct Account {
     /// Where mails go.
     pub email: Personal,

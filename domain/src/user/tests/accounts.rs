@@ -94,7 +94,11 @@ fn a_second_factor_is_set_up_once_and_taken_away_once() {
         (active(), UserCommand::ResetSecondFactor, vec![]),
         (enabled.clone(), UserCommand::DisableSecondFactor, vec![UserEvent::SecondFactorDisabled]),
         (enabled.clone(), UserCommand::ResetSecondFactor, vec![UserEvent::SecondFactorReset]),
-        (enabled.clone(), UserCommand::ReplaceRecoveryCodes, vec![UserEvent::RecoveryCodesReplaced]),
+        (
+            enabled.clone(),
+            UserCommand::ReplaceRecoveryCodes,
+            vec![UserEvent::RecoveryCodesReplaced],
+        ),
     ] {
         given(events).when(command).then_expect_events(expected);
     }
