@@ -104,6 +104,8 @@ pub struct Config {
     pub secrets_file: PathBuf,
     /// Days without a refresh after which a session is over.
     pub session_idle_days: i32,
+    /// Roles that do nothing else before they have a second factor.
+    pub require_second_factor: Vec<domain::Role>,
     /// The largest video that is taken, in bytes.
     pub max_video_bytes: u64,
     /// What a video may be, and what finishing it may take.
@@ -209,6 +211,7 @@ impl Config {
             cors_allowed_origins: reader.value("CORS_ALLOWED_ORIGINS", "", parse::origins)?,
             trusted_proxies: reader.value("TRUSTED_PROXIES", "", parse::networks)?,
             rate_limits: reader.value("RATE_LIMITS", parse::RATE_LIMITS, parse::rate_limits)?,
+            require_second_factor: reader.value("REQUIRE_SECOND_FACTOR", "", parse::roles)?,
             session_idle_days: reader.value("SESSION_IDLE_DAYS", "7", parse::session_days)?,
             connection_limits: reader.value(
                 "CONNECTION_LIMITS",

@@ -134,6 +134,8 @@ enum Keys {
 enum Users {
     /// Make an account that needs no activation
     Create(users::Create),
+    /// Take the second factor away from somebody who has lost it; their sessions end
+    ResetSecondFactor(users::ResetSecondFactor),
 }
 
 #[derive(Subcommand)]
@@ -201,6 +203,9 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         Some(Command::Keys(Keys::Rotate)) => keys::rotate(config).await?,
         Some(Command::Migrate) => migrate::run(config).await?,
         Some(Command::Users(Users::Create(create))) => users::create(config, &create).await?,
+        Some(Command::Users(Users::ResetSecondFactor(reset))) => {
+            users::reset_second_factor(config, &reset).await?;
+        }
         Some(Command::Projections(Projections::Rebuild { name, json })) => {
             projections::rebuild(config, name.as_deref(), json).await?;
         }

@@ -154,7 +154,8 @@ fn make_data_dir(config: &Config) -> Result<(), Error> {
 /// The write side, on a database that is up to date.
 pub fn commands(config: &Config, pool: &PgPool, public_url: &Url) -> Result<Commands, Error> {
     let identity = Identity::try_new(&secrets(config)?, public_url)?
-        .with_session_idle_days(config.session_idle_days);
+        .with_session_idle_days(config.session_idle_days)
+        .with_second_factor_for(config.require_second_factor.clone());
     Ok(Commands::new(pool.clone(), Arc::new(Inline::default()), identity))
 }
 

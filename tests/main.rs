@@ -18,6 +18,8 @@ mod conventions;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod factors;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod guards;

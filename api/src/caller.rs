@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Request};
-use commands::{Authenticated, Context, IdempotencyClaim, MediaHolder, Standing};
+use commands::{Authenticated, Context, IdempotencyClaim, MediaHolder, Origin, Standing};
 use domain::{Actor, Metadata, Role, SessionId, UserId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -135,14 +135,20 @@ impl Who {
     }
 }
 
-/// The client's address, or the IPv6 network that is theirs, as an extractor.
-pub(crate) struct ClientAddress(pub IpAddr);
+/// Where a request to sign in comes from, as an extractor.
+pub(crate) struct CameFrom(pub Origin);
 
-impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+impl<S: Send + Sync> FromRequestParts<S> for CameFrom {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let client = parts.extensions.get::<Client>();
-        Ok(Self(client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.network().addr())))
+        let client = parts.extensions.get::<Client>().copied();
+        let client = client.unwrap_or(Client(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        let request_id = parts.extensions.get::<RequestName>();
+        Ok(Self(Origin {
+            network: client.network().addr(),
+            region: client.region().to_string(),
+            request_id: request_id.map(|name| name.0.clone()).unwrap_or_default(),
+        }))
     }
 }

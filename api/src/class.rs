@@ -28,7 +28,14 @@ impl Class {
         Some(match (request.method(), path.trim_end_matches('/')) {
             (_, "/healthz" | "/readyz" | "/metrics") => return None,
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => Self::Reads,
-            (_, "/login" | "/register" | "/activate/resend" | "/email/undo") => Self::SignIns,
+            (
+                _,
+                "/login"
+                | "/login/second-factor"
+                | "/register"
+                | "/activate/resend"
+                | "/email/undo",
+            ) => Self::SignIns,
             (_, "/me/reauthenticate") => Self::SignIns,
             (_, path) if path.starts_with("/password/") => Self::SignIns,
             (_, path) if path.starts_with("/products") && is_form(request) => Self::Uploads,

@@ -1,10 +1,12 @@
 //! Lists in the shape of DRF's CursorPagination.
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use projections::{Cursor, Slice};
+use projections::Slice;
 use serde::Serialize;
 use url::Url;
 use url::form_urlencoded;
@@ -55,7 +57,8 @@ impl Here {
         Self { base, query }
     }
 
-    fn at(&self, cursor: &Cursor) -> String {
+    /// The page at a cursor.
+    pub(crate) fn at(&self, cursor: &impl Display) -> String {
         let mut url = self.base.clone();
         url.query_pairs_mut().extend_pairs(&self.query).append_pair("cursor", &cursor.to_string());
         url.into()
@@ -89,7 +92,7 @@ mod tests {
     fn links_keep_the_filters_and_start_with_the_public_url() {
         let public_url = "https://shop.example/api".parse().unwrap();
         let here = Here::new(&public_url, "/products", "status=PENDING&cursor=old&limit=5&q=");
-        let cursor: Cursor = "eyJkIjoibiIsIm8iOiItY3JlYXRlZF9hdCIsImsiOjd9".parse().unwrap();
+        let cursor: projections::Cursor = "eyJkIjoibiIsIm8iOiItY3JlYXRlZF9hdCIsImsiOjd9".parse().unwrap();
 
         let url = here.at(&cursor);
 

@@ -6,15 +6,18 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use commands::journal::JournalEntry;
+use domain::SecurityEvent;
 use futures::FutureExt;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tracing::Instrument;
 
 use crate::App;
+use crate::caller::identify;
 use crate::forwarded::Client;
 use crate::payload::{Recipient, sealed};
 use crate::problem::{Problem, render};
@@ -51,6 +54,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     request.extensions_mut().insert(client);
     let recipient = Recipient::of(request.headers());
     request.extensions_mut().insert(recipient.clone());
+    let sent = request.headers().get(AUTHORIZATION).cloned();
     let started = Instant::now();
     let span = tracing::info_span!(
         "request",
@@ -64,6 +68,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         span.in_scope(|| tracing::error!("a request panicked"));
         Problem::internal().into_response()
     });
+    note_refusal(&app, &response, sent, client, &name);
     let response = render(response, &path);
     let sealing = sealed(&recipient, &method, &path, response).instrument(span.clone());
     let mut response = sealing.await;
@@ -78,6 +83,43 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     response
+}
+
+/// Tells the journal of a request that was refused for who sent it, or for how often they did.
+fn note_refusal(
+    app: &App,
+    response: &Response,
+    sent: Option<HeaderValue>,
+    client: Client,
+    name: &str,
+) {
+    let event = match response.status().as_u16() {
+        401 | 403 => SecurityEvent::AuthorizationRefused,
+        429 => SecurityEvent::Throttled,
+        _ => return,
+    };
+    let code = response.extensions().get::<Problem>().map(Problem::code);
+    if code.is_some_and(is_told_by_the_act) {
+        return;
+    }
+    let headers = sent.map(|value| HeaderMap::from_iter([(AUTHORIZATION, value)]));
+    let standing = headers.and_then(|headers| identify(&headers, app).ok().flatten());
+    JournalEntry {
+        user: standing.map(|standing| standing.who.user),
+        session: standing.map(|standing| standing.who.session),
+        client: Some(&client.region().to_string()),
+        detail: code,
+        ..JournalEntry::new(event, name)
+    }
+    .write();
+}
+
+/// What `commands` has told the journal with more words.
+fn is_told_by_the_act(code: &str) -> bool {
+    matches!(
+        code,
+        "invalid_credentials" | "second_factor_required" | "invalid_second_factor" | "token_reused"
+    )
 }
 
 /// Tells [`observe`] which route was taken; goes around each route.

@@ -266,9 +266,10 @@ fn has_version(path: &str) -> bool {
     named && !UNVERSIONED.iter().any(|end| path.ends_with(end))
 }
 
-/// POSTs that create or act; answers with tokens are never stored.
+/// POSTs that create or act; answers with tokens and other secrets are never stored.
 fn is_act(path: &str, method: &str, _: &Operation) -> bool {
-    method == "post" && !matches!(path, "/login/" | "/logout/" | "/token/refresh/")
+    let has_secrets = path.starts_with("/login/") || path.starts_with("/me/second-factor/");
+    method == "post" && !has_secrets && !matches!(path, "/logout/" | "/token/refresh/")
 }
 
 fn problem(description: &str) -> Response {

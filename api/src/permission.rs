@@ -75,9 +75,10 @@ async fn allowed<P: Permission>(parts: &Parts, app: &App) -> Result<Caller, Prob
 }
 
 /// The token says that something had to be done first when it was issued; the account, whether that
-/// is still so.
+/// is still so. Roles that need a second factor are asked about each time: it may have been disabled.
 async fn check_limit(caller: &Caller, app: &App) -> Result<(), Problem> {
-    if caller.standing.is_none_or(|standing| standing.who.limit.is_none()) {
+    let Some(standing) = caller.standing else { return Ok(()) };
+    if standing.who.limit.is_none() && !app.commands.requires_second_factor(standing.who.role) {
         return Ok(());
     }
     match app.commands.limit_of(caller.user).await? {

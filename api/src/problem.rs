@@ -26,6 +26,7 @@ pub(crate) struct Problem {
     code: &'static str,
     detail: String,
     errors: FieldErrors,
+    challenge: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -55,13 +56,17 @@ pub(crate) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = std::collections::BTreeMap<String, Vec<String>>)]
     errors: Option<&'a FieldErrors>,
+    /// For `POST /login/second-factor/`; only where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = String)]
+    challenge: Option<&'a str>,
 }
 
 impl Problem {
     /// Any problem.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let (errors, headers) = (FieldErrors::default(), vec![]);
-        Self { status, code, detail: detail.into(), errors, headers }
+        Self { status, code, detail: detail.into(), errors, challenge: None, headers }
     }
 
     /// 400: fields that can't be taken.
@@ -92,6 +97,13 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
+    /// 401: the password is right, and a code is needed besides.
+    pub(crate) fn second_factor_required(challenge: &str) -> Self {
+        let detail = "Send the code of your second factor: POST /login/second-factor/.";
+        let challenge = Some(challenge.to_owned());
+        Self { challenge, ..Self::unauthorized("second_factor_required", detail) }
+    }
+
     /// 403: the role does not do this.
     pub(crate) fn permission_denied() -> Self {
         Self::new(StatusCode::FORBIDDEN, "permission_denied", "Your role may not do this.")
@@ -103,6 +115,10 @@ impl Problem {
             Limit::PasswordChange => {
                 ("password_change_required", "Change your password first: POST /password/change/.")
             }
+            Limit::SecondFactor => (
+                "second_factor_enrolment_required",
+                "Your role needs a second factor: set one up first, by POST /me/second-factor/.",
+            ),
         };
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
@@ -224,6 +240,7 @@ impl Problem {
             instance,
             code: self.code,
             errors: Some(&self.errors).filter(|errors| !errors.is_empty()),
+            challenge: self.challenge.as_deref(),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }

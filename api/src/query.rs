@@ -106,12 +106,16 @@ impl Params {
 
     /// `limit` and `cursor`.
     pub(crate) fn page(&mut self) -> Page {
+        Page { limit: self.limit(), cursor: self.take("cursor") }
+    }
+
+    /// `limit`.
+    pub(crate) fn limit(&mut self) -> i64 {
         let limit = self.read("limit", |text| match text.parse() {
             Ok(limit @ 1..=100) => Ok(limit),
             _ => Err("A whole number from 1 to 100 is expected.".to_owned()),
         });
-        let cursor = self.take("cursor");
-        Page { limit: limit.unwrap_or(Page::default().limit), cursor }
+        limit.unwrap_or(Page::default().limit)
     }
 
     /// Refuses what was wrong, and what nobody took.

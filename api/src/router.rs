@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::accounts::{evenly, me, passwords, registration, sessions, users};
+use crate::accounts::{
+    activity, evenly, me, passwords, registration, second_factor, sessions, users,
+};
 use crate::arrival::{self, Arrivals};
 use crate::drain::drain;
 use crate::overload::{self, Room};
@@ -40,13 +42,17 @@ fn open_acts() -> OpenApiRouter<App> {
         .layer(from_fn(evenly))
 }
 
-/// What gives tokens or takes them: never stored for an `Idempotency-Key`.
+/// What gives tokens and other secrets, or takes tokens: never stored for an `Idempotency-Key`.
 fn tokens() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(registration::activate))
         .merge(OpenApiRouter::new().routes(routes!(sessions::login)).layer(from_fn(evenly)))
+        .routes(routes!(sessions::complete))
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::logout))
+        .routes(routes!(second_factor::find, second_factor::begin, second_factor::disable))
+        .routes(routes!(second_factor::confirm))
+        .routes(routes!(second_factor::replace_codes))
 }
 
 /// What needs somebody signed in.
@@ -55,6 +61,7 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(me::find, me::edit, me::erase))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::reauthenticate))
+        .routes(routes!(activity::list))
         .routes(routes!(sessions::end))
         .routes(routes!(passwords::change))
         .routes(routes!(users::list))

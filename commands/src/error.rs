@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use domain::{FieldErrors, Refusal, RefusalKind};
+use secrecy::SecretString;
 
 use crate::data_error::{is_data_error, refused_value};
 use crate::store::StoreError;
@@ -48,6 +49,12 @@ pub enum CommandError {
         code: &'static str,
         /// One sentence that a person can act on.
         detail: &'static str,
+    },
+    /// The password is right; a code is needed besides.
+    #[error("a code of the second factor is needed")]
+    SecondFactorRequired {
+        /// To be sent back with the code.
+        challenge: SecretString,
     },
     /// Whoever asks is known, but may not.
     #[error("{detail}")]

@@ -3,12 +3,13 @@
 use crate::{CommandError, Commands};
 
 /// What may go: ended sessions (their refresh tokens go along), counts of failed sign-ins,
-/// addresses that nobody has signed in from for long, and the names of payloads that are too old
+/// addresses that nobody has signed in from for long, sign-ins of 90 days ago, and the names of payloads that are too old
 /// to come again.
-const STATEMENTS: [&str; 4] = [
+const STATEMENTS: [&str; 5] = [
     "DELETE FROM sessions WHERE coalesce(ended_at, expires_at) < now() - interval '1 day'",
     "DELETE FROM attempts WHERE until < now()",
     "DELETE FROM familiar_addresses WHERE seen_at < now() - interval '90 days'",
+    "DELETE FROM sign_ins WHERE at < now() - interval '90 days'",
     "DELETE FROM payload_nonces WHERE expires_at < now()",
 ];
 

@@ -22,7 +22,7 @@ mod vault;
 
 use std::sync::Arc;
 
-use domain::UserId;
+use domain::{Role, UserId};
 use sqlx::PgPool;
 use tokio::sync::{broadcast, watch};
 
@@ -31,7 +31,8 @@ pub use data_error::{is_data_error, refused_value};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Answered, Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{
-    Authenticated, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Session, Standing, Tokens,
+    Authenticated, Enrolment, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Origin,
+    RecoveryCodes, SecondFactor, Session, Standing, Tokens, journal,
 };
 pub use product::NewVideo;
 pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};
@@ -134,6 +135,11 @@ impl Commands {
     /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
     pub fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
         self.parts.identity.blind(digest)
+    }
+
+    /// Whether accounts of a role have to have a second factor.
+    pub fn requires_second_factor(&self, role: Role) -> bool {
+        self.parts.identity.needs_second_factor(role)
     }
 
     /// Who a bearer token speaks for, if it still does.

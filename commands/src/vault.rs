@@ -116,6 +116,31 @@ impl Vault {
         Ok(())
     }
 
+    /// Bytes that stand outside of the log, sealed for one purpose; `None` of a person who was erased.
+    pub(crate) async fn seal_bytes(
+        &self,
+        about: UserId,
+        purpose: &str,
+        bytes: &[u8],
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let keys = self.keys_or_new(HashSet::from([about])).await?;
+        let Some(Some(key)) = keys.get(&about) else { return Ok(None) };
+        encrypt(&key.cipher, bytes, &bytes_data(purpose, about, key.version)).map(Some)
+    }
+
+    /// What was sealed so; `None` of a person who was erased.
+    pub(crate) async fn open_bytes(
+        &self,
+        about: UserId,
+        purpose: &str,
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let keys = self.keys(HashSet::from([about])).await?;
+        let Some(Some(key)) = keys.get(&about) else { return Ok(None) };
+        let opened = decrypt(&key.cipher, sealed, &bytes_data(purpose, about, key.version));
+        opened.map(Some).ok_or_else(|| VaultError::Altered(format!("the {purpose} of {about}")))
+    }
+
     /// Wraps every person's key with the newest master key; events stay as they are. Readers and
     /// writers go on meanwhile.
     pub async fn rewrap(&self, progress: impl Fn(i64, i64)) -> Result<i64, VaultError> {
@@ -330,6 +355,11 @@ impl Place<'_> {
 
 fn wrapping_data(user: UserId, version: i32) -> Vec<u8> {
     joined(&[b"vetted-person-key/v1", user.uuid().as_bytes(), &version.to_be_bytes()])
+}
+
+fn bytes_data(purpose: &str, about: UserId, key: i32) -> Vec<u8> {
+    let (about, key) = (about.uuid(), key.to_be_bytes());
+    joined(&[b"vetted-personal-bytes/v1", purpose.as_bytes(), about.as_bytes(), &key])
 }
 
 fn joined(parts: &[&[u8]]) -> Vec<u8> {

@@ -15,6 +15,7 @@ mod moment;
 mod money;
 mod personal;
 mod recorded;
+mod security;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -38,3 +39,4 @@ pub use money::{Currency, Money, MoneyError};
 pub use personal::{HoldsPersonal, Personal, Sealed};
 pub use recorded::{Recorded, Stored, StreamId};
 pub use text::{EmailAddress, NewEmailAddress, Text, TextError, is_hidden, one_line};
+pub use security::SecurityEvent;

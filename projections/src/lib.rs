@@ -4,6 +4,7 @@
 //! in an append's transaction ([`ReadModels::fold`]) as well as in [`rebuild`] and [`verify`],
 //! so these cannot disagree.
 
+mod activity;
 mod category;
 mod error;
 pub mod log;
@@ -20,6 +21,7 @@ mod user;
 mod verify;
 mod visibility;
 
+pub use activity::{Activity, ActivityCursor, ActivityEntry, ActivityPage};
 pub use category::{Categories, Category, CategoryRow};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use log::LogError;

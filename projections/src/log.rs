@@ -129,6 +129,34 @@ pub async fn stream(
     decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
 }
 
+/// The events of one stream before a sequence, newest first, or from there on, oldest first; no more
+/// than `limit`.
+pub(crate) async fn beside(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    sequence: i64,
+    before: bool,
+    limit: i64,
+) -> Result<Vec<Recorded>, LogError> {
+    let part = if before {
+        "sequence < $3 ORDER BY sequence DESC"
+    } else {
+        "sequence >= $3 ORDER BY sequence"
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
+         AND {part} LIMIT $4"
+    );
+    let rows = sqlx::query(&sql)
+        .bind(stream.kind.as_str())
+        .bind(stream.id.to_string())
+        .bind(sequence)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(decode_row).collect()
+}
+
 /// Several streams of one kind, one after another, each from its beginning.
 pub async fn streams(
     conn: &mut PgConnection,

@@ -140,6 +140,10 @@ impl UserRow {
             | E::PasswordChanged
             | E::PasswordChangeRequired
             | E::AllSessionsEnded
+            | E::SecondFactorEnabled
+            | E::SecondFactorDisabled
+            | E::SecondFactorReset
+            | E::RecoveryCodesReplaced
             | E::SessionEnded { .. } => {}
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::{ConnectionLimits, RateLimits};
+use domain::Role;
 use ipnet::IpNet;
 use url::Url;
 
@@ -35,6 +36,15 @@ pub fn session_days(text: &str) -> Result<i32, Expected> {
         Ok(days @ 1..=14) => Ok(days),
         _ => Err("a number of days from 1 to 14".into()),
     }
+}
+
+/// None where the text is empty.
+pub fn roles(text: &str) -> Result<Vec<Role>, Expected> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| "a list of roles with commas between such as ADMIN,STAFF,AUDITOR".into())
 }
 
 pub fn seconds(text: &str) -> Result<Duration, Expected> {

@@ -105,6 +105,8 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("VIDEO_TRANSCODE_TIMEOUT", "-1"),
         ("VIDEO_TRANSCODE_THREADS", "65"),
         ("CLAMD_URL", "clamd:3310"),
+        ("REQUIRE_SECOND_FACTOR", "ADMIN;STAFF"),
+        ("REQUIRE_SECOND_FACTOR", "admin"),
         ("SESSION_IDLE_DAYS", "0"),
         ("SESSION_IDLE_DAYS", "15"),
         ("RATE_LIMITS", "reads"),

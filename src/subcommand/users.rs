@@ -1,10 +1,13 @@
-//! `vetted users create`: an account that needs no activation; how the first ADMIN is made.
+//! `vetted users create`: an account that needs no activation; how the first ADMIN is made. And
+//! `reset-second-factor`, for somebody who has lost theirs.
 
+use std::fmt::Display;
 use std::io::stdin;
+use std::str::FromStr;
 
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
-use domain::{FieldErrors, NewEmailAddress, Role, UserId};
+use domain::{EmailAddress, FieldErrors, NewEmailAddress, Role, UserId};
 use serde_json::json;
 
 use crate::config::Config;
@@ -28,14 +31,47 @@ pub struct Create {
     json: bool,
 }
 
+/// Whose second factor was lost.
+#[derive(clap::Args)]
+pub struct ResetSecondFactor {
+    /// The account's e-mail address
+    #[arg(long)]
+    email: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Takes the second factor away.
+pub async fn reset_second_factor(config: &Config, reset: &ResetSecondFactor) -> Result<(), Error> {
+    let email: EmailAddress = read_email(&reset.email)?;
+    let known = Database::with(config, async |pool| {
+        database::check_migrated(pool).await?;
+        let commands = parts::commands(config, pool, &config.public_url)?;
+        Ok(commands.reset_second_factor(&parts::operator(), &email).await?)
+    })
+    .await?;
+    if !known {
+        return Err(Error::Usage("no account has this e-mail address".to_owned()));
+    }
+    if reset.json {
+        super::say(&json!({ "reset": true }).to_string())
+    } else {
+        super::say("The password is enough again, and all sessions have ended.")
+    }
+}
+
+fn read_email<T: FromStr<Err: Display>>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|error| Error::Usage(format!("--email: {error}")))
+}
+
 /// Makes the account.
 pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
     let mut password = String::new();
     let what = "reading the password";
     stdin().read_line(&mut password).map_err(|source| Error::Io { what, source })?;
     let password = password.trim_end_matches(['\r', '\n']);
-    let email: NewEmailAddress =
-        create.email.parse().map_err(|error| Error::Usage(format!("--email: {error}")))?;
+    let email: NewEmailAddress = read_email(&create.email)?;
     let user = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let commands = parts::commands(config, pool, &config.public_url)?;

@@ -91,6 +91,13 @@ impl World {
             }
             "POST /activate/resend/" | "POST /password/reset/" => json!({"email": fresh}),
             "POST /login/" => json!({"email": stranger.email, "password": stranger.password}),
+            "POST /login/second-factor/" => {
+                let person = self.app.user(Role::EndUser).await;
+                let (_, codes) = self.app.enrol(&person).await;
+                let challenge = self.app.challenge(&person).await;
+                json!({"challenge": challenge, "code": codes[0]})
+            }
+            "POST /me/second-factor/confirm/" => json!({"code": "nonsense"}),
             "POST /token/refresh/" => {
                 json!({"refresh": self.app.user(Role::EndUser).await.refresh})
             }

@@ -12,7 +12,7 @@ use crate::mail::{Letter, Letters, MailSettings};
 use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
 
-const EVENTS: [EventType; 12] = [
+const EVENTS: [EventType; 16] = [
     (StreamType::User, "UserRegistered"),
     (StreamType::User, "RegistrationRepeated"),
     (StreamType::User, "ActivationRequested"),
@@ -23,6 +23,10 @@ const EVENTS: [EventType; 12] = [
     (StreamType::User, "PasswordReset"),
     (StreamType::User, "PasswordChanged"),
     (StreamType::User, "PersonErased"),
+    (StreamType::User, "SecondFactorEnabled"),
+    (StreamType::User, "SecondFactorDisabled"),
+    (StreamType::User, "SecondFactorReset"),
+    (StreamType::User, "RecoveryCodesReplaced"),
     (StreamType::Product, "ProductApproved"),
     (StreamType::Product, "ProductRejected"),
 ];
@@ -107,6 +111,12 @@ impl Mailer {
                 (is_current && works(event, RESET)).then(|| letters.password_reset(&link))
             }
             E::PasswordReset | E::PasswordChanged => Some(letters.password_changed()),
+            E::SecondFactorEnabled => Some(letters.second_factor("was set up")),
+            E::SecondFactorDisabled => Some(letters.second_factor("was disabled")),
+            E::SecondFactorReset => Some(letters.second_factor("was removed by an operator")),
+            E::RecoveryCodesReplaced => {
+                Some(letters.second_factor("got new recovery codes; the earlier ones are void"))
+            }
             E::UserActivated
             | E::RoleChanged { .. }
             | E::UserDeactivated

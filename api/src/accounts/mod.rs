@@ -1,10 +1,12 @@
 //! Accounts: registration, sessions, passwords, oneself, and people as an ADMIN sees them.
 
+pub(crate) mod activity;
 mod erasure;
 mod evenly;
 pub(crate) mod me;
 pub(crate) mod passwords;
 pub(crate) mod registration;
+pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod users;
 

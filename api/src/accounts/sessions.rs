@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use commands::Tokens;
 use deserr::Deserr;
+use domain::SessionId;
 use domain::user::Reauthenticate;
-use domain::{FieldErrors, SessionId};
 use http::StatusCode;
 use projections::{User, Users, Visibility, timestamp};
 use secrecy::ExposeSecret;
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::caller::ClientAddress;
+use crate::caller::CameFrom;
 use crate::input::{Input, no_content};
 use crate::openapi::Needs;
 use crate::path::Id;
@@ -32,6 +32,17 @@ pub(crate) struct Login {
     /// The password.
     #[schema(format = "password")]
     password: String,
+}
+
+/// Body of `POST /login/second-factor/`.
+#[derive(Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub(crate) struct CompleteLogin {
+    /// From the answer of `POST /login/`; good for 5 minutes.
+    challenge: String,
+    /// A code of the second factor, or a recovery code.
+    #[schema(example = "123456")]
+    code: String,
 }
 
 /// An open session.
@@ -80,17 +91,36 @@ pub(crate) struct SignedIn {
 }
 
 /// Opens a session.
+///
+/// An account with a second factor is answered 401 `second_factor_required`, with a `challenge` for
+/// `POST /login/second-factor/`.
 #[utoipa::path(post, path = "/login/", tag = "accounts", operation_id = "login",
     request_body = Login, responses((status = 200, body = SignedIn),
-        (status = 401, description = "The address or the password is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The address or the password is wrong, or a second factor is required", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The account is not activated, or was shut", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn login(
-    ClientAddress(client): ClientAddress,
+    CameFrom(origin): CameFrom,
     State(app): State<App>,
     Input(Login { email, password }): Input<Login>,
 ) -> Result<Json<SignedIn>, Problem> {
-    signed_in(&app, app.commands.login(&email, &password, client).await?).await
+    signed_in(&app, app.commands.login(&email, &password, &origin).await?).await
+}
+
+/// Opens a session by a code, after `POST /login/` asked for one.
+///
+/// `code` is the 6 digits that the authenticator shows, or a recovery code; each is good once.
+#[utoipa::path(post, path = "/login/second-factor/", tag = "accounts", operation_id = "completeLogin",
+    request_body = CompleteLogin, responses((status = 200, body = SignedIn),
+        (status = 401, description = "The challenge or the code is wrong, or is over", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The account was shut", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn complete(
+    CameFrom(origin): CameFrom,
+    State(app): State<App>,
+    Input(CompleteLogin { challenge, code }): Input<CompleteLogin>,
+) -> Result<Json<SignedIn>, Problem> {
+    signed_in(&app, app.commands.complete_login(&challenge, &code, &origin).await?).await
 }
 
 /// Trades a refresh token for new tokens; one that comes again ends its session.
@@ -170,19 +200,20 @@ pub(crate) async fn end_all(
 }
 
 /// Confirms that it is you, for what needs a recent proof: 5 minutes from now on.
+///
+/// Takes `password`, or `code` where a second factor is in force; not both.
 #[utoipa::path(post, path = "/me/reauthenticate/", tag = "accounts", operation_id = "reauthenticate",
     request_body = Reauthenticate, responses((status = 204), Needs<SecureAccount>,
         (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn reauthenticate(
     Allowed(caller): Allowed<SecureAccount>,
+    CameFrom(origin): CameFrom,
     State(app): State<App>,
-    Input(Reauthenticate { password }): Input<Reauthenticate>,
+    Input(proof): Input<Reauthenticate>,
 ) -> Result<Response, Problem> {
     let session = caller.session.ok_or_else(Problem::not_signed_in)?;
-    if app.commands.reauthenticate(caller.user, session, &password).await? {
-        return Ok(no_content());
-    }
-    Err(FieldErrors::one("password", "This is not your password.").into())
+    app.commands.reauthenticate(caller.user, session, &proof, &origin).await?;
+    Ok(no_content())
 }
 
 async fn signed_in(app: &App, tokens: Tokens) -> Result<Json<SignedIn>, Problem> {

@@ -3,6 +3,7 @@
 use commands::{CommandError, Reservation, is_data_error, refused_value};
 use domain::{FieldErrors, Refusal, RefusalKind};
 use http::StatusCode;
+use secrecy::ExposeSecret;
 
 use super::Problem;
 
@@ -21,6 +22,9 @@ impl From<CommandError> for Problem {
             E::Busy => Self::overloaded(),
             E::TooManyAttempts { retry_after } => throttled(retry_after.as_secs().max(1)),
             E::Unauthorized { code, detail } => Self::unauthorized(code, detail),
+            E::SecondFactorRequired { challenge } => {
+                Self::second_factor_required(challenge.expose_secret())
+            }
             E::Forbidden { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
             E::Fault(error) => Self::fault(&*error),
         }

@@ -45,12 +45,17 @@ pub struct Authenticated {
 pub enum Limit {
     /// Change its password.
     PasswordChange,
+    /// Set up a second factor.
+    SecondFactor,
 }
 
 impl Limit {
     /// What this account has to do, if there is anything.
-    pub(crate) fn of(account: &Account) -> Option<Self> {
-        account.must_change_password.then_some(Self::PasswordChange)
+    pub(crate) fn of(account: &Account, needs_second_factor: bool) -> Option<Self> {
+        if account.must_change_password {
+            return Some(Self::PasswordChange);
+        }
+        (needs_second_factor && !account.has_second_factor).then_some(Self::SecondFactor)
     }
 }
 

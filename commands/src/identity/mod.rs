@@ -4,21 +4,26 @@ mod access;
 mod access_ends;
 #[cfg(test)]
 mod access_model;
+mod challenge;
 mod encryption;
 mod follow;
+pub mod journal;
 mod keyring;
 pub(crate) mod links;
 mod login;
 mod media_links;
 pub(crate) mod passwords;
 mod revocations;
+mod second_factor;
 mod secrets;
 mod sessions;
+mod sign_ins;
 mod throttle;
+mod totp;
 
 use std::sync::Arc;
 
-use domain::EmailAddress;
+use domain::{EmailAddress, Role};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
@@ -28,8 +33,11 @@ pub use encryption::{EncryptionKey, coordinates, thumbprint};
 pub use follow::SessionFollower;
 pub use links::{LinkHolder, Links};
 pub use media_links::{MediaHolder, MediaKind, MediaLink};
+pub use second_factor::{Enrolment, SecondFactor};
 pub use secrets::{Secrets, SecretsError};
 pub use sessions::{Session, Tokens};
+pub use sign_ins::Origin;
+pub use totp::RecoveryCodes;
 
 pub(crate) use access::AccessTokens;
 pub(crate) use keyring::Keyring;
@@ -54,6 +62,9 @@ pub struct Identity {
     refresh: [u8; 32],
     session_idle_days: i32,
     attempts: [u8; 32],
+    challenges: [u8; 32],
+    recovery: [u8; 32],
+    needing_second_factor: Vec<Role>,
     digests: [u8; 32],
 }
 
@@ -72,6 +83,9 @@ impl Identity {
             refresh: secrets.derived("refresh"),
             session_idle_days: SESSION_IDLE_DAYS,
             attempts: secrets.derived("attempts"),
+            challenges: secrets.derived("challenges"),
+            recovery: secrets.derived("recovery codes"),
+            needing_second_factor: vec![],
             digests: secrets.derived("digests"),
         })
     }
@@ -80,6 +94,16 @@ impl Identity {
     #[must_use]
     pub fn with_session_idle_days(self, session_idle_days: i32) -> Self {
         Self { session_idle_days, ..self }
+    }
+
+    /// Has accounts of these roles set up a second factor before they do anything else.
+    #[must_use]
+    pub fn with_second_factor_for(self, needing_second_factor: Vec<Role>) -> Self {
+        Self { needing_second_factor, ..self }
+    }
+
+    pub(crate) fn needs_second_factor(&self, role: Role) -> bool {
+        self.needing_second_factor.contains(&role)
     }
 
     pub(crate) const fn session_idle_days(&self) -> i32 {

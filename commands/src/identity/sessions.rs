@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::user::{User, UserCommand};
-use domain::{Role, SessionId, UserId};
+use domain::{Role, SecurityEvent, SessionId, UserId};
 use rand::Rng;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
@@ -15,6 +15,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::access::Limit;
+use super::challenge::Recognised;
+use super::second_factor::use_code;
+use super::sign_ins::{Origin, SignIn};
+use super::totp::Code;
 use super::{Authenticated, access};
 use crate::store::{Effect, Side};
 use crate::{CommandError, Commands, Context};
@@ -61,20 +65,57 @@ struct Access {
     role: Role,
     generation: i64,
     limit: Option<Limit>,
+    has_second_factor: bool,
+}
+
+/// What somebody who signs in has given.
+#[derive(Clone, Copy)]
+pub(super) enum Proof {
+    Password,
+    /// The password, and this.
+    Code(Code),
+}
+
+/// What came of opening a session.
+pub(super) enum Opened {
+    Session(Tokens),
+    /// The password is not enough.
+    FactorNeeded,
+    WrongCode,
+    /// An act has ended access since the person was recognised.
+    Stale,
+}
+
+impl Proof {
+    /// What the journal calls it.
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code(code) => code.method(),
+        }
+    }
 }
 
 impl Commands {
-    /// Opens a session on the access generation that the person was recognised on; `None` where an
-    /// act has raised it since.
+    /// Opens a session on the access generation that the person was recognised on, and uses a code up
+    /// in the same transaction.
     pub(super) async fn open(
         &self,
-        user: UserId,
-        generation: i64,
-    ) -> Result<Option<Tokens>, CommandError> {
+        Recognised { user, generation }: Recognised,
+        proof: Proof,
+        origin: &Origin,
+    ) -> Result<Opened, CommandError> {
         let mut tx = self.parts.pool.begin().await?;
         let access = self.lock_access(&mut tx, user).await?;
         if access.generation != generation {
-            return Ok(None);
+            return Ok(Opened::Stale);
+        }
+        match proof {
+            Proof::Password if access.has_second_factor => return Ok(Opened::FactorNeeded),
+            Proof::Code(code) if !use_code(&mut tx, user, code).await? => {
+                return Ok(Opened::WrongCode);
+            }
+            Proof::Password | Proof::Code(_) => {}
         }
         let session = SessionId::from_uuid(Uuid::now_v7());
         sqlx::query(
@@ -88,8 +129,12 @@ impl Commands {
         let mut refresh = [0; 32];
         rand::rng().fill_bytes(&mut refresh);
         let tokens = self.issue(&mut tx, &access, session, BASE64.encode(refresh)).await?;
+        let (session, detail) = (Some(session), Some(proof.method()));
+        let sign_in = SignIn { user, event: SecurityEvent::SignedIn, session, detail };
+        sign_in.keep(&mut tx, Some(&origin.region)).await?;
         tx.commit().await?;
-        Ok(Some(tokens))
+        sign_in.tell(origin);
+        Ok(Opened::Session(tokens))
     }
 
     /// An account that may be issued tokens, with its row locked: no act ends its access before the
@@ -117,7 +162,8 @@ impl Commands {
             user,
             role: account.role,
             generation: account.access_generation,
-            limit: Limit::of(account),
+            limit: self.limit(account),
+            has_second_factor: account.has_second_factor,
         })
     }
 
@@ -136,7 +182,7 @@ impl Commands {
         .bind(session.uuid())
         .execute(conn)
         .await?;
-        let Access { user, role, generation, limit } = *access;
+        let Access { user, role, generation, limit, .. } = *access;
         let who = Authenticated { user, role, session, limit };
         Ok(Tokens {
             access: self.parts.identity.access().issue(who, generation)?.into(),
@@ -164,6 +210,7 @@ impl Commands {
         let successor = BASE64.encode(self.parts.identity.successor(refresh));
         if row.used && !(row.within_grace && is_unused(&mut tx, &successor).await?) {
             tx.commit().await?;
+            self.note_reuse(context, row.user, row.session).await?;
             self.end_session(context, row.user, row.session).await?;
             return Err(TOKEN_REUSED);
         }

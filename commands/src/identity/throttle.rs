@@ -1,4 +1,4 @@
-//! How often a password may be tried, and a mail be had by whoever names its address; counted in
+//! How often a password or a code may be tried, and a mail be had by whoever names its address; counted in
 //! PostgreSQL so that replicas share the count.
 //!
 //! Of tries only failures count. Of each budget the table has one moment: a failure or a mail
@@ -28,6 +28,12 @@ const ADDRESS: Budget = Budget { tries: 100.0, seconds: 3.0 };
 /// but each stranger gets no more than [`STRANGER`].
 const STRANGERS: Budget = Budget { tries: 100.0, seconds: 3.0 };
 const STRANGER: Budget = Budget { tries: 1.0, seconds: 600.0 };
+/// Of codes of one account, from one address or one who is signed in: there are only 10⁶, and three
+/// of them are right.
+const CODES: Budget = Budget { tries: 10.0, seconds: 300.0 };
+/// The same from all addresses that no right code of the account came from. Beyond it they wait: they
+/// all know the password, so whoever has to share this sets another.
+const CODES_OF_STRANGERS: Budget = Budget { tries: 20.0, seconds: 300.0 };
 /// Of mails of one kind to one address that anybody can ask for.
 const MAILS: Budget = Budget { tries: 5.0, seconds: 600.0 };
 
@@ -43,8 +49,33 @@ impl Budget {
     }
 }
 
+/// What is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    Password,
+    Code,
+}
+
+impl Secret {
+    const fn strangers(self) -> Budget {
+        match self {
+            Self::Password => STRANGERS,
+            Self::Code => CODES_OF_STRANGERS,
+        }
+    }
+
+    fn count(self, outcome: &'static str) {
+        match self {
+            Self::Password => metrics::counter!("password_checks_total", "outcome" => outcome),
+            Self::Code => metrics::counter!("second_factor_checks_total", "outcome" => outcome),
+        }
+        .increment(1);
+    }
+}
+
 /// Whose budgets a try draws on; the names tell nothing without the key.
 pub(super) struct Tries {
+    secret: Secret,
     pair: String,
     address: Option<String>,
     account: Option<String>,
@@ -71,6 +102,7 @@ impl Identity {
     pub(super) fn tries(&self, account: Option<&str>, client: IpAddr) -> Tries {
         let (account, client) = (account.unwrap_or_default().as_bytes(), client.to_string());
         Tries {
+            secret: Secret::Password,
             pair: self.subject(&[b"pair", account, client.as_bytes()]),
             address: Some(self.subject(&[b"address", client.as_bytes()])),
             account: Some(self.subject(&[b"account", account])),
@@ -80,7 +112,24 @@ impl Identity {
     /// Confirming who one is, signed in already.
     pub(super) fn tries_of(&self, user: UserId) -> Tries {
         let pair = self.subject(&[b"user", user.uuid().as_bytes()]);
-        Tries { pair, address: None, account: None }
+        Tries { secret: Secret::Password, pair, address: None, account: None }
+    }
+
+    /// Giving a code after the right password, from a client's network.
+    pub(super) fn code_tries(&self, user: UserId, client: IpAddr) -> Tries {
+        let (user, client) = (user.uuid(), client.to_string());
+        Tries {
+            secret: Secret::Code,
+            pair: self.subject(&[b"code pair", user.as_bytes(), client.as_bytes()]),
+            address: Some(self.subject(&[b"address", client.as_bytes()])),
+            account: Some(self.subject(&[b"code account", user.as_bytes()])),
+        }
+    }
+
+    /// Giving a code, signed in already.
+    pub(super) fn code_tries_of(&self, user: UserId) -> Tries {
+        let pair = self.subject(&[b"code user", user.uuid().as_bytes()]);
+        Tries { secret: Secret::Code, pair, address: None, account: None }
     }
 
     /// Whether one more mail that anybody can ask for may go to the address that has this look-up
@@ -124,19 +173,19 @@ impl Tries {
         .bind(&self.account)
         .fetch_one(pool)
         .await?;
-        judge(&ahead).map_err(|seconds| {
-            count("throttled");
+        judge(self.secret, &ahead).map_err(|seconds| {
+            self.secret.count("throttled");
             CommandError::TooManyAttempts { retry_after: Duration::from_secs_f64(seconds.ceil()) }
         })
     }
 
     /// Counts a failure.
     pub(super) async fn failed(&self, pool: &PgPool, how: Admitted) -> Result<(), CommandError> {
-        count("wrong");
+        self.secret.count("wrong");
         let mut drawn = vec![(&self.pair, how.pair.seconds)];
         if !how.familiar {
             drawn.extend(self.address.as_ref().map(|name| (name, ADDRESS.seconds)));
-            drawn.extend(self.account.as_ref().map(|name| (name, STRANGERS.seconds)));
+            drawn.extend(self.account.as_ref().map(|name| (name, self.secret.strangers().seconds)));
         }
         let (names, seconds): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
         // In one order, so that no two wait for each other.
@@ -156,7 +205,7 @@ impl Tries {
 
     /// Gives whoever proved to be right all of their tries back, and knows the address from now on.
     pub(super) async fn succeeded(&self, pool: &PgPool) -> Result<(), CommandError> {
-        count("right");
+        self.secret.count("right");
         sqlx::query("DELETE FROM attempts WHERE subject = $1")
             .bind(&self.pair)
             .execute(pool)
@@ -176,17 +225,17 @@ impl Tries {
 }
 
 /// The budget of the pair, or the seconds to wait.
-fn judge(ahead: &Ahead) -> Result<Admitted, f64> {
+fn judge(secret: Secret, ahead: &Ahead) -> Result<Admitted, f64> {
     let familiar = ahead.familiar;
-    let beset = !familiar && STRANGERS.wait(ahead.account) > 0.0;
-    let pair = if beset { STRANGER } else { PAIR };
+    let account = if familiar { 0.0 } else { secret.strangers().wait(ahead.account) };
+    let (pair, account) = match secret {
+        Secret::Password if account > 0.0 => (STRANGER, 0.0),
+        Secret::Password => (PAIR, 0.0),
+        Secret::Code => (CODES, account),
+    };
     let address = if familiar { 0.0 } else { ADDRESS.wait(ahead.address) };
-    let wait = pair.wait(ahead.pair).max(address);
+    let wait = pair.wait(ahead.pair).max(address).max(account);
     if wait > 0.0 { Err(wait) } else { Ok(Admitted { pair, familiar }) }
-}
-
-fn count(outcome: &'static str) {
-    metrics::counter!("password_checks_total", "outcome" => outcome).increment(1);
 }
 
 #[cfg(test)]
@@ -200,8 +249,10 @@ mod tests {
 
     #[test]
     fn ten_failures_are_free_and_then_one_every_half_minute() {
-        let wait =
-            |failures| judge(&Ahead { pair: after(failures, PAIR), ..Ahead::default() }).err();
+        let wait = |failures| {
+            judge(Secret::Password, &Ahead { pair: after(failures, PAIR), ..Ahead::default() })
+                .err()
+        };
         assert_eq!([wait(9.0), wait(10.0), wait(11.0)], [None, Some(30.0), Some(60.0)]);
     }
 
@@ -209,17 +260,25 @@ mod tests {
     fn an_account_that_many_strangers_try_gives_each_of_them_one_try() {
         let account = after(150.0, STRANGERS);
         let stranger = Ahead { account, ..Ahead::default() };
-        assert_eq!(judge(&stranger).unwrap().pair, STRANGER);
+        assert_eq!(judge(Secret::Password, &stranger).unwrap().pair, STRANGER);
         let again = Ahead { pair: after(1.0, STRANGER), account, ..Ahead::default() };
-        assert_eq!(judge(&again).err(), Some(600.0));
+        assert_eq!(judge(Secret::Password, &again).err(), Some(600.0));
+    }
+
+    #[test]
+    fn codes_run_out_for_all_strangers_together_and_not_for_who_gave_one_before() {
+        let beset = Ahead { account: after(20.0, CODES_OF_STRANGERS), ..Ahead::default() };
+        assert_eq!(judge(Secret::Code, &beset).err(), Some(300.0));
+        let known = Ahead { familiar: true, ..beset };
+        assert_eq!(judge(Secret::Code, &known).unwrap().pair, CODES);
     }
 
     #[test]
     fn who_signed_in_from_there_before_is_not_touched_by_what_others_do() {
         let (account, address) = (after(1e4, STRANGERS), after(1e4, ADDRESS));
         let known = Ahead { account, address, familiar: true, ..Ahead::default() };
-        assert_eq!(judge(&known).unwrap().pair, PAIR);
+        assert_eq!(judge(Secret::Password, &known).unwrap().pair, PAIR);
         let stranger = Ahead { familiar: false, ..known };
-        assert!(judge(&stranger).is_err());
+        assert!(judge(Secret::Password, &stranger).is_err());
     }
 }

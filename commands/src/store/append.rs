@@ -74,7 +74,23 @@ pub(crate) enum Effect {
     SetCredential(UserId, String),
     /// One session is over.
     EndSession(SessionId),
-    /// A person's key and password are destroyed, and no name is kept for them.
+    /// A second factor is in force, by a code of this time step.
+    EnableSecondFactor {
+        /// Whose.
+        user: UserId,
+        /// Sealed.
+        secret: Vec<u8>,
+        /// Its code is used up.
+        step: i64,
+        /// Of the recovery codes.
+        hashes: Vec<[u8; 32]>,
+    },
+    /// The second factor is gone, its recovery codes too.
+    RemoveSecondFactor(UserId),
+    /// Hashes of other recovery codes.
+    ReplaceRecoveryCodes(UserId, Vec<[u8; 32]>),
+    /// A person's key, password and second factor are destroyed, what is known of their sign-ins is
+    /// forgotten, and no name is kept for them.
     DestroyKeys(UserId),
 }
 

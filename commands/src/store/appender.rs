@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::append::Append;
 use super::transaction::{Committed, Failure, Verdict};
 use super::writer::Writer;
-use crate::identity::Revocations;
+use crate::identity::{Revocations, journal};
 
 /// Commands in one transaction at most: enough to share one flush, few enough to answer soon.
 const BATCH: usize = 256;
@@ -73,6 +73,7 @@ impl Appender {
 
     fn answer(&self, batch: Vec<Waiting>, Committed { verdicts, recorded }: Committed) {
         self.revocations.note(&recorded);
+        journal::note(&recorded);
         if let Some(last) = recorded.last() {
             self.newest.send_replace(last.position);
         }

@@ -265,6 +265,10 @@ pub(super) fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<
         .collect()
 }
 
+fn slices(hashes: &[[u8; 32]]) -> Vec<&[u8]> {
+    hashes.iter().map(<[u8; 32]>::as_slice).collect()
+}
+
 async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::Error> {
     for effect in &append.side.effects {
         match effect {
@@ -278,8 +282,35 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
                 "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL",
             )
             .bind(session.uuid()),
+            // What was confirmed is what is in force, whatever was begun meanwhile.
+            Effect::EnableSecondFactor { user, secret, step, hashes } => sqlx::query(
+                "WITH factor AS (
+                     INSERT INTO second_factors (user_id, secret, confirmed, last_step)
+                     VALUES ($1, $3, true, $4)
+                     ON CONFLICT (user_id) DO UPDATE SET secret = $3, confirmed = true, last_step = $4),
+                 former AS (DELETE FROM recovery_codes WHERE user_id = $1)
+                 INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
+            )
+            .bind(user.uuid())
+            .bind(slices(hashes))
+            .bind(secret)
+            .bind(step),
+            Effect::RemoveSecondFactor(user) => sqlx::query(
+                "WITH codes AS (DELETE FROM recovery_codes WHERE user_id = $1)
+                 DELETE FROM second_factors WHERE user_id = $1",
+            )
+            .bind(user.uuid()),
+            Effect::ReplaceRecoveryCodes(user, hashes) => sqlx::query(
+                "WITH former AS (DELETE FROM recovery_codes WHERE user_id = $1)
+                 INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
+            )
+            .bind(user.uuid())
+            .bind(slices(hashes)),
             Effect::DestroyKeys(user) => sqlx::query(
                 "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
+                 factor AS (DELETE FROM second_factors WHERE user_id = $1),
+                 codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
+                 sign_ins AS (DELETE FROM sign_ins WHERE user_id = $1),
                  names AS (DELETE FROM reservations WHERE owner = $1 AND held_until IS NOT NULL),
                  answers AS (DELETE FROM idempotency_keys WHERE scope = $1),
                  uploads AS (UPDATE uploads SET metadata = '', expires_at =

@@ -49,6 +49,14 @@ pub enum UserCommand {
     },
     /// Asks that the password be changed before anything else is done.
     RequirePasswordChange,
+    /// A code of a new second factor was given.
+    EnableSecondFactor,
+    /// Asks that the password be enough again.
+    DisableSecondFactor,
+    /// Takes the second factor away from somebody who has lost it.
+    ResetSecondFactor,
+    /// Asks for new recovery codes.
+    ReplaceRecoveryCodes,
     /// Ends one session.
     EndSession {
         /// Which.
@@ -160,13 +168,27 @@ pub struct UndoEmailChange {
     pub token: String,
 }
 
-/// Body of `POST /me/reauthenticate/`.
+/// Body of `POST /me/reauthenticate/`: one of the two.
 #[derive(Clone, Debug, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct Reauthenticate {
     /// The present password.
-    #[schema(format = "password")]
-    pub password: String,
+    #[deserr(default)]
+    #[schema(value_type = String, format = "password", required = false)]
+    pub password: Given<String>,
+    /// A code of the second factor, or a recovery code.
+    #[deserr(default)]
+    #[schema(value_type = String, required = false)]
+    pub code: Given<String>,
+}
+
+/// Body of `POST /me/second-factor/confirm/`.
+#[derive(Clone, Debug, Deserr, ToSchema)]
+#[deserr(deny_unknown_fields)]
+pub struct ConfirmSecondFactor {
+    /// The code that the authenticator shows: 6 digits.
+    #[schema(example = "123456")]
+    pub code: String,
 }
 
 /// Body of `POST /password/change/`.

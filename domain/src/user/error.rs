@@ -18,6 +18,12 @@ pub enum UserError {
     /// The change of address was undone, or another one before it was.
     #[error("This link has been used or has expired.")]
     StaleUndo,
+    /// A second factor is in force already.
+    #[error("A second factor is in force already: disable it before you set up another.")]
+    SecondFactorEnabled,
+    /// There is no second factor.
+    #[error("No second factor is in force: set one up first.")]
+    NoSecondFactor,
     /// The link was for an earlier password.
     #[error("This link has been used or has expired: ask for a new one.")]
     StaleReset,
@@ -34,6 +40,8 @@ impl Refuse for UserError {
                 let errors = FieldErrors::one("current_password", message);
                 (RefusalKind::Invalid(errors), "invalid_input")
             }
+            Self::SecondFactorEnabled => (RefusalKind::Conflict, "second_factor_enabled"),
+            Self::NoSecondFactor => (RefusalKind::Conflict, "second_factor_not_enabled"),
             Self::StaleUndo => (RefusalKind::Invalid(FieldErrors::default()), "invalid_undo_link"),
             Self::StaleReset => {
                 (RefusalKind::Invalid(FieldErrors::default()), "invalid_reset_link")

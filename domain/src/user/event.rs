@@ -64,6 +64,14 @@ pub enum UserEvent {
     },
     /// Its password has to be changed before anything else is done.
     PasswordChangeRequired,
+    /// Signing in takes a code besides the password from now on; all other sessions ended.
+    SecondFactorEnabled,
+    /// The password is enough again; all other sessions ended.
+    SecondFactorDisabled,
+    /// An operator took the second factor away, as its person had lost it; every session ended.
+    SecondFactorReset,
+    /// New recovery codes took the place of those before.
+    RecoveryCodesReplaced,
     /// Its person asked to be forgotten: their keys were destroyed, and every session ended.
     PersonErased,
 }
@@ -100,6 +108,10 @@ impl UserEvent {
             Self::AllSessionsEnded => "AllSessionsEnded",
             Self::EmailRestored { .. } => "EmailRestored",
             Self::PasswordChangeRequired => "PasswordChangeRequired",
+            Self::SecondFactorEnabled => "SecondFactorEnabled",
+            Self::SecondFactorDisabled => "SecondFactorDisabled",
+            Self::SecondFactorReset => "SecondFactorReset",
+            Self::RecoveryCodesReplaced => "RecoveryCodesReplaced",
             Self::PersonErased => "PersonErased",
         }
     }
@@ -108,11 +120,14 @@ impl UserEvent {
     pub const fn ends_access(&self) -> Option<AccessEnd> {
         match self {
             Self::RoleChanged { .. } => Some(AccessEnd::Tokens),
-            Self::PasswordChanged => Some(AccessEnd::OtherSessions),
+            Self::PasswordChanged | Self::SecondFactorEnabled | Self::SecondFactorDisabled => {
+                Some(AccessEnd::OtherSessions)
+            }
             Self::PasswordReset
             | Self::UserDeactivated
             | Self::AllSessionsEnded
             | Self::EmailRestored { .. }
+            | Self::SecondFactorReset
             | Self::PersonErased => Some(AccessEnd::Sessions),
             Self::UserRegistered { .. }
             | Self::RegistrationRepeated
@@ -123,7 +138,8 @@ impl UserEvent {
             | Self::PasswordResetRequested { .. }
             | Self::UserReactivated
             | Self::SessionEnded { .. }
-            | Self::PasswordChangeRequired => None,
+            | Self::PasswordChangeRequired
+            | Self::RecoveryCodesReplaced => None,
         }
     }
 }
@@ -147,6 +163,10 @@ impl HoldsPersonal for UserEvent {
             | Self::SessionEnded { .. }
             | Self::AllSessionsEnded
             | Self::PasswordChangeRequired
+            | Self::SecondFactorEnabled
+            | Self::SecondFactorDisabled
+            | Self::SecondFactorReset
+            | Self::RecoveryCodesReplaced
             | Self::PersonErased => vec![],
         }
     }

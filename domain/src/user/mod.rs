@@ -9,8 +9,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use command::{
-    ActivationResend, ChangeEmail, ChangePassword, ConfirmPasswordReset, ManageUser, Password,
-    Reauthenticate, Register, RequestPasswordReset, UndoEmailChange, UserCommand,
+    ActivationResend, ChangeEmail, ChangePassword, ConfirmPasswordReset, ConfirmSecondFactor,
+    ManageUser, Password, Reauthenticate, Register, RequestPasswordReset, UndoEmailChange,
+    UserCommand,
 };
 pub use error::UserError;
 pub use event::{AccessEnd, UserEvent};
@@ -26,6 +27,7 @@ pub struct User {
 
 /// What an account is, from registration to erasure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each holds whatever the others say")]
 pub struct Account {
     /// Where mails go.
     pub email: Personal,
@@ -46,6 +48,8 @@ pub struct Account {
     pub access_generation: i64,
     /// Whether the password has to be changed before anything else is done.
     pub must_change_password: bool,
+    /// Whether signing in takes a code besides the password.
+    pub has_second_factor: bool,
 }
 
 /// An address that an account had until it was changed.
@@ -99,6 +103,17 @@ impl User {
             C::UndoEmailChange { change } => vec![account.restore_email(change)?],
             C::RequirePasswordChange if account.must_change_password => vec![],
             C::RequirePasswordChange => vec![E::PasswordChangeRequired],
+            C::EnableSecondFactor if account.has_second_factor => {
+                return Err(Error::SecondFactorEnabled);
+            }
+            C::EnableSecondFactor => vec![E::SecondFactorEnabled],
+            C::DisableSecondFactor | C::ResetSecondFactor if !account.has_second_factor => vec![],
+            C::DisableSecondFactor => vec![E::SecondFactorDisabled],
+            C::ResetSecondFactor => vec![E::SecondFactorReset],
+            C::ReplaceRecoveryCodes if !account.has_second_factor => {
+                return Err(Error::NoSecondFactor);
+            }
+            C::ReplaceRecoveryCodes => vec![E::RecoveryCodesReplaced],
             C::EndSession { session } => vec![E::SessionEnded { session }],
             C::EndAllSessions => vec![E::AllSessionsEnded],
             C::Erase => vec![E::PersonErased],
@@ -133,6 +148,8 @@ impl User {
                 account.must_change_password = false;
             }
             E::PasswordChangeRequired => account.must_change_password = true,
+            E::SecondFactorEnabled => account.has_second_factor = true,
+            E::SecondFactorDisabled | E::SecondFactorReset => account.has_second_factor = false,
             E::RoleChanged { to, .. } => account.role = to,
             E::UserDeactivated => account.deactivated = true,
             E::UserReactivated => account.deactivated = false,
@@ -142,6 +159,7 @@ impl User {
             | E::PasswordResetRequested { .. }
             | E::SessionEnded { .. }
             | E::AllSessionsEnded
+            | E::RecoveryCodesReplaced
             | E::PersonErased => {}
         }
     }
@@ -159,6 +177,7 @@ impl Account {
             password_generation: 0,
             access_generation: 0,
             must_change_password: false,
+            has_second_factor: false,
         }
     }
 

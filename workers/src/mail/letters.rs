@@ -135,6 +135,18 @@ impl<'a> Letters<'a> {
         )
     }
 
+    /// `what` ends the sentence "the second factor of your account …".
+    pub(crate) fn second_factor(&self, what: &str) -> Letter {
+        self.write(
+            "The second factor of your account was changed",
+            vec![
+                says(&format!("On {} the second factor of your account {what}.", self.when())),
+                says("If it was not you, somebody else has access: set a new password at once."),
+                opens("Sign in", self.home),
+            ],
+        )
+    }
+
     pub(crate) fn approved(&self, product: &str, reason: Option<&str>) -> Letter {
         let mut blocks = vec![says(&format!(
             "Your product “{product}” was approved on {} and can be ordered now.",

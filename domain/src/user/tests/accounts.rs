@@ -43,6 +43,10 @@ fn an_account_that_does_not_exist_does_nothing() {
         UserCommand::UndoEmailChange { change: 3 },
         UserCommand::RequirePasswordChange,
         UserCommand::EndAllSessions,
+        UserCommand::EnableSecondFactor,
+        UserCommand::DisableSecondFactor,
+        UserCommand::ResetSecondFactor,
+        UserCommand::ReplaceRecoveryCodes,
         UserCommand::EndSession { session: session(1) },
         manage(admin(BOB), Some(Role::Staff), None),
     ] {
@@ -79,6 +83,40 @@ fn a_second_click_on_the_activation_link_is_no_event() {
         .when(UserCommand::Activate)
         .then_expect_events(vec![UserEvent::UserActivated]);
     given(active()).when(UserCommand::Activate).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_second_factor_is_set_up_once_and_taken_away_once() {
+    let enabled = after(active(), UserEvent::SecondFactorEnabled);
+    for (events, command, expected) in [
+        (active(), UserCommand::EnableSecondFactor, vec![UserEvent::SecondFactorEnabled]),
+        (active(), UserCommand::DisableSecondFactor, vec![]),
+        (active(), UserCommand::ResetSecondFactor, vec![]),
+        (enabled.clone(), UserCommand::DisableSecondFactor, vec![UserEvent::SecondFactorDisabled]),
+        (enabled.clone(), UserCommand::ResetSecondFactor, vec![UserEvent::SecondFactorReset]),
+        (
+            enabled.clone(),
+            UserCommand::ReplaceRecoveryCodes,
+            vec![UserEvent::RecoveryCodesReplaced],
+        ),
+    ] {
+        given(events).when(command).then_expect_events(expected);
+    }
+    given(enabled)
+        .when(UserCommand::EnableSecondFactor)
+        .then_expect_error(UserError::SecondFactorEnabled);
+    given(active())
+        .when(UserCommand::ReplaceRecoveryCodes)
+        .then_expect_error(UserError::NoSecondFactor);
+}
+
+#[test]
+fn a_password_that_is_set_by_a_link_leaves_the_second_factor_in_force() {
+    let events = after(after(active(), UserEvent::SecondFactorEnabled), UserEvent::PasswordReset);
+
+    let user: User = refolded(&events);
+
+    assert!(user.account().unwrap().has_second_factor);
 }
 
 #[test]
@@ -185,13 +223,16 @@ fn a_password_is_changed_once_by_each_password_that_was_given() {
 }
 
 /// Every event that ends access, after an account was made and activated.
-fn endings() -> [UserEvent; 6] {
+fn endings() -> [UserEvent; 9] {
     [
         UserEvent::PasswordChanged,
         UserEvent::PasswordReset,
         UserEvent::RoleChanged { from: Role::EndUser, to: Role::Staff },
         UserEvent::UserDeactivated,
         UserEvent::AllSessionsEnded,
+        UserEvent::SecondFactorEnabled,
+        UserEvent::SecondFactorDisabled,
+        UserEvent::SecondFactorReset,
         UserEvent::EmailRestored { email: address("alice@example.net"), change: 2 },
     ]
 }
@@ -296,6 +337,8 @@ fn refusals_have_the_kinds_and_codes_of_the_contract() {
         (UserError::Forbidden, Kind::Forbidden, "permission_denied"),
         (UserError::OwnAccount, Kind::Forbidden, "own_account"),
         (UserError::StaleReset, Kind::Invalid(FieldErrors::default()), "invalid_reset_link"),
+        (UserError::SecondFactorEnabled, Kind::Conflict, "second_factor_enabled"),
+        (UserError::NoSecondFactor, Kind::Conflict, "second_factor_not_enabled"),
         (UserError::StaleUndo, Kind::Invalid(FieldErrors::default()), "invalid_undo_link"),
         (
             UserError::StalePassword,

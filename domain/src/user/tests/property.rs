@@ -27,6 +27,10 @@ fn commands() -> impl Strategy<Value = UserCommand> {
         1 => (0..9i64).prop_map(|change| UserCommand::UndoEmailChange { change }),
         1 => Just(UserCommand::RequirePasswordChange),
         1 => Just(UserCommand::EndAllSessions),
+        2 => Just(UserCommand::EnableSecondFactor),
+        1 => Just(UserCommand::DisableSecondFactor),
+        1 => Just(UserCommand::ResetSecondFactor),
+        1 => Just(UserCommand::ReplaceRecoveryCodes),
         1 => (0..3u128).prop_map(|number| UserCommand::EndSession { session: session(number) }),
         1 => Just(UserCommand::Erase),
         5 => (anybody(), option::of(role()), option::of(any::<bool>()))
@@ -52,6 +56,15 @@ fn shut(log: &[UserEvent]) -> bool {
     use UserEvent as E;
     let last = log.iter().rev().find(|e| matches!(e, E::UserDeactivated | E::UserReactivated));
     last == Some(&E::UserDeactivated)
+}
+
+/// Whether the last event about a second factor left one in force.
+fn has_factor(log: &[UserEvent]) -> bool {
+    use UserEvent as E;
+    let about = |event: &&UserEvent| {
+        matches!(event, E::SecondFactorEnabled | E::SecondFactorDisabled | E::SecondFactorReset)
+    };
+    log.iter().rev().find(about) == Some(&E::SecondFactorEnabled)
 }
 
 fn passwords(log: &[UserEvent]) -> u32 {
@@ -135,6 +148,10 @@ fn check(log: &[UserEvent], command: &UserCommand, event: &UserEvent) -> Result<
             });
             prop_assert!(!undone);
         }
+        E::SecondFactorEnabled => prop_assert!(!has_factor(log)),
+        E::SecondFactorDisabled | E::SecondFactorReset | E::RecoveryCodesReplaced => {
+            prop_assert!(has_factor(log));
+        }
         E::RegistrationRepeated
         | E::EmailChangeRequested { .. }
         | E::SessionEnded { .. }
@@ -168,6 +185,8 @@ proptest! {
             prop_assert_eq!(account.map(|account| &account.email), email(&log));
             let generation = account.map(|account| account.access_generation);
             prop_assert_eq!(generation, account.map(|_| access_generation(&log)));
+            let factor = account.map(|account| account.has_second_factor);
+            prop_assert_eq!(factor, account.map(|_| has_factor(&log)));
             let active =
                 log.contains(&UserEvent::UserActivated) && !shut(&log) && !erased(&log);
             prop_assert_eq!(account.is_some_and(Account::is_active), active);

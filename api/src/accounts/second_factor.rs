@@ -1,0 +1,126 @@
+//! `/me/second-factor/`: a code besides the password (TOTP, RFC 6238).
+//!
+//! Answers have secrets, so none is stored for an `Idempotency-Key`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use commands::RecoveryCodes;
+use domain::user::ConfirmSecondFactor;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::input::{Input, Nothing, Optional, no_content};
+use crate::openapi::Needs;
+use crate::permission::{Allowed, Recent, SecureAccount};
+use crate::problem::{Problem, ProblemBody};
+
+/// How one's second factor is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SecondFactor {
+    /// Whether one is in force.
+    enabled: bool,
+    /// Recovery codes that were not used.
+    recovery_codes_left: i64,
+}
+
+/// What sets an authenticator app up.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Enrolment {
+    /// The secret in base32, to be typed in.
+    #[schema(example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")]
+    secret: String,
+    /// The same as an address, for a QR code.
+    #[schema(format = "uri")]
+    otpauth_url: String,
+}
+
+/// What stands in for a lost authenticator.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Recovery {
+    /// 10 codes, each good once. They are shown this once.
+    recovery_codes: Vec<String>,
+}
+
+impl From<RecoveryCodes> for Recovery {
+    fn from(codes: RecoveryCodes) -> Self {
+        let shown = codes.0.iter().map(|code| code.expose_secret().to_owned());
+        Self { recovery_codes: shown.collect() }
+    }
+}
+
+/// Tells whether your second factor is in force, and how many recovery codes are left.
+#[utoipa::path(get, path = "/me/second-factor/", tag = "accounts", operation_id = "getSecondFactor",
+    responses((status = 200, body = SecondFactor), Needs<SecureAccount>))]
+pub(crate) async fn find(
+    Allowed(caller): Allowed<SecureAccount>,
+    State(app): State<App>,
+) -> Result<Json<SecondFactor>, Problem> {
+    let commands::SecondFactor { enabled, recovery_codes_left } =
+        app.commands.second_factor(caller.user).await?;
+    Ok(Json(SecondFactor { enabled, recovery_codes_left }))
+}
+
+/// Begins to set up a second factor. It is in force once a code of it was given to `confirm/`.
+///
+/// Asking again replaces a secret that was not confirmed. Needs a proof of who you are within the last
+/// 5 minutes.
+#[utoipa::path(post, path = "/me/second-factor/", tag = "accounts", operation_id = "beginSecondFactor",
+    request_body(content = Option<Nothing>), responses((status = 200, body = Enrolment), Needs<SecureAccount>,
+        (status = 409, description = "One is in force", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn begin(
+    Recent(caller): Recent<SecureAccount>,
+    State(app): State<App>,
+    Optional(Nothing {}): Optional<Nothing>,
+) -> Result<Json<Enrolment>, Problem> {
+    let enrolment = app.commands.begin_second_factor(caller.user).await?;
+    Ok(Json(Enrolment {
+        secret: enrolment.secret.expose_secret().to_owned(),
+        otpauth_url: enrolment.otpauth_url.expose_secret().to_owned(),
+    }))
+}
+
+/// Puts a second factor in force by a code of it; gives recovery codes, once.
+///
+/// All other sessions end.
+#[utoipa::path(post, path = "/me/second-factor/confirm/", tag = "accounts", operation_id = "confirmSecondFactor",
+    request_body = ConfirmSecondFactor, responses((status = 200, body = Recovery), Needs<SecureAccount>,
+        (status = 409, description = "One is in force", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn confirm(
+    Allowed(caller): Allowed<SecureAccount>,
+    State(app): State<App>,
+    Input(ConfirmSecondFactor { code }): Input<ConfirmSecondFactor>,
+) -> Result<Json<Recovery>, Problem> {
+    let codes = app.commands.confirm_second_factor(&caller.context(), caller.user, &code).await?;
+    Ok(Json(codes.into()))
+}
+
+/// Disables your second factor: the password is enough again.
+///
+/// All other sessions end. Needs a proof of who you are within the last 5 minutes.
+#[utoipa::path(delete, path = "/me/second-factor/", tag = "accounts", operation_id = "disableSecondFactor",
+    responses((status = 204), Needs<SecureAccount>))]
+pub(crate) async fn disable(
+    Recent(caller): Recent<SecureAccount>,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    app.commands.disable_second_factor(&caller.context(), caller.user).await?;
+    Ok(no_content())
+}
+
+/// Gives you new recovery codes, once; those before are void.
+///
+/// Needs a proof of who you are within the last 5 minutes.
+#[utoipa::path(post, path = "/me/second-factor/recovery-codes/", tag = "accounts", operation_id = "replaceRecoveryCodes",
+    request_body(content = Option<Nothing>), responses((status = 200, body = Recovery), Needs<SecureAccount>,
+        (status = 409, description = "No second factor is in force", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn replace_codes(
+    Recent(caller): Recent<SecureAccount>,
+    State(app): State<App>,
+    Optional(Nothing {}): Optional<Nothing>,
+) -> Result<Json<Recovery>, Problem> {
+    let codes = app.commands.replace_recovery_codes(&caller.context(), caller.user).await?;
+    Ok(Json(codes.into()))
+}
