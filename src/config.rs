@@ -5,6 +5,7 @@
 mod nats_address;
 mod parse;
 mod report;
+mod service_tls;
 mod tls;
 mod variables;
 mod videos;
@@ -26,6 +27,7 @@ pub use report::print;
 pub use tls::TlsFiles;
 pub use variables::Origin;
 
+use service_tls::Addresses;
 use variables::{Expected, Reader, Variables};
 
 /// A setting that the program cannot work with; the text is meant for its user.
@@ -178,13 +180,18 @@ impl Config {
         let aws = variables.aws();
         let mut reader = Reader::new(variables);
         let data_dir = reader.value("DATA_DIR", ".data", parse::path)?;
-        let (database_url, nats) = services(&mut reader, &data_dir)?;
+        let (database_url, nats_url) = services(&mut reader, &data_dir)?;
+        let nats = nats_url.as_ref().map(|url| NatsAddress::from_checked(url.expose_secret()));
         let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
         let media = data_dir.join("media");
         let storage = reader.storage(&media, parse::storage)?;
         let s3_presigned_urls = reader.value("S3_PRESIGNED_URLS", "true", parse::switch)?;
         let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
+        if reader.value("REQUIRE_SERVICE_TLS", "false", parse::switch)? {
+            let (database, nats, smtp) = (database_url.as_ref(), nats_url.as_ref(), smtp_url.as_ref());
+            Addresses { database, nats, smtp, storage: &storage, aws: &aws }.check()?;
+        }
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
         let operations_bind = reader.value("OPERATIONS_BIND", "", |text| apart(text, bind))?;
         let tls = tls::files(&mut reader)?;
@@ -234,15 +241,15 @@ impl Config {
 
 const DEFAULT_LOG_FILTER: &str = "info,sqlx=warn,async_nats=warn";
 
-type Services = (Option<SecretString>, Option<NatsAddress>);
+/// `DATABASE_URL` and `NATS_URL`.
+type Services = (Option<SecretString>, Option<SecretString>);
 
 fn services(reader: &mut Reader, data_dir: &std::path::Path) -> Result<Services, ConfigError> {
     let cluster = format!("a private PostgreSQL in {}", data_dir.join("pg").display());
     let database_url = reader.secret_url("DATABASE_URL", &cluster, parse::database_url)?;
     let server = format!("a private NATS server in {}", data_dir.join("nats").display());
     let nats_url = reader.secret_url("NATS_URL", &server, parse::nats_url)?;
-    let nats = nats_url.map(|url| NatsAddress::from_checked(url.expose_secret()));
-    Ok((database_url, nats))
+    Ok((database_url, nats_url))
 }
 
 /// An address of its own; port 0 takes a free one each time.

@@ -144,6 +144,40 @@ fn passwords_that_everybody_knows_are_noticed() {
 }
 
 #[test]
+fn services_without_verified_tls_are_refused_where_it_is_required() {
+    let required = |variable: &str, value: &str| {
+        let bucket = [("STORAGE_URL", "s3://videos"), ("REQUIRE_SERVICE_TLS", "true")];
+        load(&[bucket.as_slice(), &[(variable, value)]].concat(), &[]).map(drop)
+    };
+    for (variable, refused) in [
+        ("DATABASE_URL", "postgres://me:secret@db:5432/x"),
+        ("DATABASE_URL", "postgres://me:secret@db:5432/x?sslmode=require"),
+        ("NATS_URL", "nats://me:secret@nats:4222"),
+        ("NATS_URL", "tls://me:secret@a:4222,nats://me:secret@b:4222"),
+        ("SMTP_URL", "smtp://me:secret@mail:587"),
+        ("AWS_ENDPOINT", "http://me:secret@minio:9000"),
+    ] {
+        let told = required(variable, refused).unwrap_err().to_string();
+        assert!(told.starts_with(variable) && told.contains("REQUIRE_SERVICE_TLS"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+    for (variable, taken) in [
+        ("DATABASE_URL", "postgres://me@db/x?sslmode=verify-full&sslrootcert=ca.pem"),
+        ("DATABASE_URL", "postgres://me@127.0.0.1/x"),
+        ("DATABASE_URL", "postgres:///x?host=/run/postgresql"),
+        ("NATS_URL", "tls://a:4222,tls://b:4222"),
+        ("NATS_URL", "nats://localhost:4222"),
+        ("SMTP_URL", "smtps://mail"),
+        ("SMTP_URL", "smtp://mail:587?tls=required"),
+        ("SMTP_URL", "smtp://[::1]:1025"),
+        ("AWS_ENDPOINT", "https://minio:9000"),
+        ("AWS_REGION", "eu-west-1"),
+    ] {
+        assert!(required(variable, taken).is_ok(), "{variable} {taken}");
+    }
+}
+
+#[test]
 fn proxies_are_networks_or_single_addresses() {
     let config = load(&[("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1")], &[]).unwrap();
 
