@@ -96,17 +96,17 @@ async fn an_upload_that_goes_silent_is_cut_and_what_came_stays() {
 async fn uploads_of_strangers_are_refused_at_once_and_take_no_room() {
     let app = TestApp::start().await;
     let seller = app.user(Role::EndUser).await;
-    let mut held = vec![];
+    let mut silent = vec![];
     for number in 0..80 {
         let head = head("PATCH /uploads/x/", "");
-        held.push(sends(ATTACKERS[number % 4], &app, &head).await);
+        silent.push(sends(ATTACKERS[number % 4], &app, &head).await);
     }
 
     let honest = app.post("/uploads/").by(&seller).header("Tus-Resumable", "1.0.0");
     let made = honest.header("Upload-Length", "5").body(b"bytes".to_vec(), OCTETS);
 
     made.send().await.expect(201);
-    for stream in held {
+    for stream in silent {
         let said = said_within(stream, PROMPT * 2).await;
         assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
     }
@@ -122,9 +122,9 @@ async fn requests_whose_bodies_do_not_come_hold_up_no_command_and_no_sign_in() {
             "POST {route} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
              Content-Length: 100\r\n\r\n{{"
         );
-        let mut held = vec![];
+        let mut silent = vec![];
         for number in 0..1200 {
-            held.push(sends(ATTACKERS[number % 4], &app, &head).await);
+            silent.push(sends(ATTACKERS[number % 4], &app, &head).await);
         }
         // So that the program has read them.
         tokio::time::sleep(Duration::from_secs(1)).await;

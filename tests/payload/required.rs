@@ -26,7 +26,9 @@ async fn a_plain_body_is_refused_wherever_json_is_taken() {
     let client = Client::of(&app).await;
     let document = app.get("/openapi.json").send().await.expect(200).json;
 
-    for (template, item) in document["paths"].as_object().unwrap() {
+    // Uploads are no JSON, and are refused by whether somebody is signed in.
+    let paths = document["paths"].as_object().unwrap().iter();
+    for (template, item) in paths.filter(|(path, _)| !path.starts_with("/uploads/")) {
         for method in ["post", "put", "patch"].iter().filter(|method| item.get(**method).is_some())
         {
             let path = template.replace("{id}", "0190a1b2-0000-7000-8000-000000000000");
