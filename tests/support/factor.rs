@@ -53,7 +53,7 @@ impl Authenticator {
     pub fn wrong(&self) -> String {
         let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap() / STEP;
         let right: Vec<_> = (now - 2..=now + 3).map(|step| self.at(step)).collect();
-        (0..).map(|code| format!("{code:06}")).find(|code| !right.contains(code)).unwrap()
+        (0..10).map(|code| format!("{code:06}")).find(|code| !right.contains(code)).unwrap()
     }
 
     fn at(&self, step: u64) -> String {
