@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt schemathesis fuzz fuzz-videos soak-uploads soak-videos \
+.PHONY: help install run build test tools lint fmt schemathesis hostile fuzz fuzz-videos soak-uploads \
+	soak-videos races flood \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
@@ -47,13 +48,25 @@ tools: $(INTEROP)/installed ## Install the clients that tests run: jose, jwcrypt
 fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
 	FUZZ_BYTES=$${FUZZ_BYTES:-10000000} cargo test --locked --workspace --lib mutated -- --nocapture
 
+hostile: build ## Send 100,000 requests with values that nobody should send as each role
+	HOSTILE_REQUESTS=$${HOSTILE_REQUESTS:-100000} $(VETTED) services -- \
+		cargo test --locked --test vetted hostile -- --nocapture
+
 fuzz-videos: build ## Have 10,000 changed videos end with a result or a reason
 	FUZZ_VIDEOS=$${FUZZ_VIDEOS:-10000} cargo test --locked --workspace --test media \
 		whatever_a_file_became -- --nocapture
 
+flood: build ## Measure an honest client under 5,000 silent connections
+	FLOOD=1 $(VETTED) services -- cargo test --locked --workspace --test vetted \
+		bounds::flood -- --nocapture
+
 soak-videos: build ## Finish 50 videos while workers are killed 50 times
 	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \
 		cargo test --locked --workspace --test vetted videos_are_finished_once -- --nocapture
+
+races: build ## Race each way to get tokens beside each way to end access, 200 times
+	RACE_ROUNDS=$${RACE_ROUNDS:-200} $(VETTED) services -- \
+		cargo test --locked --workspace --test vetted access::races -- --nocapture
 
 lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
 	@scripts/install check

@@ -5,6 +5,8 @@
 mod nats_address;
 mod parse;
 mod report;
+mod service_tls;
+mod tls;
 mod variables;
 mod videos;
 
@@ -12,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use api::RateLimits;
+use api::{ConnectionLimits, RateLimits};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -22,8 +24,10 @@ use workers::video::media::Limits;
 
 pub use nats_address::{NatsAddress, NatsLogin};
 pub use report::print;
+pub use tls::TlsFiles;
 pub use variables::Origin;
 
+use service_tls::Addresses;
 use variables::{Expected, Reader, Variables};
 
 /// A setting that the program cannot work with; the text is meant for its user.
@@ -92,6 +96,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the API listens.
     pub bind: SocketAddr,
+    /// Where health details and metrics are served, if not with the API.
+    pub operations_bind: Option<SocketAddr>,
+    /// The certificate of the API; `None`: it is served without TLS.
+    pub tls: Option<TlsFiles>,
     /// What links in mails start with, without a slash at the end.
     pub public_url: Url,
     /// Signing, wrapping and HMAC keys.
@@ -112,6 +120,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// How often one caller may ask.
     pub rate_limits: RateLimits,
+    /// How many connections may be open.
+    pub connection_limits: ConnectionLimits,
     /// Refuse requests whose payload is not encrypted.
     pub require_payload_encryption: bool,
     /// Text or JSON.
@@ -132,12 +142,17 @@ impl Config {
         self.data_dir.join("mail")
     }
 
+    /// The scheme of the API's addresses.
+    pub fn scheme(&self) -> &'static str {
+        tls::scheme(self.tls.as_ref())
+    }
+
     /// What links start with once it is known where the API listens: port 0 leaves that to the
     /// system.
     pub fn public_url_at(&self, bound: SocketAddr) -> Url {
-        let follows =
-            Url::parse(&format!("http://{}", self.bind)).is_ok_and(|url| url == self.public_url);
-        match Url::parse(&format!("http://{bound}")) {
+        let follows = Url::parse(&format!("{}://{}", self.scheme(), self.bind))
+            .is_ok_and(|url| url == self.public_url);
+        match Url::parse(&format!("{}://{bound}", self.scheme())) {
             Ok(url) if follows => url,
             Ok(_) | Err(_) => self.public_url.clone(),
         }
@@ -165,14 +180,22 @@ impl Config {
         let aws = variables.aws();
         let mut reader = Reader::new(variables);
         let data_dir = reader.value("DATA_DIR", ".data", parse::path)?;
-        let (database_url, nats) = services(&mut reader, &data_dir)?;
+        let (database_url, nats_url) = services(&mut reader, &data_dir)?;
+        let nats = nats_url.as_ref().map(|url| NatsAddress::from_checked(url.expose_secret()));
         let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
         let media = data_dir.join("media");
         let storage = reader.storage(&media, parse::storage)?;
         let s3_presigned_urls = reader.value("S3_PRESIGNED_URLS", "true", parse::switch)?;
         let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
+        if reader.value("REQUIRE_SERVICE_TLS", "false", parse::switch)? {
+            let (database, nats, smtp) = (database_url.as_ref(), nats_url.as_ref(), smtp_url.as_ref());
+            Addresses { database, nats, smtp, storage: &storage, aws: &aws }.check()?;
+        }
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
+        let operations_bind = reader.value("OPERATIONS_BIND", "", |text| apart(text, bind))?;
+        let tls = tls::files(&mut reader)?;
+        let public_url = format!("{}://{bind}", tls::scheme(tls.as_ref()));
         let secrets = data_dir.join("secrets.json");
         let max_video_bytes = reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?;
         Ok(Self {
@@ -184,8 +207,10 @@ impl Config {
             s3_presigned_urls,
             smtp_url,
             bind,
+            operations_bind,
+            tls,
             mail_from: reader.value("MAIL_FROM", "Vetted <no-reply@localhost>", parse::mailbox)?,
-            public_url: reader.value("PUBLIC_URL", &format!("http://{bind}"), parse::web_url)?,
+            public_url: reader.value("PUBLIC_URL", &public_url, parse::web_url)?,
             secrets_file: reader.value("SECRETS_FILE", &secrets.to_string_lossy(), parse::path)?,
             max_video_bytes,
             limits: videos::limits(&mut reader, max_video_bytes)?,
@@ -195,6 +220,11 @@ impl Config {
             rate_limits: reader.value("RATE_LIMITS", parse::RATE_LIMITS, parse::rate_limits)?,
             require_second_factor: reader.value("REQUIRE_SECOND_FACTOR", "", parse::roles)?,
             session_idle_days: reader.value("SESSION_IDLE_DAYS", "7", parse::session_days)?,
+            connection_limits: reader.value(
+                "CONNECTION_LIMITS",
+                parse::CONNECTION_LIMITS,
+                parse::connection_limits,
+            )?,
             require_payload_encryption: reader.value(
                 "REQUIRE_PAYLOAD_ENCRYPTION",
                 "false",
@@ -211,15 +241,26 @@ impl Config {
 
 const DEFAULT_LOG_FILTER: &str = "info,sqlx=warn,async_nats=warn";
 
-type Services = (Option<SecretString>, Option<NatsAddress>);
+/// `DATABASE_URL` and `NATS_URL`.
+type Services = (Option<SecretString>, Option<SecretString>);
 
 fn services(reader: &mut Reader, data_dir: &std::path::Path) -> Result<Services, ConfigError> {
     let cluster = format!("a private PostgreSQL in {}", data_dir.join("pg").display());
     let database_url = reader.secret_url("DATABASE_URL", &cluster, parse::database_url)?;
     let server = format!("a private NATS server in {}", data_dir.join("nats").display());
     let nats_url = reader.secret_url("NATS_URL", &server, parse::nats_url)?;
-    let nats = nats_url.map(|url| NatsAddress::from_checked(url.expose_secret()));
-    Ok((database_url, nats))
+    Ok((database_url, nats_url))
+}
+
+/// An address of its own; port 0 takes a free one each time.
+fn apart(text: &str, bind: SocketAddr) -> Result<Option<SocketAddr>, Expected> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse() {
+        Ok(address) if address != bind || bind.port() == 0 => Ok(Some(address)),
+        _ => Err("an IP address and a port other than BIND such as 127.0.0.1:9000".into()),
+    }
 }
 
 fn log_filter(text: &str) -> Result<String, Expected> {

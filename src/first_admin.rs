@@ -1,9 +1,10 @@
-//! The first ADMIN of the embedded default, so that `make run` gives something to sign in with.
+//! The first ADMIN of the embedded default, so that `make run` gives something to sign in with. The
+//! password that is printed has to be changed before anything else is done.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use commands::Commands;
-use domain::{EmailAddress, Role};
+use domain::{NewEmailAddress, Role};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -20,10 +21,11 @@ pub async fn make(config: &Config, pool: &PgPool, commands: &Commands) -> Result
     if known {
         return Ok(());
     }
-    let email: EmailAddress =
+    let email: NewEmailAddress =
         EMAIL.parse().map_err(|error| Error::Usage(format!("{EMAIL}: {error}")))?;
-    // 122 random bits.
-    let password = BASE64.encode(Uuid::new_v4().as_bytes());
+    // 244 random bits.
+    let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
+    let password = BASE64.encode(random.as_flattened());
     let user = users::make(commands, &email, &password, Role::Admin).await?;
     commands.require_password_change(&parts::operator(), user).await?;
     say(&format!("The first ADMIN is {EMAIL} with the password {password}"))?;

@@ -4,21 +4,32 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+
+use crate::config::Config;
+use crate::tls::encrypted;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whether `GET /healthz` answers 200 within three seconds.
-pub async fn is_healthy(bind: SocketAddr) -> bool {
-    matches!(tokio::time::timeout(PATIENCE, ask(bind)).await, Ok(Ok(true)))
+pub async fn is_healthy(config: &Config) -> bool {
+    let asked = async {
+        match (config.operations_bind, &config.tls) {
+            (Some(address), _) => ask(connect(address).await?).await,
+            (None, None) => ask(connect(config.bind).await?).await,
+            (None, Some(files)) => ask(encrypted(connect(config.bind).await?, files).await?).await,
+        }
+    };
+    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(true)))
 }
 
-async fn ask(bind: SocketAddr) -> io::Result<bool> {
-    let address = reachable(bind);
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+async fn connect(bind: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(reachable(bind)).await
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<bool> {
+    stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").await?;
     let mut line = String::new();
     BufReader::new(stream).take(1024).read_line(&mut line).await?;
     Ok(line.starts_with("HTTP/1.") && line.get(8..13) == Some(" 200 "))
@@ -50,7 +61,7 @@ mod tests {
             assert_eq!(&request, b"GET /healthz HTT");
             stream.write_all(answer.as_bytes()).await.unwrap();
         });
-        let healthy = is_healthy(bind).await;
+        let healthy = ask(connect(bind).await.unwrap()).await.unwrap_or(false);
         server.await.unwrap();
         healthy
     }

@@ -7,8 +7,10 @@ mod embedded;
 mod first_admin;
 mod health;
 mod healthcheck;
+mod listeners;
 mod metrics;
 mod parts;
+mod private;
 mod progress;
 mod read_models;
 mod serve;
@@ -16,6 +18,7 @@ mod services;
 mod storage;
 mod subcommand;
 mod telemetry;
+mod tls;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -164,12 +167,16 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     run(Cli::parse()).unwrap_or_else(|error| {
         // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "vetted: {error}");
+        let _ = writeln!(io::stderr(), "vetted: {}", domain::one_line(&error.to_string()));
         ExitCode::FAILURE
     })
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    if !matches!(cli.command, Some(Command::Services { .. })) {
+        // That one runs a command of the caller's, which keeps the caller's mask.
+        private::files();
+    }
     if matches!(cli.command, Some(Command::JweOpen)) {
         // It needs nothing that is configured.
         jwe_open::run()?;
@@ -177,6 +184,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     }
     let config = Config::load()?;
     telemetry::init(&config);
+    private::folders(&config.data_dir);
     tokio::runtime::Runtime::new()?.block_on(carry_out(&config, cli.command))
 }
 
@@ -210,7 +218,7 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         Some(Command::Services { dir, command }) => {
             return Ok(services::run(dir.as_deref(), &command).await?);
         }
-        Some(Command::Healthcheck) if healthcheck::is_healthy(config.bind).await => {}
+        Some(Command::Healthcheck) if healthcheck::is_healthy(config).await => {}
         Some(Command::Healthcheck) => return Ok(ExitCode::FAILURE),
         // Carried out before: it needs nothing that is configured.
         Some(Command::JweOpen) => {}

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::config::{Config, ConfigError, NatsAddress};
 use crate::embedded::{self, Nats, Postgres};
 use crate::read_models::Inline;
-use crate::{database, storage};
+use crate::{database, private, storage};
 
 /// Why the program can't do what it was asked for; the text is meant for its user.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +48,13 @@ pub enum Error {
     #[error("NATS cannot be listened to: {0}")]
     Subscribe(#[from] async_nats::SubscribeError),
     #[error(
-        "BIND {bind} cannot be listened on: {source}; stop what listens there, or set another BIND"
+        "{variable} {bind} cannot be listened on: {source}; stop what listens there, or set another {variable}"
     )]
-    Bind { bind: SocketAddr, source: std::io::Error },
+    Bind { variable: &'static str, bind: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
+    #[error("TLS cannot be set up: {0}")]
+    TlsProtocol(#[from] rustls::Error),
     #[error("the database failed: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("{what} failed: {source}")]
@@ -144,7 +148,7 @@ impl Broker {
 
 fn make_data_dir(config: &Config) -> Result<(), Error> {
     let what = "making DATA_DIR";
-    fs::create_dir_all(&config.data_dir).map_err(|source| Error::Io { what, source })
+    private::make_data_dir(&config.data_dir).map_err(|source| Error::Io { what, source })
 }
 
 /// The write side, on a database that is up to date.
@@ -159,6 +163,9 @@ pub fn commands(config: &Config, pool: &PgPool, public_url: &Url) -> Result<Comm
 pub fn secrets(config: &Config) -> Result<Secrets, Error> {
     const OF_OTHERS: u32 = 0o027;
     let file = &config.secrets_file;
+    if file.parent() == Some(&config.data_dir) {
+        make_data_dir(config)?;
+    }
     let secrets = Secrets::load_or_create(file)?;
     let what = "looking at SECRETS_FILE";
     let mode = fs::metadata(file).map_err(|source| Error::Io { what, source })?.mode();

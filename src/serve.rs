@@ -9,7 +9,6 @@ use commands::Commands;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use sqlx::PgPool;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use crate::background::Background;
 use crate::config::Config;
 use crate::first_admin;
 use crate::health::Checks;
+use crate::listeners::Listeners;
 use crate::parts::{self, Broker, Database, Error};
 use crate::read_models::Opener;
 use crate::storage::{self, Media};
@@ -61,11 +61,11 @@ pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
         tracing::warn!("{variable} has a password that everybody tries first: set another");
     }
     let shutdown = until_signalled()?;
-    let listener = listen(config).await?;
+    let listeners = Listeners::open(config)?;
     let database = Database::open(config).await?;
     let outcome = match Broker::open(config).await {
         Ok(broker) => {
-            let outcome = with(config, role, &database, &broker, listener, shutdown).await;
+            let outcome = with(config, role, &database, &broker, listeners, shutdown).await;
             broker.close().await;
             outcome
         }
@@ -80,7 +80,7 @@ async fn with(
     role: Role,
     database: &Database,
     broker: &Broker,
-    listener: (TcpListener, SocketAddr),
+    listeners: Listeners,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let pool = database.pool.clone();
@@ -90,7 +90,7 @@ async fn with(
         database::check_migrated(&pool).await?;
     }
     let public_url = match role {
-        Role::Everything | Role::Api => config.public_url_at(listener.1),
+        Role::Everything | Role::Api => config.public_url_at(listeners.bound),
         Role::Worker => config.public_url.clone(),
     };
     let commands = parts::commands(config, &pool, &public_url)?;
@@ -106,15 +106,11 @@ async fn with(
     let relaxed = database.relaxed()?;
     let running =
         Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
-    running.all(role, listener).await
+    running.all(role, listeners).await
 }
 
 impl Running<'_> {
-    async fn all(
-        &self,
-        role: Role,
-        (listener, bound): (TcpListener, SocketAddr),
-    ) -> Result<(), Error> {
+    async fn all(&self, role: Role, listeners: Listeners) -> Result<(), Error> {
         let mut tasks = JoinSet::new();
         let mut health =
             Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media.store));
@@ -136,11 +132,12 @@ impl Running<'_> {
             tasks.spawn(live.run(self.video_progress().await?));
         }
         let service = match role {
-            Role::Everything | Role::Api => api::service(app),
-            Role::Worker => api::watching(app),
+            Role::Everything | Role::Api => api::service(app.clone()),
+            Role::Worker => api::watching(app.clone()),
         };
-        tasks.spawn(api::serve(listener, service, self.shutdown.clone()));
-        self.announce(role, bound)?;
+        let (bound, operations) = (listeners.bound, listeners.operations());
+        listeners.serve(self.config, &app, service, &mut tasks, &self.shutdown)?;
+        self.announce(role, bound, operations)?;
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 // A part that panicked is not replaced: whoever watches starts the program anew.
@@ -183,6 +180,7 @@ impl Running<'_> {
                 trusted_proxies: self.config.trusted_proxies.clone(),
                 rate_limits: self.config.rate_limits,
                 require_payload_encryption: self.config.require_payload_encryption,
+                operations_apart: self.config.operations_bind.is_some(),
             },
             health: Arc::new(health),
             shutdown: self.shutdown.clone(),
@@ -205,6 +203,7 @@ impl Running<'_> {
             media: Arc::clone(&self.media.store),
             media_folder: storage::folder(config),
             mail,
+            mail_folder: config.mail_dir(),
             limits: config.limits.clone(),
             scanner: config.scanner.clone(),
             scratch: config.data_dir.join("scratch"),
@@ -213,25 +212,26 @@ impl Running<'_> {
         })
     }
 
-    fn announce(&self, role: Role, bound: SocketAddr) -> Result<(), Error> {
+    fn announce(
+        &self,
+        role: Role,
+        bound: SocketAddr,
+        operations: Option<SocketAddr>,
+    ) -> Result<(), Error> {
+        let scheme = self.config.scheme();
         say(&match role {
-            Role::Everything | Role::Api => format!("Vetted is at http://{bound}/"),
-            Role::Worker => format!("The workers say how they are at http://{bound}/readyz"),
+            Role::Everything | Role::Api => format!("Vetted is at {scheme}://{bound}/"),
+            Role::Worker => format!("The workers say how they are at {scheme}://{bound}/readyz"),
         })?;
+        if let Some(operations) = operations {
+            say(&format!("Metrics and the details of /readyz are at http://{operations}/"))?;
+        }
         if role != Role::Api && self.config.smtp_url.is_none() {
             let folder = self.config.mail_dir();
             say(&format!("Mails become files in {}", folder.display()))?;
         }
         say("Stop it with Ctrl-C.")
     }
-}
-
-async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), Error> {
-    let bind = config.bind;
-    let failed = |source| Error::Bind { bind, source };
-    let listener = TcpListener::bind(bind).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
 }
 
 async fn housekeeping(commands: Commands, shutdown: CancellationToken) {

@@ -78,10 +78,12 @@ async fn verify_finds_what_was_changed_by_hand_and_rebuild_repairs_it() {
     assert_eq!((rows("products"), rows("categories")), (Some(json!(1)), Some(json!(1))));
     assert_eq!(rows("users"), None);
 
-    let one = app.run(&["projections", "rebuild", "products", "--json"]).await.expect(0).json();
-    assert_eq!(one, json!({ "rebuilt": "products" }));
+    let one = app.run(&["projections", "rebuild", "users", "--json"]).await.expect(0).json();
+    assert_eq!(one, json!({ "rebuilt": "users" }));
     app.run(&["projections", "verify"]).await.expect(1);
-    app.run(&["projections", "rebuild"]).await.expect(0);
+    // Categories count products: these two are made again together.
+    app.run(&["projections", "rebuild", "products"]).await.expect(0);
+    app.run(&["projections", "verify"]).await.expect(0);
     assert_eq!(app.see(&seller, &product).await["name"], "Lamp");
     let unknown = app.run(&["projections", "rebuild", "nothing"]).await.expect(1);
     assert!(unknown.stderr.contains("products, categories, orders"), "{unknown:?}");

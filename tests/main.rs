@@ -4,7 +4,11 @@
 //! `vetted services -- cargo test`. Each test has its own database and NATS prefix.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod badinput;
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
@@ -22,6 +26,8 @@ mod guards;
 #[cfg(test)]
 mod guessing;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod live;
@@ -30,9 +36,13 @@ mod matrix;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod payload;
 #[cfg(test)]
 mod predecessor;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
@@ -47,6 +57,8 @@ mod store;
 mod support;
 #[cfg(test)]
 mod thumbnails;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

@@ -82,6 +82,8 @@ pub struct Settings {
     pub rate_limits: RateLimits,
     /// Refuse JSON that is not encrypted.
     pub require_payload_encryption: bool,
+    /// Metrics and the details of readiness are served elsewhere, see [`crate::operations`].
+    pub operations_apart: bool,
 }
 
 /// Whether the parts that the program needs are there.

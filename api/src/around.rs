@@ -50,11 +50,28 @@ pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Pr
     if errors.is_empty() {
         return Ok(Json(Status { status: "ok", checks }));
     }
-    let down: Vec<_> = errors.0.keys().map(String::as_str).collect();
+    let down: Vec<_> = errors.fields().collect();
     let detail = format!("Not ready, see errors: {}.", down.join(", "));
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
+    Err(not_ready(detail).with_errors(errors))
+}
+
+/// Whether every part that the program needs is there, without naming parts.
+#[utoipa::path(get, path = "/readyz", tag = "around", operation_id = "getReadiness",
+    responses((status = 200, body = Status),
+        (status = 503, description = "A part is down", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn readiness_without_details(
+    State(app): State<App>,
+) -> Result<Json<Status>, Problem> {
+    if app.health.check().await.iter().all(|(_, outcome)| outcome.is_ok()) {
+        return Ok(Json(Status { status: "ok", checks: BTreeMap::new() }));
+    }
+    Err(not_ready("The server is not ready: try again in a few seconds."))
+}
+
+/// 503 for those who ask whether the program is ready.
+fn not_ready(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
         .with_header(RETRY_AFTER, http::HeaderValue::from_static("5"))
-        .with_errors(errors))
 }
 
 /// Figures in Prometheus' text format.

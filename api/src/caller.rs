@@ -34,6 +34,8 @@ pub(crate) struct Caller {
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
     pub claim: IdempotencyClaim,
+    /// What events may say of the key: they outlive its owner.
+    pub recorded: String,
     pub fingerprint: Arc<OnceLock<[u8; 32]>>,
 }
 
@@ -81,13 +83,14 @@ impl Caller {
 
     /// What goes with a command on something at that version.
     pub(crate) fn context_at(&self, expected: Option<i64>) -> Context {
-        let idempotency = self.claim.as_ref().map(|claimed| claimed.claim.clone());
+        let claimed = self.claim.as_ref();
         let metadata = Metadata {
             actor: self.actor,
             request_id: self.request_id.clone(),
             session_id: self.session,
-            idempotency_key: idempotency.as_ref().map(|claim| claim.key.clone()),
+            idempotency_key: claimed.map(|claimed| claimed.recorded.clone()),
         };
+        let idempotency = claimed.map(|claimed| claimed.claim.clone());
         Context { metadata, expected, idempotency }
     }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::CategoryId;
 use domain::category::{CreateCategory, EditCategory};
-use projections::{Categories, Category};
+use projections::{Categories, Category, Visibility};
 
 use crate::App;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
@@ -24,14 +24,16 @@ const WRITABLE: [&str; 2] = ["name", "description"];
 #[utoipa::path(get, path = "/categories/", tag = "categories", operation_id = "listCategories",
     params(PageQuery), responses((status = 200, body = List<Category>), Needs<ReadCategories>))]
 pub(crate) async fn list(
-    Allowed(_): Allowed<ReadCategories>,
+    Allowed(caller): Allowed<ReadCategories>,
     State(app): State<App>,
     here: Here,
     mut params: Params,
 ) -> Result<List<Category>, Problem> {
     let page = params.page();
     params.finish()?;
-    Ok(here.list(Categories(app.pool.clone()).list(&page).await?))
+    let rows = Categories(app.pool.clone()).list(&page).await?;
+    let visibility = Visibility::of(caller.actor);
+    Ok(here.list(rows.map(|row| row.seen(visibility))))
 }
 
 /// Makes a category.

@@ -1,14 +1,18 @@
-//! Versions as entity tags (RFC 9110, 8.8.3 and 13): `ETag`, `If-Match`, `If-None-Match`.
+//! Versions as entity tags (RFC 9110, 8.8.3 and 13): `ETag`, `If-Match`, `If-None-Match`. A tag is
+//! `"<version>"`, or `"<version>-<digest>"` where the representation also says what other streams
+//! or the caller's rights decide. `If-Match` looks at the version, `If-None-Match` at all of it.
 
-use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 use crate::resource::Resource;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The versions that a command may meet; without the header, any.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,15 +26,25 @@ pub(crate) struct IfNoneMatch(pub Option<Tags>);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tags {
     Any,
-    /// Those that are versions; others match nothing.
-    Versions(Vec<i64>),
+    /// What stands between the quotes.
+    Listed(Vec<String>),
 }
 
 impl Tags {
+    /// Whether one of them is of that version, whatever else the representation said then.
     pub(crate) fn cover(&self, version: i64) -> bool {
+        let of = |tag: &str| tag.split_once('-').map_or(tag, |(version, _)| version).parse().ok();
         match self {
             Self::Any => true,
-            Self::Versions(versions) => versions.contains(&version),
+            Self::Listed(tags) => tags.iter().any(|tag| of(tag) == Some(version)),
+        }
+    }
+
+    /// Whether one of them is that tag.
+    fn name(&self, wanted: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(tags) => tags.iter().any(|tag| tag == wanted),
         }
     }
 }
@@ -71,14 +85,12 @@ fn parse(text: &str, weak: bool) -> Option<Tags> {
     if rest == "*" {
         return Some(Tags::Any);
     }
-    let mut versions = vec![];
+    let mut tags = vec![];
     while !rest.is_empty() {
         let (is_weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
         let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
-        if (weak || !is_weak)
-            && let Ok(version) = tag.parse()
-        {
-            versions.push(version);
+        if weak || !is_weak {
+            tags.push(tag.to_owned());
         }
         let after = after.trim_start();
         rest = if after.is_empty() { "" } else { after.strip_prefix(',')?.trim_start() };
@@ -86,7 +98,7 @@ fn parse(text: &str, weak: bool) -> Option<Tags> {
             return None;
         }
     }
-    (!text.trim().is_empty()).then_some(Tags::Versions(versions))
+    (!text.trim().is_empty()).then_some(Tags::Listed(tags))
 }
 
 /// An answer that is one resource, with its version as `ETag`.
@@ -108,21 +120,22 @@ impl<T: Resource> Versioned<T> {
         Self { status: StatusCode::CREATED, location, resource }
     }
 
-    /// 304 where the client has this very version.
+    /// 304 where the client has these very bytes.
     pub(crate) fn unless(self, had: &IfNoneMatch) -> Response {
-        let has = |tags: &Tags| self.resource.is_settled() && tags.cover(self.resource.version());
-        if had.0.as_ref().is_some_and(has) {
-            return (StatusCode::NOT_MODIFIED, [(ETAG, tag(self.resource.version()))])
-                .into_response();
+        let body = match body(&self.resource) {
+            Ok(body) => body,
+            Err(problem) => return problem.into_response(),
+        };
+        let tag = tag(&self.resource, &body);
+        if had.0.as_ref().is_some_and(|tags| tags.name(&tag)) {
+            return (StatusCode::NOT_MODIFIED, [(ETAG, quoted(&tag))]).into_response();
         }
-        self.into_response()
+        self.answer(&tag, body)
     }
-}
 
-impl<T: Resource> IntoResponse for Versioned<T> {
-    fn into_response(self) -> Response {
-        let etag = tag(self.resource.version());
-        let mut response = (self.status, [(ETAG, etag)], Json(self.resource)).into_response();
+    fn answer(self, tag: &str, body: Vec<u8>) -> Response {
+        let headers = [(ETAG, quoted(tag)), (CONTENT_TYPE, JSON)];
+        let mut response = (self.status, headers, body).into_response();
         if let Some(location) = self.location.and_then(|path| HeaderValue::try_from(path).ok()) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -130,34 +143,67 @@ impl<T: Resource> IntoResponse for Versioned<T> {
     }
 }
 
-fn tag(version: i64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+impl<T: Resource> IntoResponse for Versioned<T> {
+    fn into_response(self) -> Response {
+        match body(&self.resource) {
+            Ok(body) => {
+                let tag = tag(&self.resource, &body);
+                self.answer(&tag, body)
+            }
+            Err(problem) => problem.into_response(),
+        }
+    }
+}
+
+fn body(resource: &impl Resource) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(resource).map_err(|error| Problem::fault(&error))
+}
+
+/// The version, and a digest of the representation where that does not hang on the version alone.
+fn tag(resource: &impl Resource, body: &[u8]) -> String {
+    let version = resource.version();
+    if resource.stands_alone() {
+        return version.to_string();
+    }
+    format!("{version}-{}", hex::encode(&Sha256::digest(body)[..8]))
+}
+
+fn quoted(tag: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn versions(versions: &[i64]) -> Tags {
-        Tags::Versions(versions.to_vec())
+    fn tags(tags: &[&str]) -> Tags {
+        Tags::Listed(tags.iter().map(|tag| (*tag).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_version_is_found_with_and_without_a_digest() {
+        let tags = tags(&["3", "4-0a1b", "abc", "-5"]);
+        assert!(tags.cover(3) && tags.cover(4));
+        assert!(!tags.cover(5) && !tags.cover(0));
+        assert!(tags.name("4-0a1b") && !tags.name("4"));
     }
 
     #[test]
     fn a_tag_a_list_and_a_star_are_read() {
-        assert_eq!(parse(r#""3""#, false), Some(versions(&[3])));
-        assert_eq!(parse(r#" "3" , "4","5" "#, false), Some(versions(&[3, 4, 5])));
+        assert_eq!(parse(r#""3""#, false), Some(tags(&["3"])));
+        assert_eq!(parse(r#" "3" , "4","5" "#, false), Some(tags(&["3", "4", "5"])));
         assert_eq!(parse("*", false), Some(Tags::Any));
     }
 
     #[test]
     fn a_weak_tag_matches_only_where_the_comparison_is_weak() {
-        assert_eq!(parse(r#"W/"3""#, false), Some(versions(&[])));
-        assert_eq!(parse(r#"W/"3""#, true), Some(versions(&[3])));
+        assert_eq!(parse(r#"W/"3""#, false), Some(tags(&[])));
+        assert_eq!(parse(r#"W/"3""#, true), Some(tags(&["3"])));
     }
 
     #[test]
-    fn a_tag_of_somebody_elses_is_read_and_matches_nothing() {
-        assert_eq!(parse(r#""abc, def", "2""#, false), Some(versions(&[2])));
+    fn a_tag_may_hold_a_comma() {
+        assert_eq!(parse(r#""abc, def", "2""#, false), Some(tags(&["abc, def", "2"])));
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Edit {
     }
 
     /// Notes that a nested member was changed that can't be.
-    pub(crate) fn changed(&mut self, field: impl Into<String>) {
+    pub(crate) fn changed(&mut self, field: impl AsRef<str>) {
         self.changed.add(field, READ_ONLY);
     }
 
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn wrong(problem: &Problem) -> Vec<&str> {
-        problem.errors().0.keys().map(String::as_str).collect()
+        problem.errors().fields().collect()
     }
 
     #[test]

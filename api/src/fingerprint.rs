@@ -3,14 +3,12 @@
 
 use axum::body::Body;
 use futures::StreamExt;
-use http::StatusCode;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
 
 use crate::App;
 use crate::input::media_type;
-use crate::multipart::{Part, Reader, SILENCE};
+use crate::multipart::{Part, Reader};
 use crate::problem::Problem;
 use crate::uploads::protocol::{DEFER, LENGTH, METADATA, OCTETS};
 
@@ -63,6 +61,15 @@ impl Digest {
     }
 }
 
+/// Of parts, each led by its length.
+pub(crate) fn of_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Digest(Sha256::new());
+    for part in parts {
+        digest.add(part);
+    }
+    digest.finish()
+}
+
 /// Whether the body is an upload, whose route reads it piecemeal.
 pub(crate) fn is_upload(parts: &Parts) -> bool {
     media_type(&parts.headers)
@@ -90,14 +97,9 @@ pub(crate) async fn of_upload(app: &App, parts: &Parts, body: Body) -> Result<[u
 
 async fn of_octets(body: Body) -> Result<[u8; 32], Problem> {
     let (mut body, mut content) = (body.into_data_stream(), Sha256::new());
-    loop {
-        match timeout(SILENCE, body.next()).await {
-            Ok(Some(Ok(bytes))) => content.update(&bytes),
-            Ok(Some(Err(_))) => {
-                return Err(Problem::bad("bad_request", "The body was cut: send it again."));
-            }
-            Ok(None) => return Ok(content.finalize().into()),
-            Err(_) => return Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
-        }
+    while let Some(bytes) = body.next().await {
+        let cut = |_| Problem::bad("bad_request", "The body was cut: send it again.");
+        content.update(&bytes.map_err(cut)?);
     }
+    Ok(content.finalize().into())
 }

@@ -7,7 +7,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use commands::{Begun, IdempotencyClaim, Outcome, StoredAnswer};
+use commands::{Answered, Begun, IdempotencyClaim, Outcome, StoredAnswer};
+use domain::Role;
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::caller::{Caller, Claimed, identify};
 use crate::fingerprint::{self, Digest};
+use crate::forwarded::Client;
 use crate::input::collect;
 use crate::observe::AskedFor;
 use crate::problem::{Problem, render};
@@ -29,20 +31,46 @@ const LONGEST_KEY: usize = 255;
 /// Answers to keep are single resources.
 const LARGEST_ANSWER: usize = 4_000_000;
 
+/// Whose keys they are: under one scope a key means one act.
+#[derive(Clone, Copy)]
+struct Owner {
+    scope: Uuid,
+    role: Option<Role>,
+}
+
 /// For routes of somebody signed in; whoever is not gets their 401 from the route.
 pub(crate) async fn of_users(State(app): State<App>, request: Request, next: Next) -> Response {
     match identify(request.headers(), &app) {
-        Ok(Some(standing)) => of_scope(app, standing.who.user.uuid(), request, next).await,
+        Ok(Some(standing)) => {
+            let (user, role) = (standing.who.user, standing.who.role);
+            of_owner(app, Owner { scope: user.uuid(), role: Some(role) }, request, next).await
+        }
         Ok(None) | Err(_) => next.run(request).await,
     }
 }
 
-/// For routes that anybody may call.
+/// For routes that anybody may call: strangers share a scope only where they share a network.
 pub(crate) async fn of_anybody(State(app): State<App>, request: Request, next: Next) -> Response {
-    of_scope(app, Uuid::nil(), request, next).await
+    let owner = Owner { scope: scope_of_stranger(&app, &request), role: None };
+    of_owner(app, owner, request, next).await
 }
 
-async fn of_scope(app: App, scope: Uuid, request: Request, next: Next) -> Response {
+/// Stands for the client's network and the endpoint, without telling which network it is.
+fn scope_of_stranger(app: &App, request: &Request) -> Uuid {
+    let network = request.extensions().get::<Client>().map(|client| client.network().to_string());
+    let network = network.unwrap_or_default();
+    let digest = fingerprint::of_parts(&[
+        b"idempotency scope",
+        network.as_bytes(),
+        request.uri().path().as_bytes(),
+    ]);
+    let mut id = [0; 16];
+    id.copy_from_slice(&app.commands.blind(&digest)[..16]);
+    // No user has an id of version 8.
+    uuid::Builder::from_custom_bytes(id).into_uuid()
+}
+
+async fn of_owner(app: App, owner: Owner, request: Request, next: Next) -> Response {
     if request.method() != http::Method::POST {
         return next.run(request).await;
     }
@@ -52,7 +80,8 @@ async fn of_scope(app: App, scope: Uuid, request: Request, next: Next) -> Respon
         Err(problem) => return problem.into_response(),
     };
     // In a task of its own: whoever hangs up must not leave the key without its answer.
-    let claim = IdempotencyClaim { scope, key };
+    let Owner { scope, role } = owner;
+    let claim = IdempotencyClaim { scope, key, role };
     let task = tokio::spawn(once(app, claim, request, next).in_current_span());
     match task.await {
         Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
@@ -82,27 +111,51 @@ async fn once(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let idempotency = app.commands.idempotency();
-    match idempotency.begin(claim.scope, &claim.key).await? {
+    match app.commands.idempotency().begin(&claim).await? {
         Begun::First => first(app, claim, request, next).await,
         Begun::Running => Err(Problem::new(
             StatusCode::CONFLICT,
             "idempotency_in_progress",
             "The first request with this Idempotency-Key is still running: ask again in a moment.",
         )),
-        Begun::Replay(answer, fingerprint) => {
-            let sent = app.commands.blind(&fingerprint_of(&app, request).await?);
-            match fingerprint {
-                Some(first) if first != sent => Err(Problem::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "idempotency_key_reused",
-                    "This Idempotency-Key came before with another request: use a new one.",
-                )),
-                Some(_) | None => Ok(replay(answer)),
-            }
+        Begun::Answered(answered) => repeated(&app, &claim, request, answered).await,
+        Begun::Outcome(outcome) => {
+            let (parts, body) = request.into_parts();
+            let fingerprint = fingerprint_of(&app, &parts, body).await?;
+            again(&app, &claim, &parts, &fingerprint, outcome).await
         }
-        Begun::Outcome(outcome) => again(&app, &claim, request, outcome).await,
     }
+}
+
+/// The answer that was given before. What was made for another role is not given again: what the
+/// act led to is shown as the caller may see it now.
+async fn repeated(
+    app: &App,
+    claim: &IdempotencyClaim,
+    request: Request,
+    Answered { answer, fingerprint, role, outcome }: Answered,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let sent = fingerprint_of(app, &parts, body).await?;
+    if fingerprint.is_some_and(|first| first != app.commands.blind(&sent)) {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "This Idempotency-Key came before with another request: use a new one.",
+        ));
+    }
+    if role == claim.role {
+        return Ok(replay(answer));
+    }
+    let outcome = outcome.ok_or_else(|| {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "role_changed",
+            "Your role has changed since this Idempotency-Key was first used: send the request \
+             with a new one.",
+        )
+    })?;
+    again(app, claim, &parts, &sent, outcome).await
 }
 
 /// Carries the request out, and keeps its answer.
@@ -113,7 +166,7 @@ async fn first(
     next: Next,
 ) -> Result<Response, Problem> {
     let cell = Arc::new(OnceLock::new());
-    let (request, path) = match prepared(request, &claim, &cell).await {
+    let (request, path) = match prepared(&app, request, &claim, &cell).await {
         Ok(prepared) => prepared,
         Err(problem) => {
             release(&app, &claim).await;
@@ -139,6 +192,7 @@ async fn first(
 /// The request with the claim; its body's fingerprint is taken here unless it is an upload,
 /// whose route takes it while the bytes pass.
 async fn prepared(
+    app: &App,
     request: Request,
     claim: &IdempotencyClaim,
     cell: &Arc<OnceLock<[u8; 32]>>,
@@ -150,8 +204,17 @@ async fn prepared(
         cell.get_or_init(|| Digest::of_bytes(&parts, &bytes));
         body = Body::from(bytes);
     }
-    parts.extensions.insert(Claimed { claim: claim.clone(), fingerprint: Arc::clone(cell) });
+    let (claim, fingerprint) = (claim.clone(), Arc::clone(cell));
+    let recorded = recorded(app, &claim);
+    parts.extensions.insert(Claimed { claim, recorded, fingerprint });
     Ok((Request::from_parts(parts, body), path))
+}
+
+/// A key in the form in which events hold it: it can be found by whoever has the key, its owner
+/// and SECRETS_FILE, and what was typed stays unknown.
+fn recorded(app: &App, claim: &IdempotencyClaim) -> String {
+    let parts = [b"idempotency key".as_slice(), claim.scope.as_bytes(), claim.key.as_bytes()];
+    hex::encode(app.commands.blind(&fingerprint::of_parts(&parts)))
 }
 
 async fn keep(
@@ -172,7 +235,7 @@ async fn keep(
         body: body.to_vec(),
     };
     let (idempotency, fingerprint) = (app.commands.idempotency(), app.commands.blind(fingerprint));
-    let kept = idempotency.finish(claim.scope, &claim.key, Some(&fingerprint), &answer).await;
+    let kept = idempotency.finish(claim, Some(&fingerprint), &answer).await;
     if let Err(error) = kept {
         // The act is done and its outcome is stored with it: a repetition renders that.
         tracing::error!("an answer could not be kept for its Idempotency-Key: {error}");
@@ -188,7 +251,7 @@ fn is_kept(status: StatusCode) -> bool {
 }
 
 async fn release(app: &App, claim: &IdempotencyClaim) {
-    if let Err(error) = app.commands.idempotency().abandon(claim.scope, &claim.key).await {
+    if let Err(error) = app.commands.idempotency().abandon(claim).await {
         // The claim lapses by itself.
         tracing::warn!("an Idempotency-Key could not be released: {error}");
     }
@@ -211,33 +274,31 @@ fn marked(mut response: Response) -> Response {
     response
 }
 
-/// The act was done, but its answer was lost: what it led to is rendered anew, and kept.
+/// The act was done, but there is no answer to it that the caller may have: what it led to is shown
+/// with the rights of now, and kept.
 async fn again(
     app: &App,
     claim: &IdempotencyClaim,
-    request: Request,
+    parts: &Parts,
+    fingerprint: &[u8; 32],
     outcome: Outcome,
 ) -> Result<Response, Problem> {
-    let (parts, body) = request.into_parts();
-    let path = asked_for(&parts);
-    let response = if let Some(answer) = crate::accounts::lost_answer(&path) {
+    let response = if let Some(answer) = crate::accounts::lost_answer(&asked_for(parts)) {
         answer
     } else {
-        let caller = Caller::identified(&parts, app)?;
+        let caller = Caller::identified(parts, app)?;
         show_any(app, &caller, (outcome.kind, outcome.id, outcome.created)).await?
     };
-    let fingerprint = fingerprint_of(app, Request::from_parts(parts, body)).await?;
-    keep(app, claim, &fingerprint, response).await.map(marked)
+    keep(app, claim, fingerprint, response).await.map(marked)
 }
 
 /// Reads a body to its end for its fingerprint alone.
-async fn fingerprint_of(app: &App, request: Request) -> Result<[u8; 32], Problem> {
-    let (parts, body) = request.into_parts();
-    if fingerprint::is_upload(&parts) {
-        return fingerprint::of_upload(app, &parts, body).await;
+async fn fingerprint_of(app: &App, parts: &Parts, body: Body) -> Result<[u8; 32], Problem> {
+    if fingerprint::is_upload(parts) {
+        return fingerprint::of_upload(app, parts, body).await;
     }
     let bytes = collect(&parts.headers, body).await?;
-    Ok(Digest::of_bytes(&parts, &bytes))
+    Ok(Digest::of_bytes(parts, &bytes))
 }
 
 fn asked_for(parts: &Parts) -> String {

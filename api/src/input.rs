@@ -1,7 +1,5 @@
 //! Bodies that are JSON objects.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
@@ -12,16 +10,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
 /// Bytes of a body that is no upload.
 pub(crate) const MAX_BODY: usize = 1_000_000;
-
-/// How long such a body may take to arrive.
-const SLOWEST_BODY: Duration = Duration::from_secs(10);
 
 /// A body, read with every wrong field told at once.
 pub(crate) struct Input<T>(pub T);
@@ -87,10 +81,7 @@ pub(crate) async fn collect_up_to(
     if declared_length(headers).is_some_and(|length| length > limit as u64) {
         return Err(Problem::too_large(limit));
     }
-    let Ok(collected) = timeout(SLOWEST_BODY, Limited::new(body, limit).collect()).await else {
-        return Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT));
-    };
-    match collected {
+    match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Err(_) => Err(Problem::bad("bad_request", "The body was cut: send it again.")),

@@ -4,11 +4,13 @@
 mod accounts;
 mod app;
 mod around;
+mod arrival;
 mod caller;
 mod categories;
 mod class;
 mod conditional;
 mod cors;
+mod counts;
 mod drain;
 mod edit;
 mod fingerprint;
@@ -23,6 +25,7 @@ mod observe;
 mod openapi;
 mod orders;
 mod overload;
+mod pace;
 mod pages;
 mod path;
 pub mod payload;
@@ -40,8 +43,8 @@ mod uploads;
 pub use app::{App, Health, Parts, Settings};
 pub use live::{Live, Progress};
 pub use rate::RateLimits;
-pub use router::{Service, service, watching};
-pub use server::serve;
+pub use router::{Service, operations, service, watching};
+pub use server::{ConnectionLimits, Listening, serve};
 
 #[cfg(test)]
 #[path = "../../tests/mutated.rs"]

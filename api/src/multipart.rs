@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
@@ -13,7 +12,6 @@ use futures::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use tokio::time::timeout;
 
 use crate::input::{declared_length, is_plain};
 use crate::problem::Problem;
@@ -21,9 +19,11 @@ use crate::problem::Problem;
 /// What a form has besides its file.
 const OTHER_PARTS: u64 = 1_000_000;
 /// Bytes that may pass without being part of anything: preambles and headers of parts.
-const LARGEST_HEAD: usize = 1_000_000;
-/// How long a client may send nothing.
-pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+const LARGEST_HEAD: usize = 16 * 1024;
+/// Characters of a boundary (RFC 2046, 5.1.1).
+const LONGEST_BOUNDARY: usize = 70;
+/// Parts of a form; no form that is read here has half as many.
+const MAX_PARTS: usize = 20;
 
 /// The parts of a form, one after the other.
 pub(crate) struct Reader {
@@ -31,6 +31,7 @@ pub(crate) struct Reader {
     form: Option<Multipart<'static>>,
     unparsed: Arc<AtomicUsize>,
     largest_file: u64,
+    parts: usize,
 }
 
 /// One part.
@@ -55,6 +56,9 @@ impl Reader {
         }
         let boundary =
             kind.and_then(|kind| multer::parse_boundary(kind).ok()).ok_or_else(malformed)?;
+        if boundary.len() > LONGEST_BOUNDARY {
+            return Err(malformed());
+        }
         let limit = largest_file.saturating_add(OTHER_PARTS);
         let declared = declared_length(headers);
         if declared.is_some_and(|length| length > limit) {
@@ -65,15 +69,25 @@ impl Reader {
             Paced { body: body.into_data_stream(), unparsed: Arc::clone(&unparsed), rests: false };
         let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(limit));
         let form = Multipart::with_constraints(paced, boundary, constraints);
-        Ok(Self { form: (declared != Some(0)).then_some(form), unparsed, largest_file })
+        let form = (declared != Some(0)).then_some(form);
+        Ok(Self { form, unparsed, largest_file, parts: 0 })
     }
 
-    /// The next part; the one before has to be dropped.
+    /// The next part; the one before has to be dropped. The first part too many is refused, and
+    /// what follows it is not read.
     pub(crate) async fn next(&mut self) -> Result<Option<Part>, Problem> {
         let Some(form) = &mut self.form else { return Ok(None) };
-        let field = in_time(form.next_field(), self.largest_file).await?;
+        let field = read(form.next_field().await, self.largest_file)?;
         self.unparsed.store(0, Ordering::Relaxed);
-        Ok(field.map(|field| Part {
+        let Some(field) = field else { return Ok(None) };
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return Err(too_many_parts());
+        }
+        if head_size(field.headers()) > LARGEST_HEAD {
+            return Err(malformed());
+        }
+        Ok(Some(Part {
             name: field.name().unwrap_or_default().to_owned(),
             file: field.file_name().map(str::to_owned),
             field,
@@ -86,28 +100,33 @@ impl Reader {
 impl Part {
     /// The next bytes of its content.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Problem> {
-        let chunk = in_time(self.field.chunk(), self.largest_file).await?;
+        let chunk = read(self.field.chunk().await, self.largest_file)?;
         self.unparsed.store(0, Ordering::Relaxed);
         Ok(chunk)
     }
 }
 
-async fn in_time<T>(
-    read: impl Future<Output = multer::Result<T>>,
-    largest_file: u64,
-) -> Result<T, Problem> {
-    match timeout(SILENCE, read).await {
-        Ok(Ok(read)) => Ok(read),
-        Ok(Err(multer::Error::StreamSizeExceeded { .. })) => Err(too_large(largest_file)),
-        Ok(Err(_)) => Err(malformed()),
-        Err(_) => Err(Problem::of_status(StatusCode::REQUEST_TIMEOUT)),
-    }
+fn head_size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn read<T>(read: multer::Result<T>, largest_file: u64) -> Result<T, Problem> {
+    read.map_err(|error| match error {
+        multer::Error::StreamSizeExceeded { .. } => too_large(largest_file),
+        _ => malformed(),
+    })
 }
 
 /// 413.
 pub(crate) fn too_large(largest_file: u64) -> Problem {
     let detail = format!("A video may have at most {largest_file} bytes.");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "video_too_large", detail)
+}
+
+/// 400: the form has more parts than any form needs.
+fn too_many_parts() -> Problem {
+    let detail = format!("A form may have at most {MAX_PARTS} parts: send fewer.");
+    Problem::bad("too_many_parts", detail)
 }
 
 fn malformed() -> Problem {

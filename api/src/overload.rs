@@ -1,11 +1,10 @@
 //! What is too much is told at once, rather than queued: each class of requests has room of its
 //! own, so that none starves the others.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,8 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::App;
-use crate::caller::Who;
+use crate::caller::{Who, identify};
 use crate::class::Class;
+use crate::counts::{Counted, Counts};
 use crate::problem::Problem;
 
 /// What a request waits for room: short, so that whoever comes too many is told soon.
@@ -41,7 +41,7 @@ impl Class {
     }
 }
 
-/// Uploads of one caller at a time: else a few who send slowly take the room of all.
+/// Uploads of one account at a time: else a few who send slowly take the room of all.
 const OF_ONE: usize = 16;
 
 /// The room that there is. Cheap to clone.
@@ -49,50 +49,36 @@ const OF_ONE: usize = 16;
 pub(crate) struct Room {
     app: App,
     classes: [Arc<Semaphore>; 4],
-    uploading: Uploading,
+    uploading: Counts<Who>,
 }
-
-/// How many uploads each caller has under way.
-type Uploading = Arc<Mutex<HashMap<Who, usize>>>;
-
-/// One of them, until it is dropped.
-struct Place(Uploading, Who);
 
 impl Room {
     pub(crate) fn new(app: App) -> Self {
         let classes = Class::ALL.map(|class| Arc::new(Semaphore::new(class.room())));
-        Self { app, classes, uploading: Uploading::default() }
+        Self { app, classes, uploading: Counts::default() }
+    }
+
+    /// Whose upload it is; `None` where nobody is signed in.
+    fn uploader(&self, request: &Request) -> Option<Who> {
+        let standing = identify(request.headers(), &self.app).ok().flatten()?;
+        Some(Who::User(standing.who.user))
+    }
+
+    async fn enter(&self, class: Class, request: Request, next: Next) -> Response {
+        let permit = timeout(PATIENCE, self.classes[class as usize].acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return refused(class, Problem::overloaded()) };
+        let answer = next.run(request);
+        match class.longest() {
+            None => answer.await,
+            Some(longest) => timeout(longest, answer)
+                .await
+                .unwrap_or_else(|_| Problem::overloaded().into_response()),
+        }
     }
 
     /// What an upload needs besides the room of its class.
-    fn place(&self, class: Class, request: &Request) -> Result<Option<Place>, Problem> {
-        let who = if class == Class::Uploads { Who::asks(request, &self.app) } else { None };
-        who.map(|who| Place::of(&self.uploading, who).ok_or_else(too_many)).transpose()
-    }
-}
-
-impl Place {
-    fn of(uploading: &Uploading, who: Who) -> Option<Self> {
-        let mut counts = uploading.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(who.clone()).or_default();
-        if *count == OF_ONE {
-            return None;
-        }
-        *count += 1;
-        drop(counts);
-        Some(Self(Arc::clone(uploading), who))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = counts.entry(self.1.clone()) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
+    fn place(&self, who: Who) -> Result<Counted<Who>, Problem> {
+        self.uploading.take(who, OF_ONE).ok_or_else(too_many)
     }
 }
 
@@ -105,23 +91,21 @@ fn too_many() -> Problem {
 
 /// Lets a request in where there is room, and cuts it short when it takes too long.
 pub(crate) async fn limit(State(room): State<Room>, request: Request, next: Next) -> Response {
-    let Some(class) = Class::of(&request) else { return next.run(request).await };
-    let refuse = |problem: Problem| {
-        metrics::counter!("http_overloads_total", "class" => class.name()).increment(1);
-        problem.into_response()
-    };
-    let _place = match room.place(class, &request) {
-        Ok(place) => place,
-        Err(problem) => return refuse(problem),
-    };
-    let Ok(Ok(_permit)) = timeout(PATIENCE, room.classes[class as usize].acquire()).await else {
-        return refuse(Problem::overloaded());
-    };
-    let answer = next.run(request);
-    match class.longest() {
-        None => answer.await,
-        Some(longest) => {
-            timeout(longest, answer).await.unwrap_or_else(|_| Problem::overloaded().into_response())
-        }
+    match Class::of(&request) {
+        None => next.run(request).await,
+        Some(Class::Uploads) => match room.uploader(&request) {
+            Some(who) => match room.place(who) {
+                Ok(_place) => room.enter(Class::Uploads, request, next).await,
+                Err(problem) => refused(Class::Uploads, problem),
+            },
+            // Their route says 401, and needs neither room nor the body for that.
+            None => next.run(request.map(|_| Body::empty())).await,
+        },
+        Some(class) => room.enter(class, request, next).await,
     }
+}
+
+fn refused(class: Class, problem: Problem) -> Response {
+    metrics::counter!("http_overloads_total", "class" => class.name()).increment(1);
+    problem.into_response()
 }

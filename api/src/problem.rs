@@ -51,7 +51,8 @@ pub(crate) struct ProblemBody<'a> {
     /// Stable, for programs.
     #[schema(example = "not_found")]
     code: &'a str,
-    /// What is wrong, by field; only for invalid input.
+    /// What is wrong, by field; only for invalid input. At most 50 fields and 16 KiB: what is left
+    /// out is counted under `*`, such as `and 950 more`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = std::collections::BTreeMap<String, Vec<String>>)]
     errors: Option<&'a FieldErrors>,

@@ -7,11 +7,9 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
-use domain::{FieldErrors, UserId};
+use domain::{FieldErrors, Moment, MomentError, UserId};
 use http::request::Parts;
 use projections::Page;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
@@ -89,11 +87,10 @@ impl Params {
     }
 
     /// A moment (RFC 3339).
-    pub(crate) fn time(&mut self, name: &str) -> Option<OffsetDateTime> {
+    pub(crate) fn time(&mut self, name: &str) -> Option<Moment> {
         self.read(name, |text| {
             // A plus sign that was not encoded came as a space.
-            OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339)
-                .map_err(|_| "A time such as 2026-11-23T09:00:00Z is expected.".to_owned())
+            text.replace(' ', "+").parse().map_err(|error: MomentError| error.to_string())
         })
     }
 
@@ -141,12 +138,10 @@ mod tests {
         params.text("q");
         params.id::<UserId>("id");
 
-        let FieldErrors(errors) = params.finish().unwrap_err();
+        let errors = params.finish().unwrap_err();
 
-        assert_eq!(
-            errors.into_keys().collect::<Vec<_>>(),
-            ["cursor", "id", "limit", "q", "stauts"]
-        );
+        let fields: Vec<_> = errors.fields().collect();
+        assert_eq!(fields, ["cursor", "id", "limit", "q", "stauts"]);
     }
 
     #[test]

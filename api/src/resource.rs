@@ -36,8 +36,8 @@ pub(crate) trait Resource: Serialize + Send + Sized {
     /// Its path.
     fn location(&self) -> String;
 
-    /// Whether it stays the same as long as its version does.
-    fn is_settled(&self) -> bool {
+    /// Whether its version alone tells what it says: to everybody the same, now and later.
+    fn stands_alone(&self) -> bool {
         true
     }
 }
@@ -138,25 +138,23 @@ impl Resource for Product {
         format!("/products/{}/", self.id)
     }
 
-    /// Progress moves without an event, and links to files run out.
-    fn is_settled(&self) -> bool {
-        use domain::product::ProcessingStatus as S;
-        match self.processing_status {
-            S::Uploading | S::Processing => false,
-            S::Ready | S::Failed => self.video_url.is_none(),
-        }
+    /// It says its category's name, how far its video is, and links that are the caller's.
+    fn stands_alone(&self) -> bool {
+        false
     }
 }
 
 impl Resource for Category {
     type Id = CategoryId;
 
-    async fn find(app: &App, _: &Caller, id: CategoryId) -> Result<Option<Self>, ReadError> {
-        Ok(Categories(app.pool.clone()).find(id).await?.map(Self::from))
+    async fn find(app: &App, caller: &Caller, id: CategoryId) -> Result<Option<Self>, ReadError> {
+        let row = Categories(app.pool.clone()).find(id).await?;
+        Ok(row.map(|row| row.seen(Visibility::of(caller.actor))))
     }
 
-    fn of_row(_: &App, _: &Caller, row: &Row) -> Option<Self> {
-        row.get::<CategoryRow>().cloned().map(Self::from)
+    fn of_row(_: &App, caller: &Caller, row: &Row) -> Option<Self> {
+        let row = row.get::<CategoryRow>().cloned()?;
+        Some(row.seen(Visibility::of(caller.actor)))
     }
 
     fn version(&self) -> i64 {
@@ -165,6 +163,11 @@ impl Resource for Category {
 
     fn location(&self) -> String {
         format!("/categories/{}/", self.id)
+    }
+
+    /// It says how many products are in it that the caller may see.
+    fn stands_alone(&self) -> bool {
+        false
     }
 }
 

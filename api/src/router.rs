@@ -16,6 +16,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::accounts::{
     activity, evenly, me, passwords, registration, second_factor, sessions, users,
 };
+use crate::arrival::{self, Arrivals};
 use crate::drain::drain;
 use crate::overload::{self, Room};
 use crate::problem::Problem;
@@ -93,12 +94,22 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(orders::history))
 }
 
-/// What watches over the program.
-fn around() -> OpenApiRouter<App> {
+/// What watches over the program, in full.
+fn watched() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(around::health))
         .routes(routes!(around::readiness))
         .routes(routes!(around::metrics))
+}
+
+/// The same where everybody may ask: no details if those are served elsewhere.
+fn around(app: &App) -> OpenApiRouter<App> {
+    if !app.settings.operations_apart {
+        return watched();
+    }
+    OpenApiRouter::new()
+        .routes(routes!(around::health))
+        .routes(routes!(around::readiness_without_details))
 }
 
 fn described(app: &App) -> (Router<App>, OpenApi) {
@@ -108,7 +119,7 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
         .merge(open_acts().layer(once_by_anybody))
         .merge(tokens())
         .merge(signed_in().layer(once_by_user))
-        .merge(around().routes(routes!(around::keys)))
+        .merge(around(app).routes(routes!(around::keys)))
         .routes(routes!(uploads::options))
         .split_for_parts();
     (router, openapi::completed(document))
@@ -124,7 +135,12 @@ pub fn service(app: App) -> Service {
 
 /// What watches over a program that serves nothing else.
 pub fn watching(app: App) -> Service {
-    wrapped(around().into(), app)
+    wrapped(around(&app).into(), app)
+}
+
+/// Health, readiness and metrics in full, for a listener of their own.
+pub fn operations(app: App) -> Service {
+    wrapped(watched().into(), app)
 }
 
 /// What every request goes through.
@@ -146,6 +162,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .layer(cors)
         .layer(from_fn(server::bound_headers))
         .layer(from_fn_with_state(rates, rate::limit))
+        .layer(from_fn_with_state(Arrivals::new(), arrival::receive))
         .layer(from_fn_with_state(room, overload::limit))
         .layer(opened)
         .map_request(with_slash)

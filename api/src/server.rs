@@ -1,100 +1,139 @@
-//! Connections: accepted, bounded in time and size, and let finish at the end.
+//! Connections: accepted, bounded in time, size and number, and let finish at the end.
 
-use std::convert::Infallible;
+mod connection;
+mod connections;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tokio_util::task::TaskTracker;
 
 use crate::problem::Problem;
 use crate::router::Service;
+use connection::Answering;
+pub use connections::ConnectionLimits;
+use connections::Connections;
 
-/// How long the header fields of a request may take to arrive, and how long a connection may wait
-/// for its next request.
+/// How long the header fields of a request may take to arrive, and how long a connection of
+/// HTTP/1.1 may wait for its next request.
 const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
 /// Bytes of a request's header fields. What is larger gets a problem, what is much larger the
 /// protocol library's bare 431.
 const LARGEST_HEADERS: usize = 32 * 1024;
 const READ_BUFFER: usize = 256 * 1024;
-/// Open connections.
-const CONNECTIONS: usize = 10_000;
+/// Requests at a time on one connection of HTTP/2.
+const STREAMS: u32 = 100;
+/// Bytes of an answer that wait for the client, on each of them.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Streams that a client has opened and reset at once before its connection is closed
+/// (CVE-2023-44487), and that it has made the server reset.
+const RESETS: usize = 20;
+const PROVOKED_RESETS: usize = 100;
+/// How often a client of HTTP/2 is asked whether it is still there, and how long it may take.
+const PING: Duration = Duration::from_secs(20);
+const PONG: Duration = Duration::from_secs(10);
 /// How long requests may go on once the program is to end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often connections are looked at: often, so that few end at the same moment.
+const SWEEP: Duration = Duration::from_millis(100);
+/// How long to wait where the system has no room for another connection.
+const NO_ROOM: Duration = Duration::from_millis(20);
+
+/// Where connections come in, and how many there may be.
+pub struct Listening {
+    /// The socket.
+    pub listener: TcpListener,
+    /// Certificate and protocols; `None`: connections are not encrypted.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// How many connections there may be.
+    pub limits: ConnectionLimits,
+    /// Proxies, whose connections stand for many clients.
+    pub proxies: Vec<IpNet>,
+}
 
 /// Serves until told to end; then until what was begun is answered, or has had its time.
-pub async fn serve(listener: TcpListener, service: Service, shutdown: CancellationToken) {
-    // HTTP/2 is for whoever ends TLS in front: telling it apart here would wait without a limit.
-    let mut server = Builder::new(TokioExecutor::new()).http1_only();
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(SLOWEST_HEADERS)
-        .max_buf_size(READ_BUFFER);
-    let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+pub async fn serve(listening: Listening, service: Service, shutdown: CancellationToken) {
+    let Listening { listener, tls, limits, proxies } = listening;
+    let (connections, tasks) = (Connections::new(limits, proxies), TaskTracker::new());
+    let answering = Answering { protocols: protocols(), tls: tls.map(TlsAcceptor::from), service };
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => break,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, mostly: others end soon.
-                tracing::warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+            _ = sweep.tick() => {
+                connections.sweep();
                 continue;
             }
+            () = shutdown.cancelled() => break,
         };
-        let connection = graceful.watch(
-            server.serve_connection(io(stream), answering(service.clone(), address)).into_owned(),
-        );
-        tokio::spawn(async move {
-            let _place = place;
-            if let Err(error) = connection.await {
-                tracing::debug!("a connection broke: {error}");
+        match accepted {
+            Ok(accepted) => take(accepted, &connections, &answering, &tasks),
+            Err(error) => {
+                // Out of file descriptors, mostly.
+                tracing::warn!("a connection could not be accepted: {error}");
+                connections.make_room();
+                tokio::time::sleep(NO_ROOM).await;
             }
-        });
+        }
     }
     drop(listener);
-    if tokio::time::timeout(PATIENCE, graceful.shutdown()).await.is_err() {
+    finish(&connections, &tasks).await;
+}
+
+/// Serves a connection in a task of its own, or drops it where there are too many.
+fn take(
+    (stream, address): (TcpStream, SocketAddr),
+    connections: &Arc<Connections>,
+    answering: &Answering,
+    tasks: &TaskTracker,
+) {
+    let Some(place) = connections.admit(address.ip()) else { return };
+    // Answers are small and written at once: waiting for more to send only delays them.
+    let _ = stream.set_nodelay(true);
+    let answering = answering.clone();
+    tasks.spawn(async move { answering.run(stream, address, &place.open).await });
+}
+
+async fn finish(connections: &Connections, tasks: &TaskTracker) {
+    connections.finish();
+    tasks.close();
+    if tokio::time::timeout(PATIENCE, tasks.wait()).await.is_err() {
         tracing::warn!("some requests were cut short: they took too long to end");
     }
 }
 
-fn io(stream: TcpStream) -> TokioIo<TcpStream> {
-    // Answers are small and written at once: waiting for more to send only delays them.
-    let _ = stream.set_nodelay(true);
-    TokioIo::new(stream)
-}
-
-fn answering(
-    service: Service,
-    address: SocketAddr,
-) -> impl hyper::service::Service<
-    http::Request<Incoming>,
-    Response = Response,
-    Error = Infallible,
-    Future: Send,
-> + Send {
-    hyper::service::service_fn(move |request: http::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(address));
-        service.clone().oneshot(request)
-    })
+/// HTTP/1.1, and HTTP/2 where the client speaks it from the first byte on.
+fn protocols() -> Arc<Builder<TokioExecutor>> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOWEST_HEADERS)
+        .max_buf_size(READ_BUFFER);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(2 * LARGEST_HEADERS).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(PROVOKED_RESETS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG);
+    Arc::new(builder)
 }
 
 /// Refuses header fields that are larger than anybody needs.

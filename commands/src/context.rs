@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use domain::{Actor, Metadata, RequestId, SystemActor};
+use domain::{Actor, Metadata, RequestId, Role, SystemActor};
 use uuid::Uuid;
 
 /// What comes with a command besides its content.
@@ -18,10 +18,12 @@ pub struct Context {
 /// An `Idempotency-Key` that this request has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyClaim {
-    /// Whose key: a user id, or nil for somebody who is not signed in.
+    /// Whose key: a user id, or what stands for the network of somebody who is not signed in.
     pub scope: Uuid,
     /// The key.
     pub key: String,
+    /// The role that the answer is for; `None` where nobody is signed in.
+    pub role: Option<Role>,
 }
 
 /// A command was carried out.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use domain::{FieldErrors, Refusal, RefusalKind};
 use secrecy::SecretString;
 
+use crate::data_error::{is_data_error, refused_value};
 use crate::store::StoreError;
 
 /// A name that somebody else holds.
@@ -97,7 +98,13 @@ impl From<FieldErrors> for CommandError {
 
 impl From<sqlx::Error> for CommandError {
     fn from(error: sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::PoolTimedOut) { Self::Busy } else { Self::fault(error) }
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::Database(refused) if is_data_error(&*refused) => {
+                Self::Refused(refused_value(&*refused))
+            }
+            other => Self::fault(other),
+        }
     }
 }
 
@@ -108,8 +115,8 @@ impl From<StoreError> for CommandError {
             StoreError::Taken(reservation) => Self::Taken(reservation),
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Busy => Self::Busy,
-            error @ (StoreError::Database(_)
-            | StoreError::Decode(_)
+            StoreError::Database(error) => error.into(),
+            error @ (StoreError::Decode(_)
             | StoreError::Projection(_)
             | StoreError::Vault(_)
             | StoreError::Stopped) => Self::fault(error),

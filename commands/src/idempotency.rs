@@ -1,12 +1,13 @@
 //! `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): an act is done once, and
 //! its first answer is given again.
 
-use domain::StreamType;
+use domain::{Role, StreamType};
 use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::CommandError;
+use crate::{CommandError, IdempotencyClaim};
 
 /// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
 #[derive(Clone)]
@@ -36,13 +37,26 @@ pub struct Outcome {
     pub created: bool,
 }
 
+/// An answer that was given before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The answer.
+    pub answer: StoredAnswer,
+    /// Tells whether the same body led to it.
+    pub fingerprint: Option<Vec<u8>>,
+    /// The role that it was made for.
+    pub role: Option<Role>,
+    /// What the act led to, if it changed anything.
+    pub outcome: Option<Outcome>,
+}
+
 /// Where a key stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// Never seen: the request is to be carried out.
     First,
-    /// Answered before; the fingerprint tells whether by the same body.
-    Replay(StoredAnswer, Option<Vec<u8>>),
+    /// Answered before.
+    Answered(Answered),
     /// The act is done, but its answer was lost: render it again.
     Outcome(Outcome),
     /// The first request is still running.
@@ -55,80 +69,82 @@ impl Idempotency {
     }
 
     /// Claims a key, or tells where it stands. A claim is good for two minutes.
-    pub async fn begin(&self, scope: Uuid, key: &str) -> Result<Begun, CommandError> {
+    pub async fn begin(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
         let claimed = sqlx::query(
-            "INSERT INTO idempotency_keys AS had (scope, key, locked_until)
-             VALUES ($1, $2, now() + interval '2 minutes')
+            "INSERT INTO idempotency_keys AS had (scope, key, role, locked_until)
+             VALUES ($1, $2, $3, now() + interval '2 minutes')
              ON CONFLICT (scope, key) DO UPDATE
-                SET locked_until = excluded.locked_until, created_at = now(), fingerprint = NULL,
-                    outcome = NULL, status = NULL, headers = NULL, body = NULL
+                SET locked_until = excluded.locked_until, role = excluded.role,
+                    created_at = now(), fingerprint = NULL, outcome = NULL, status = NULL,
+                    headers = NULL, body = NULL
                 WHERE had.created_at < now() - interval '24 hours'
                    OR had.status IS NULL AND had.outcome IS NULL AND had.locked_until < now()",
         )
-        .bind(scope)
-        .bind(key)
+        .bind(claim.scope)
+        .bind(&claim.key)
+        .bind(claim.role.map(Role::as_str))
         .execute(&self.pool)
         .await?;
         if claimed.rows_affected() == 1 {
             return Ok(Begun::First);
         }
-        self.state(scope, key).await
+        self.state(claim).await
     }
 
-    async fn state(&self, scope: Uuid, key: &str) -> Result<Begun, CommandError> {
+    async fn state(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
         let row = sqlx::query(
-            "SELECT fingerprint, outcome, status, headers, body, locked_until < now() AS lapsed
+            "SELECT fingerprint, outcome, status, headers, body, role,
+                    locked_until < now() AS lapsed
              FROM idempotency_keys WHERE scope = $1 AND key = $2",
         )
-        .bind(scope)
-        .bind(key)
+        .bind(claim.scope)
+        .bind(&claim.key)
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(Begun::Running) };
-        if let Some(status) = row.try_get::<Option<i16>, _>("status")? {
-            let headers: sqlx::types::Json<Vec<(String, String)>> = row.try_get("headers")?;
-            let status = u16::try_from(status).map_err(CommandError::fault)?;
-            let answer = StoredAnswer { status, headers: headers.0, body: row.try_get("body")? };
-            return Ok(Begun::Replay(answer, row.try_get("fingerprint")?));
-        }
         let outcome: Option<sqlx::types::Json<Outcome>> = row.try_get("outcome")?;
+        let outcome = outcome.map(|outcome| outcome.0);
+        if let Some(status) = row.try_get::<Option<i16>, _>("status")? {
+            return Ok(Begun::Answered(answered(&row, status, outcome)?));
+        }
         Ok(match outcome {
-            Some(outcome) if row.try_get("lapsed")? => Begun::Outcome(outcome.0),
+            Some(outcome) if row.try_get("lapsed")? => Begun::Outcome(outcome),
             Some(_) | None => Begun::Running,
         })
     }
 
-    /// Keeps the first answer.
+    /// Keeps an answer that was made for the claim's role.
     pub async fn finish(
         &self,
-        scope: Uuid,
-        key: &str,
+        claim: &IdempotencyClaim,
         fingerprint: Option<&[u8]>,
         answer: &StoredAnswer,
     ) -> Result<(), CommandError> {
         sqlx::query(
-            "UPDATE idempotency_keys SET fingerprint = $3, status = $4, headers = $5, body = $6
+            "UPDATE idempotency_keys
+             SET fingerprint = $3, status = $4, headers = $5, body = $6, role = $7
              WHERE scope = $1 AND key = $2",
         )
-        .bind(scope)
-        .bind(key)
+        .bind(claim.scope)
+        .bind(&claim.key)
         .bind(fingerprint)
         .bind(i16::try_from(answer.status).map_err(CommandError::fault)?)
         .bind(sqlx::types::Json(&answer.headers))
         .bind(&answer.body)
+        .bind(claim.role.map(Role::as_str))
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
     /// Frees a key whose request did nothing; one whose act is done stays.
-    pub async fn abandon(&self, scope: Uuid, key: &str) -> Result<(), CommandError> {
+    pub async fn abandon(&self, claim: &IdempotencyClaim) -> Result<(), CommandError> {
         sqlx::query(
             "DELETE FROM idempotency_keys
              WHERE scope = $1 AND key = $2 AND outcome IS NULL AND status IS NULL",
         )
-        .bind(scope)
-        .bind(key)
+        .bind(claim.scope)
+        .bind(&claim.key)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -141,4 +157,14 @@ impl Idempotency {
             .await?;
         Ok(())
     }
+}
+
+fn answered(row: &PgRow, status: i16, outcome: Option<Outcome>) -> Result<Answered, CommandError> {
+    let headers: sqlx::types::Json<Vec<(String, String)>> = row.try_get("headers")?;
+    let status = u16::try_from(status).map_err(CommandError::fault)?;
+    let answer = StoredAnswer { status, headers: headers.0, body: row.try_get("body")? };
+    let role: Option<String> = row.try_get("role")?;
+    // A role that this program does not know is not the caller's.
+    let role = role.and_then(|role| role.parse().ok());
+    Ok(Answered { answer, fingerprint: row.try_get("fingerprint")?, role, outcome })
 }

@@ -5,6 +5,7 @@
 
 mod category;
 mod context;
+mod data_error;
 mod error;
 mod execute;
 mod housekeeping;
@@ -26,8 +27,9 @@ use sqlx::PgPool;
 use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
+pub use data_error::{is_data_error, refused_value};
 pub use error::{CommandError, Reservation};
-pub use idempotency::{Begun, Idempotency, Outcome, StoredAnswer};
+pub use idempotency::{Answered, Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{
     Authenticated, Enrolment, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Origin,
     RecoveryCodes, SecondFactor, Session, Standing, Tokens, journal,

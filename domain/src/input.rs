@@ -1,49 +1,14 @@
 //! Reading bodies: every wrong field is told at once.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use deserr::{
     DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind,
     ValuePointerRef,
 };
-use serde::Serialize;
 
-/// What is wrong with an input, by field. Nested fields are dotted: `items.0.quantity`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("the input is invalid: {0:?}")]
-pub struct FieldErrors(pub BTreeMap<String, Vec<String>>);
-
-impl FieldErrors {
-    /// One field, one message.
-    pub fn one(field: impl Into<String>, message: impl Into<String>) -> Self {
-        let mut errors = Self::default();
-        errors.add(field, message);
-        errors
-    }
-
-    /// Adds a message to a field.
-    pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.entry(field.into()).or_default().push(message.into());
-    }
-
-    /// Whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Takes over what another found.
-    pub fn merge(&mut self, other: Self) {
-        for (field, messages) in other.0 {
-            self.0.entry(field).or_default().extend(messages);
-        }
-    }
-
-    /// `Ok` where nothing is wrong.
-    pub fn into_result(self) -> Result<(), Self> {
-        if self.is_empty() { Ok(()) } else { Err(self) }
-    }
-}
+use crate::FieldErrors;
+use crate::field_errors::cut_name;
 
 impl MergeWithError<Self> for FieldErrors {
     fn merge(
@@ -64,6 +29,10 @@ impl DeserializeError for FieldErrors {
         location: ValuePointerRef<'_>,
     ) -> ControlFlow<Self, Self> {
         let mut errors = earlier.unwrap_or_default();
+        if errors.is_full() {
+            errors.leave_out();
+            return ControlFlow::Continue(errors);
+        }
         let path = dotted(location);
         match error {
             ErrorKind::MissingField { field } => {
@@ -99,8 +68,10 @@ fn dotted(location: ValuePointerRef<'_>) -> String {
     }
 }
 
+/// A client can make up long names, and many errors in one of them: each is cut before it is copied.
 fn below(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    let key = cut_name(key);
+    if path.is_empty() { key.into_owned() } else { format!("{path}.{key}") }
 }
 
 fn or_body(path: String) -> String {

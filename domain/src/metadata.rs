@@ -9,12 +9,13 @@ use crate::{Actor, RequestId, SessionId};
 pub struct Metadata {
     /// Who gave the command.
     pub actor: Actor,
-    /// The request that carried it; as given by the client or made at the edge.
+    /// The request that carried it: a name of up to 64 of `[A-Za-z0-9._-]` that the client gave, or
+    /// one made at the edge.
     pub request_id: String,
     /// The session that it came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// The idempotency key that it came with.
+    /// A keyed digest, in hexadecimal, of the idempotency key that it came with and its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

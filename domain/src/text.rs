@@ -1,6 +1,8 @@
 //! Text that a person typed, checked at the door.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+use std::ops::Deref;
 use std::str::FromStr;
 
 use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
@@ -30,6 +32,12 @@ pub enum TextError {
     /// Not an e-mail address (RFC 5321).
     #[error("Enter a valid e-mail address.")]
     NotAnEmail,
+    /// Could be taken for another address.
+    #[error(
+        "The part before the @ has characters that look like others or cannot be seen: use plain \
+         letters and digits."
+    )]
+    Lookalike,
 }
 
 /// Text of `MIN` to `MAX` characters (Unicode scalar values) after trimming.
@@ -113,7 +121,9 @@ impl FromStr for EmailAddress {
             .without_domain_literal();
         let parsed = email_address::EmailAddress::parse_with_options(text.as_str(), options)
             .map_err(|_| TextError::NotAnEmail)?;
-        if parsed.domain().chars().all(is_of_hostname) {
+        // A quoted local part may have any character, which no mail can be composed to.
+        let is_quoted = parsed.local_part().starts_with('"');
+        if !is_quoted && parsed.domain().chars().all(is_of_hostname) {
             Ok(Self(text.0))
         } else {
             Err(TextError::NotAnEmail)
@@ -126,6 +136,80 @@ fn is_of_hostname(character: char) -> bool {
     !character.is_ascii() || character.is_ascii_alphanumeric() || matches!(character, '-' | '.')
 }
 
+/// An e-mail address that an account may be given. One address is one account by its folded form,
+/// and mail goes to the address as typed, so these two must not lead to different mailboxes: NFKC
+/// leaves the local part as it is, and every character of it can be seen. Accounts that are older
+/// than this rule keep their address, and sign in with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NewEmailAddress(EmailAddress);
+
+impl Deref for NewEmailAddress {
+    type Target = EmailAddress;
+
+    fn deref(&self) -> &EmailAddress {
+        &self.0
+    }
+}
+
+impl FromStr for NewEmailAddress {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address: EmailAddress = text.parse()?;
+        let local = address.0.rsplit_once('@').map_or("", |(local, _)| local);
+        if local.nfkc().eq(local.chars()) && !local.chars().any(is_hidden) {
+            Ok(Self(address))
+        } else {
+            Err(TextError::Lookalike)
+        }
+    }
+}
+
+/// Whether a character is not shown, or changes how others are: control characters, line and
+/// paragraph separators, and Unicode's Default_Ignorable_Code_Point, which has all bidirectional
+/// controls.
+pub fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Text of others as one line in which every character can be seen: hidden ones are escaped as in
+/// Rust (`\n`, `\u{202e}`). For logs and terminals.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        // Writing to a string can't fail.
+        let _ = match character {
+            '\n' | '\r' | '\t' => write!(line, "{}", character.escape_default()),
+            hidden if is_hidden(hidden) => write!(line, "{}", hidden.escape_unicode()),
+            other => line.write_char(other),
+        };
+    }
+    Cow::Owned(line)
+}
+
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress(…)")
@@ -133,6 +217,17 @@ impl fmt::Debug for EmailAddress {
 }
 
 impl<E: DeserializeError> Deserr<E> for EmailAddress {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        read_string(value, location, |text| {
+            text.parse().map_err(|error: TextError| error.to_string())
+        })
+    }
+}
+
+impl<E: DeserializeError> Deserr<E> for NewEmailAddress {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
         location: ValuePointerRef<'_>,

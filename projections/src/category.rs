@@ -1,16 +1,23 @@
-//! The shelves of the catalogue.
+//! The shelves of the catalogue. What happens to a product does not say which category it is in and
+//! whether it is listed, so products are counted by what becomes of their rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::category::CategoryEvent;
-use domain::product::{ProductChanges, ProductEvent};
 use domain::{CategoryId, Event, Recorded};
 use serde::Serialize;
-use sqlx::{FromRow, PgPool, QueryBuilder};
+use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::machine::{self, Change};
 use crate::page::{Keyed, Scan};
-use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table};
+use crate::{
+    Fold, Key, Ordering, Page, ProductRow, ProjectionError, ReadError, Slice, SortBy, Table,
+    Visibility,
+};
 
 /// A row of `categories`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
@@ -24,6 +31,8 @@ pub struct CategoryRow {
     pub description: String,
     /// Products in it that are not deleted.
     pub product_count: i64,
+    /// Those of them that everybody may see.
+    pub listed_count: i64,
     /// The stream's sequence.
     pub version: i64,
     /// When it was made.
@@ -45,7 +54,7 @@ pub struct Category {
     pub name: String,
     /// What belongs there.
     pub description: String,
-    /// Products in it, listed or not.
+    /// Products in it: all of them for STAFF, ADMIN and AUDITOR, the listed ones for END_USER.
     pub product_count: i64,
     /// Counts what happened to it.
     pub version: i64,
@@ -60,12 +69,13 @@ pub struct Category {
 impl Fold for CategoryRow {
     const TABLE: Table = Table::new(
         "categories",
-        1,
+        2,
         &[
             "id",
             "name",
             "description",
             "product_count",
+            "listed_count",
             "version",
             "created_at",
             "updated_at",
@@ -76,21 +86,14 @@ impl Fold for CategoryRow {
     fn keys(recorded: &Recorded) -> Vec<Uuid> {
         match &recorded.event {
             Event::Category(_) => vec![recorded.stream.id],
-            Event::Product(event) => counts(event).into_iter().map(|(id, _)| id.uuid()).collect(),
-            Event::User(_) | Event::Order(_) => vec![],
+            Event::Product(_) | Event::User(_) | Event::Order(_) => vec![],
         }
     }
 
-    fn fold(row: Option<Self>, key: Uuid, recorded: &Recorded) -> Option<Self> {
+    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
         match &recorded.event {
             Event::Category(event) => Self::evolve(row, event, recorded),
-            Event::Product(event) => {
-                let mut row = row?;
-                let here = counts(event).into_iter().filter(|(id, _)| id.uuid() == key);
-                row.product_count += here.map(|(_, change)| change).sum::<i64>();
-                Some(row)
-            }
-            Event::User(_) | Event::Order(_) => row,
+            Event::Product(_) | Event::User(_) | Event::Order(_) => row,
         }
     }
 
@@ -99,28 +102,76 @@ impl Fold for CategoryRow {
     }
 }
 
-/// How many products more or fewer an event leaves in which categories.
-fn counts(event: &ProductEvent) -> Vec<(CategoryId, i64)> {
-    use ProductEvent as E;
-    match event {
-        E::ProductSubmitted { details, .. } => vec![(details.category, 1)],
-        E::ProductEdited { changes: ProductChanges { category: Some(moved), .. } } => {
-            vec![(moved.from, -1), (moved.to, 1)]
+/// Folds a batch whose products have been folded already.
+pub(crate) async fn fold(
+    conn: &mut PgConnection,
+    suffix: &str,
+    recorded: &[Recorded],
+    products: &[Change<ProductRow>],
+    known: impl Fn(Uuid) -> Option<Arc<CategoryRow>>,
+) -> Result<Vec<Change<CategoryRow>>, ProjectionError> {
+    let moved = moved(products);
+    let touched: Vec<_> = moved.keys().copied().collect();
+    let count = |row: &mut CategoryRow| {
+        for product in moved.get(&row.id.uuid()).into_iter().flatten() {
+            row.count(product.before.as_deref(), product.after.as_deref());
         }
-        E::ProductDeleted { category } => vec![(*category, -1)],
-        E::ProductEdited { changes: ProductChanges { category: None, .. } }
-        | E::VideoUploaded { .. }
-        | E::VideoFinalized { .. }
-        | E::VideoFailed { .. }
-        | E::ProductReturnedToReview { .. }
-        | E::ProductApproved { .. }
-        | E::ProductRejected { .. }
-        | E::ProductCancelled { .. }
-        | E::ProductResubmitted { .. } => vec![],
+    };
+    machine::fold_and_amend(conn, suffix, recorded, known, &touched, count).await
+}
+
+/// The products that come to a category, leave it, or are listed there or no longer, by category.
+fn moved(products: &[Change<ProductRow>]) -> HashMap<Uuid, Vec<&Change<ProductRow>>> {
+    let mut moved: HashMap<_, Vec<_>> = HashMap::new();
+    for product in products {
+        let (had, has) = (place(product.before.as_deref()), place(product.after.as_deref()));
+        if had == has {
+            continue;
+        }
+        let had = had.map(|(category, _)| category);
+        let has = has.map(|(category, _)| category).filter(|category| had != Some(*category));
+        for category in [had, has].into_iter().flatten() {
+            moved.entry(category.uuid()).or_default().push(product);
+        }
     }
+    moved
+}
+
+/// Where a product is counted, and whether as a listed one.
+fn place(product: Option<&ProductRow>) -> Option<(CategoryId, bool)> {
+    product.filter(|row| !row.deleted).map(|row| (row.category_id, row.listed))
 }
 
 impl CategoryRow {
+    /// Counts what a product's row was, and what it has become.
+    pub fn count(&mut self, before: Option<&ProductRow>, after: Option<&ProductRow>) {
+        for (row, change) in [(before, -1), (after, 1)] {
+            if let Some((category, listed)) = place(row)
+                && category == self.id
+            {
+                self.product_count += change;
+                self.listed_count += if listed { change } else { 0 };
+            }
+        }
+    }
+
+    /// The category as an actor may see it.
+    pub fn seen(self, visibility: Visibility) -> Category {
+        let product_count = match visibility {
+            Visibility::Everything => self.product_count,
+            Visibility::Own(_) | Visibility::Nothing => self.listed_count,
+        };
+        Category {
+            id: self.id,
+            name: self.name,
+            description: self.description,
+            product_count,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+
     fn evolve(row: Option<Self>, event: &CategoryEvent, recorded: &Recorded) -> Option<Self> {
         match event {
             CategoryEvent::CategoryCreated { name, description } => Some(Self {
@@ -128,6 +179,7 @@ impl CategoryRow {
                 name: name.to_string(),
                 description: description.to_string(),
                 product_count: 0,
+                listed_count: 0,
                 version: recorded.sequence,
                 created_at: recorded.at,
                 updated_at: recorded.at,
@@ -146,20 +198,6 @@ impl CategoryRow {
                 Some(row)
             }
             CategoryEvent::CategoryDeleted => None,
-        }
-    }
-}
-
-impl From<CategoryRow> for Category {
-    fn from(row: CategoryRow) -> Self {
-        Self {
-            id: row.id,
-            name: row.name,
-            description: row.description,
-            product_count: row.product_count,
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
         }
     }
 }

@@ -32,7 +32,7 @@ pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortB
 pub use personal::OpenPersonal;
 pub use product::{
     CategorySummary, MediaLinks, News, Product, ProductAt, ProductFilter, ProductRow, ProductView,
-    Products, RowVideo, Scope, VideoFacts,
+    Products, RowVideo, Scope, Search, SearchError, VideoFacts,
 };
 pub use rebuild::rebuild;
 pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, timeline_of};

@@ -1,11 +1,10 @@
 //! Reading the log.
 
-use domain::{DecodeError, Recorded, Stored, StreamId, StreamType, UserId};
+use domain::{DecodeError, Moment, Recorded, Stored, StreamId, StreamType, UserId};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, QueryBuilder, Row};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// The log can't be read on; nothing is ever skipped.
@@ -116,7 +115,7 @@ pub async fn head(conn: &mut PgConnection) -> Result<i64, LogError> {
 pub async fn stream(
     conn: &mut PgConnection,
     stream: StreamId,
-    up_to_time: Option<OffsetDateTime>,
+    up_to_time: Option<Moment>,
 ) -> Result<Vec<Recorded>, LogError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
@@ -125,7 +124,7 @@ pub async fn stream(
     let rows = sqlx::query(&sql)
         .bind(stream.kind.as_str())
         .bind(stream.id.to_string())
-        .bind(up_to_time)
+        .bind(up_to_time.map(Moment::utc))
         .fetch(conn);
     decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
 }

@@ -137,8 +137,9 @@ impl<F: Fold> Kept<F> {
 
 /// A row before and after a batch.
 pub(crate) struct Change<F> {
-    key: Uuid,
-    before: Option<Arc<F>>,
+    pub(crate) key: Uuid,
+    /// The row as it was.
+    pub(crate) before: Option<Arc<F>>,
     /// The row as it is to be.
     pub(crate) after: Option<Arc<F>>,
 }
@@ -158,24 +159,22 @@ struct Batch<F> {
 }
 
 impl<F: Fold> Batch<F> {
-    /// Loads the rows that are not known already.
+    /// Loads the rows that are not known already; of the keys those are new whose streams begin.
     async fn load(
         conn: &mut PgConnection,
         suffix: &str,
-        steps: &[(Uuid, &Recorded)],
+        keys: impl Iterator<Item = (Uuid, bool)>,
         known: impl Fn(Uuid) -> Option<Arc<F>>,
     ) -> Result<Self, ProjectionError> {
-        let mut batch = Self { places: HashMap::with_capacity(steps.len()), rows: vec![] };
+        let mut batch = Self { places: HashMap::new(), rows: vec![] };
         let mut missing = vec![];
-        for (key, recorded) in steps {
-            batch.places.entry(*key).or_insert_with(|| {
-                // A stream that begins has no row yet.
-                let new = recorded.sequence == 1 && recorded.stream.id == *key;
-                let before = if new { None } else { known(*key) };
-                if before.is_none() && !new {
-                    missing.push(*key);
+        for (key, is_new) in keys {
+            batch.places.entry(key).or_insert_with(|| {
+                let before = if is_new { None } else { known(key) };
+                if before.is_none() && !is_new {
+                    missing.push(key);
                 }
-                batch.rows.push(Touched { key: *key, before, now: None });
+                batch.rows.push(Touched { key, before, now: None });
                 batch.rows.len() - 1
             });
         }
@@ -233,14 +232,34 @@ pub(crate) async fn fold<F: Fold>(
     recorded: &[Recorded],
     known: impl Fn(Uuid) -> Option<Arc<F>>,
 ) -> Result<Vec<Change<F>>, ProjectionError> {
+    fold_and_amend(conn, suffix, recorded, known, &[], |_| {}).await
+}
+
+/// The same, and amends the rows of these keys afterwards.
+pub(crate) async fn fold_and_amend<F: Fold>(
+    conn: &mut PgConnection,
+    suffix: &str,
+    recorded: &[Recorded],
+    known: impl Fn(Uuid) -> Option<Arc<F>>,
+    amended: &[Uuid],
+    amend: impl Fn(&mut F),
+) -> Result<Vec<Change<F>>, ProjectionError> {
     let steps: Vec<_> = recorded
         .iter()
         .flat_map(|recorded| F::keys(recorded).into_iter().map(move |key| (key, recorded)))
         .collect();
-    let mut batch = Batch::<F>::load(conn, suffix, &steps, known).await?;
+    let begins = |key, recorded: &Recorded| recorded.sequence == 1 && recorded.stream.id == key;
+    let of_events = steps.iter().map(|(key, recorded)| (*key, begins(*key, recorded)));
+    let keys = of_events.chain(amended.iter().map(|key| (*key, false)));
+    let mut batch = Batch::<F>::load(conn, suffix, keys, known).await?;
     for (key, recorded) in steps {
         if let Some(row) = batch.row(key) {
             row.now = F::fold(row.now.take(), key, recorded);
+        }
+    }
+    for key in amended {
+        if let Some(now) = batch.row(*key).and_then(|row| row.now.as_mut()) {
+            amend(now);
         }
     }
     let change = |Touched { key, before, now }| Change { key, before, after: now.map(Arc::new) };
@@ -309,14 +328,13 @@ fn text<F: Fold, R: Serialize>(rows: &[R]) -> Result<String, ProjectionError> {
         .map_err(|source| ProjectionError::Json { table: F::TABLE.name, source })
 }
 
-/// Folds a batch and writes it.
-pub(crate) async fn apply<F: Fold>(
+/// Writes what a fold has made.
+pub(crate) async fn write<F: Fold>(
     conn: &mut PgConnection,
     suffix: &str,
-    recorded: &[Recorded],
+    changes: &[Change<F>],
 ) -> Result<(), ProjectionError> {
-    let changes = fold::<F>(conn, suffix, recorded, |_| None).await?;
-    for write in writes(suffix, &changes)? {
+    for write in writes(suffix, changes)? {
         let query = sqlx::query(&write.sql).bind(write.rows);
         query.execute(&mut *conn).await.map_err(F::TABLE.failed())?;
     }

@@ -13,13 +13,15 @@ use sqlx::PgConnection;
 use crate::machine::{self, Change, Fold, Kept, Table, Write};
 use crate::{
     CategoryRow, OrderRow, ProductRow, ProductView, ProjectionError, RebuildError, UserRow,
+    category,
 };
 
 /// A read model, whatever its rows are.
 pub(crate) trait Model: Send + Sync {
-    fn table(&self) -> Table;
+    /// What it is kept in.
+    fn tables(&self) -> &'static [Table];
 
-    /// Brings the table, or its copy with that suffix, up to date with a batch.
+    /// Brings the tables, or their copies with that suffix, up to date with a batch.
     fn apply<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -28,11 +30,25 @@ pub(crate) trait Model: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProjectionError>>;
 }
 
+/// A table whose rows are folded from events alone.
 struct Of<F>(PhantomData<F>);
 
+impl<F: Fold> Of<F> {
+    const TABLES: &'static [Table] = &[F::TABLE];
+
+    async fn fold(
+        conn: &mut PgConnection,
+        suffix: &str,
+        recorded: &[Recorded],
+    ) -> Result<(), ProjectionError> {
+        let changes = machine::fold::<F>(conn, suffix, recorded, |_| None).await?;
+        machine::write(conn, suffix, &changes).await
+    }
+}
+
 impl<F: Fold> Model for Of<F> {
-    fn table(&self) -> Table {
-        F::TABLE
+    fn tables(&self) -> &'static [Table] {
+        Self::TABLES
     }
 
     fn apply<'a>(
@@ -41,28 +57,61 @@ impl<F: Fold> Model for Of<F> {
         suffix: &'a str,
         recorded: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), ProjectionError>> {
-        Box::pin(machine::apply::<F>(conn, suffix, recorded))
+        Box::pin(Self::fold(conn, suffix, recorded))
+    }
+}
+
+/// Products, and categories, which count them: one can't be made again without the other.
+struct Catalogue;
+
+impl Catalogue {
+    async fn fold(
+        conn: &mut PgConnection,
+        suffix: &str,
+        recorded: &[Recorded],
+    ) -> Result<(), ProjectionError> {
+        let products = machine::fold::<ProductRow>(conn, suffix, recorded, |_| None).await?;
+        let categories = category::fold(conn, suffix, recorded, &products, |_| None).await?;
+        machine::write(conn, suffix, &products).await?;
+        machine::write(conn, suffix, &categories).await
+    }
+}
+
+impl Model for Catalogue {
+    fn tables(&self) -> &'static [Table] {
+        const { &[ProductRow::TABLE, CategoryRow::TABLE] }
+    }
+
+    fn apply<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        suffix: &'a str,
+        recorded: &'a [Recorded],
+    ) -> BoxFuture<'a, Result<(), ProjectionError>> {
+        Box::pin(Self::fold(conn, suffix, recorded))
     }
 }
 
 /// Every read model that there is.
-pub(crate) static MODELS: [&dyn Model; 4] = [
-    &Of::<ProductRow>(PhantomData),
-    &Of::<CategoryRow>(PhantomData),
-    &Of::<OrderRow>(PhantomData),
-    &Of::<UserRow>(PhantomData),
-];
+pub(crate) static MODELS: [&dyn Model; 3] =
+    [&Catalogue, &Of::<OrderRow>(PhantomData), &Of::<UserRow>(PhantomData)];
 
-/// Those of these names; all of them where none is given.
+/// What these models are kept in.
+pub(crate) fn tables(models: &[&'static dyn Model]) -> impl Iterator<Item = &'static Table> {
+    models.iter().flat_map(|model| model.tables())
+}
+
+/// Those that tables of these names are of; all of them where none is given.
 pub(crate) fn named(names: Option<&[&str]>) -> Result<Vec<&'static dyn Model>, RebuildError> {
     let Some(names) = names else { return Ok(MODELS.to_vec()) };
-    let find = |name: &&str| {
-        MODELS.into_iter().find(|model| model.table().name == *name).ok_or_else(|| {
-            let known = MODELS.map(|model| model.table().name).join(", ");
-            RebuildError::Unknown { name: (*name).to_owned(), known }
-        })
-    };
-    names.iter().map(find).collect()
+    if let Some(name) = names.iter().find(|name| tables(&MODELS).all(|table| table.name != **name))
+    {
+        let known = tables(&MODELS).map(|table| table.name).collect::<Vec<_>>().join(", ");
+        return Err(RebuildError::Unknown { name: (*name).to_owned(), known });
+    }
+    let is_named =
+        |model: &&&dyn Model| model.tables().iter().any(|table| names.contains(&table.name));
+    Ok(MODELS.iter().filter(is_named).copied().collect())
 }
 
 /// Categories that are kept in memory.
@@ -106,17 +155,17 @@ impl ReadModels {
         before: &HashMap<StreamId, AnyRow>,
     ) -> Result<Folded, ProjectionError> {
         let mut folded = Folded::default();
+        let orders = folded.take::<OrderRow>(StreamType::Order, conn, recorded, before).await?;
+        folded.show(StreamType::Order, &rows(orders));
+        let users = folded.take::<UserRow>(StreamType::User, conn, recorded, before).await?;
+        folded.show(StreamType::User, &rows(users));
+        let products = folded.take(StreamType::Product, conn, recorded, before).await?;
         let known = |id| self.categories.get(id);
-        let categories = machine::fold(conn, "", recorded, known).await?;
+        let categories = category::fold(conn, "", recorded, &products, known).await?;
         self.categories.note(&categories);
         folded.writes.extend(machine::writes("", &categories)?);
         folded.show(StreamType::Category, &rows(categories));
-        let orders = folded.take::<OrderRow>(StreamType::Order, conn, recorded, before).await?;
-        folded.show(StreamType::Order, &orders);
-        let users = folded.take::<UserRow>(StreamType::User, conn, recorded, before).await?;
-        folded.show(StreamType::User, &users);
-        let products = folded.take(StreamType::Product, conn, recorded, before).await?;
-        self.show(conn, products, &mut folded).await?;
+        self.show(conn, rows(products), &mut folded).await?;
         Ok(folded)
     }
 
@@ -171,15 +220,14 @@ impl Folded {
         conn: &mut PgConnection,
         recorded: &[Recorded],
         before: &HashMap<StreamId, AnyRow>,
-    ) -> Result<Vec<Arc<F>>, ProjectionError> {
+    ) -> Result<Vec<Change<F>>, ProjectionError> {
         let known = |id| Arc::clone(before.get(&StreamId { kind, id })?).downcast::<F>().ok();
         let changes = machine::fold(conn, "", recorded, known).await?;
         self.writes.extend(machine::writes("", &changes)?);
-        let rows = rows(changes);
-        for row in &rows {
+        for row in changes.iter().filter_map(|change| change.after.as_ref()) {
             self.rows.insert(StreamId { kind, id: row.key() }, Arc::clone(row) as AnyRow);
         }
-        Ok(rows)
+        Ok(changes)
     }
 
     fn show<F: Fold>(&mut self, kind: StreamType, rows: &[Arc<F>]) {
@@ -230,6 +278,5 @@ pub async fn outdated(conn: &mut PgConnection) -> Result<Vec<&'static str>, sqlx
     let current = |table: &Table| {
         made.iter().any(|(name, version)| name == table.name && *version == table.version)
     };
-    let tables = MODELS.map(Model::table).into_iter();
-    Ok(tables.filter(|table| !current(table)).map(|table| table.name).collect())
+    Ok(tables(&MODELS).filter(|table| !current(table)).map(|table| table.name).collect())
 }

@@ -61,13 +61,13 @@ async fn fill_and_swap(
     models: &[&'static dyn Model],
     progress: &impl Fn(i64, i64),
 ) -> Result<(), RebuildError> {
-    for model in models {
-        create(conn, &model.table(), "TABLE", SUFFIX).await?;
+    for table in models::tables(models) {
+        create(conn, table, "TABLE", SUFFIX).await?;
     }
     let head = log::head(conn).await?;
     let reached = replay(conn, personal, models, SUFFIX, 0, head, progress).await?;
-    for model in models {
-        add_indexes(conn, &model.table()).await?;
+    for table in models::tables(models) {
+        add_indexes(conn, table).await?;
     }
     // Most of what has come in since, so that the last bit, under the lock, is short.
     let head = log::head(conn).await?;
@@ -103,8 +103,8 @@ async fn catch_up_and_swap(
         .fetch_one(&mut *swap)
         .await?;
     replay(&mut swap, personal, models, SUFFIX, reached, head, progress).await?;
-    for model in models {
-        take_over(&mut swap, &model.table()).await?;
+    for table in models::tables(models) {
+        take_over(&mut swap, table).await?;
     }
     swap.commit().await?;
     Ok(())
@@ -210,8 +210,8 @@ async fn discard(
     conn: &mut PgConnection,
     models: &[&'static dyn Model],
 ) -> Result<(), sqlx::Error> {
-    for model in models {
-        let sql = format!("DROP TABLE IF EXISTS {}", model.table().named(SUFFIX));
+    for table in models::tables(models) {
+        let sql = format!("DROP TABLE IF EXISTS {}", table.named(SUFFIX));
         sqlx::raw_sql(&sql).execute(&mut *conn).await?;
     }
     Ok(())

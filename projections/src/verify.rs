@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection, PgPool};
 
 use crate::machine::Table;
-use crate::models::MODELS;
+use crate::models::{MODELS, tables};
 use crate::rebuild::{create, replay};
 use crate::{OpenPersonal, RebuildError, log};
 
@@ -49,13 +49,13 @@ pub async fn verify(
     .execute(&mut *tx)
     .await?;
     let head = log::head(&mut tx).await?;
-    for model in MODELS {
-        create(&mut tx, &model.table(), "TEMP TABLE", SUFFIX).await?;
+    for table in tables(&MODELS) {
+        create(&mut tx, table, "TEMP TABLE", SUFFIX).await?;
     }
     replay(&mut tx, personal, &MODELS, SUFFIX, 0, head, &progress).await?;
     let mut drifts = vec![];
-    for model in MODELS {
-        drifts.extend(compare(&mut tx, &model.table()).await?);
+    for table in tables(&MODELS) {
+        drifts.extend(compare(&mut tx, table).await?);
     }
     tx.rollback().await?;
     Ok(drifts)

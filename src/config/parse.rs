@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::RateLimits;
+use api::{ConnectionLimits, RateLimits};
 use domain::Role;
 use ipnet::IpNet;
 use url::Url;
@@ -144,6 +144,26 @@ pub fn rate_limits(text: &str) -> Result<RateLimits, Expected> {
         let (class, limit) = one.trim().split_once('=')?;
         let limit = if limit == "off" { None } else { Some(limit.parse().ok()?) };
         limits.with(class, limit)
+    })
+    .ok_or_else(wrong)
+}
+
+/// More than an office behind one address opens.
+pub const CONNECTION_LIMITS: &str = "total=10000,address=512";
+
+/// Open connections; what is left out has its default.
+pub fn connection_limits(text: &str) -> Result<ConnectionLimits, Expected> {
+    let wrong = || format!("numbers of open connections such as {CONNECTION_LIMITS}");
+    let mut all = CONNECTION_LIMITS.split(',').chain(text.split(','));
+    let none = ConnectionLimits { total: 0, address: 0 };
+    all.try_fold(none, |limits, one| {
+        let (name, number) = one.trim().split_once('=')?;
+        let number = number.parse().ok().filter(|number| (1..=1_000_000).contains(number))?;
+        match name {
+            "total" => Some(ConnectionLimits { total: number, ..limits }),
+            "address" => Some(ConnectionLimits { address: number, ..limits }),
+            _ => None,
+        }
     })
     .ok_or_else(wrong)
 }

@@ -36,6 +36,28 @@ fn public_url_follows_bind() {
 }
 
 #[test]
+fn tls_takes_both_files_and_makes_the_public_address_https() {
+    let (certificate, key) = (("TLS_CERT_FILE", "cert.pem"), ("TLS_KEY_FILE", "key.pem"));
+
+    let config = load(&[certificate, key], &[]).unwrap();
+
+    assert_eq!(config.public_url.as_str(), "https://127.0.0.1:8000/");
+    let bound = "127.0.0.1:1".parse().unwrap();
+    assert_eq!(config.public_url_at(bound).as_str(), "https://127.0.0.1:1/");
+    for (given, missing) in [(certificate, "TLS_KEY_FILE"), (key, "TLS_CERT_FILE")] {
+        let sentence = load(&[given], &[]).unwrap_err().to_string();
+        assert!(sentence.starts_with(&format!("{missing} must be set ")), "{sentence}");
+    }
+}
+
+#[test]
+fn limits_of_connections_that_are_left_out_have_their_defaults() {
+    let limits = load(&[("CONNECTION_LIMITS", "address=20")], &[]).unwrap().connection_limits;
+
+    assert_eq!((limits.total, limits.address), (10_000, 20));
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_an_empty_value_is_unset() {
     let config = load(
         &[("BIND", "127.0.0.1:1"), ("DATA_DIR", "")],
@@ -90,6 +112,11 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("RATE_LIMITS", "reads"),
         ("RATE_LIMITS", "reads=0"),
         ("RATE_LIMITS", "writes=5"),
+        ("CONNECTION_LIMITS", "512"),
+        ("CONNECTION_LIMITS", "total=0"),
+        ("CONNECTION_LIMITS", "network=5"),
+        ("OPERATIONS_BIND", "9000"),
+        ("OPERATIONS_BIND", "127.0.0.1:8000"),
     ] {
         let sentence = sentence(variable, value);
         assert!(sentence.starts_with(&format!("{variable} must be ")), "{value}: {sentence}");
@@ -114,6 +141,40 @@ fn passwords_that_everybody_knows_are_noticed() {
     );
     assert!(known("postgres://me:k3nnt-niemand@db/x", "smtp://mail:25").is_empty());
     assert!(load(&[], &[]).unwrap().with_known_passwords().is_empty());
+}
+
+#[test]
+fn services_without_verified_tls_are_refused_where_it_is_required() {
+    let required = |variable: &str, value: &str| {
+        let bucket = [("STORAGE_URL", "s3://videos"), ("REQUIRE_SERVICE_TLS", "true")];
+        load(&[bucket.as_slice(), &[(variable, value)]].concat(), &[]).map(drop)
+    };
+    for (variable, refused) in [
+        ("DATABASE_URL", "postgres://me:secret@db:5432/x"),
+        ("DATABASE_URL", "postgres://me:secret@db:5432/x?sslmode=require"),
+        ("NATS_URL", "nats://me:secret@nats:4222"),
+        ("NATS_URL", "tls://me:secret@a:4222,nats://me:secret@b:4222"),
+        ("SMTP_URL", "smtp://me:secret@mail:587"),
+        ("AWS_ENDPOINT", "http://me:secret@minio:9000"),
+    ] {
+        let told = required(variable, refused).unwrap_err().to_string();
+        assert!(told.starts_with(variable) && told.contains("REQUIRE_SERVICE_TLS"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+    for (variable, taken) in [
+        ("DATABASE_URL", "postgres://me@db/x?sslmode=verify-full&sslrootcert=ca.pem"),
+        ("DATABASE_URL", "postgres://me@127.0.0.1/x"),
+        ("DATABASE_URL", "postgres:///x?host=/run/postgresql"),
+        ("NATS_URL", "tls://a:4222,tls://b:4222"),
+        ("NATS_URL", "nats://localhost:4222"),
+        ("SMTP_URL", "smtps://mail"),
+        ("SMTP_URL", "smtp://mail:587?tls=required"),
+        ("SMTP_URL", "smtp://[::1]:1025"),
+        ("AWS_ENDPOINT", "https://minio:9000"),
+        ("AWS_REGION", "eu-west-1"),
+    ] {
+        assert!(required(variable, taken).is_ok(), "{variable} {taken}");
+    }
 }
 
 #[test]

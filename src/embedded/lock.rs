@@ -1,11 +1,12 @@
 //! One program per folder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::{At, Error, Result};
+use crate::private;
 
 /// How long a program that was just killed may still hold its lock.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -19,7 +20,7 @@ pub struct Lock {
 impl Lock {
     /// Blocks up to three seconds.
     pub fn take(data_dir: &Path, name: &str) -> Result<Self> {
-        fs::create_dir_all(data_dir).at("make the folder", data_dir)?;
+        private::make_data_dir(data_dir).at("make the folder", data_dir)?;
         let path = data_dir.join(format!("{name}.lock"));
         let mut options = File::options();
         let file = options.create(true).append(true).open(&path).at("open", &path)?;

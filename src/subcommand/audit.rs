@@ -1,10 +1,8 @@
 //! `vetted audit replay`: a product's life, step by step, folded from the log.
 
-use domain::{ProductId, StreamId, StreamType};
+use domain::{Moment, ProductId, StreamId, StreamType, one_line};
 use projections::{TimelineEntry, log, timeline_of};
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::config::Config;
 use crate::database;
@@ -17,16 +15,11 @@ pub struct Replay {
     #[arg(long)]
     product: ProductId,
     /// Tell it up to this moment (RFC 3339)
-    #[arg(long, value_parser = time_of)]
-    to: Option<OffsetDateTime>,
+    #[arg(long)]
+    to: Option<Moment>,
     /// Print one JSON object a step
     #[arg(long)]
     json: bool,
-}
-
-fn time_of(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "a time such as 2026-11-23T09:00:00Z is expected".to_owned())
 }
 
 /// Tells the product's life.
@@ -72,7 +65,7 @@ fn readable(entry: &TimelineEntry) -> String {
         lines.push(format!("    {field}: {from} → {to}"));
     }
     if let Some(reason) = &entry.reason {
-        lines.push(format!("    reason: {reason}"));
+        lines.push(format!("    reason: {}", one_line(reason)));
     }
     lines.join("\n")
 }
@@ -88,7 +81,7 @@ fn who(actor: &Value) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => one_line(text).into_owned(),
         Value::Object(members) if members.contains_key("amount") => {
             format!("{} {}", plain(&members["amount"]), plain(&members["currency"]))
         }

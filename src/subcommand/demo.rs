@@ -4,8 +4,8 @@ use commands::{Commands, Context};
 use domain::category::CreateCategory;
 use domain::product::{ProductDetails, Reason};
 use domain::{
-    Actor, CategoryId, Currency, EmailAddress, FieldErrors, Metadata, Money, ProductId, RequestId,
-    Role, Text, UserId,
+    Actor, CategoryId, Currency, FieldErrors, Metadata, Money, NewEmailAddress, ProductId,
+    RequestId, Role, Text, UserId,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn people(commands: &Commands) -> Result<People, Error> {
     let emails = [format!("seller-{run}@demo.example"), format!("staff-{run}@demo.example")];
     let mut contexts = vec![];
     for (email, role) in emails.iter().zip([Role::EndUser, Role::Staff]) {
-        let email: EmailAddress =
+        let email: NewEmailAddress =
             email.parse().map_err(|error| Error::Usage(format!("{email}: {error}")))?;
         let id = users::make(commands, &email, &password, role).await?;
         contexts.push(context(id, role));

@@ -1,11 +1,13 @@
 //! `vetted users create`: an account that needs no activation; how the first ADMIN is made. And
 //! `reset-second-factor`, for somebody who has lost theirs.
 
+use std::fmt::Display;
 use std::io::stdin;
+use std::str::FromStr;
 
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
-use domain::{EmailAddress, FieldErrors, Role, UserId};
+use domain::{EmailAddress, FieldErrors, NewEmailAddress, Role, UserId};
 use serde_json::json;
 
 use crate::config::Config;
@@ -42,7 +44,7 @@ pub struct ResetSecondFactor {
 
 /// Takes the second factor away.
 pub async fn reset_second_factor(config: &Config, reset: &ResetSecondFactor) -> Result<(), Error> {
-    let email = read_email(&reset.email)?;
+    let email: EmailAddress = read_email(&reset.email)?;
     let known = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let commands = parts::commands(config, pool, &config.public_url)?;
@@ -59,7 +61,7 @@ pub async fn reset_second_factor(config: &Config, reset: &ResetSecondFactor) -> 
     }
 }
 
-fn read_email(text: &str) -> Result<EmailAddress, Error> {
+fn read_email<T: FromStr<Err: Display>>(text: &str) -> Result<T, Error> {
     text.parse().map_err(|error| Error::Usage(format!("--email: {error}")))
 }
 
@@ -69,7 +71,7 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
     let what = "reading the password";
     stdin().read_line(&mut password).map_err(|source| Error::Io { what, source })?;
     let password = password.trim_end_matches(['\r', '\n']);
-    let email = read_email(&create.email)?;
+    let email: NewEmailAddress = read_email(&create.email)?;
     let user = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let commands = parts::commands(config, pool, &config.public_url)?;
@@ -86,7 +88,7 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
 /// Makes an account; also for the first start.
 pub async fn make(
     commands: &Commands,
-    email: &EmailAddress,
+    email: &NewEmailAddress,
     password: &str,
     role: Role,
 ) -> Result<UserId, Error> {
@@ -109,5 +111,5 @@ fn read_password(password: &str) -> Result<Password, Error> {
 }
 
 fn sentences(errors: &FieldErrors) -> String {
-    errors.0.values().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    errors.messages().collect::<Vec<_>>().join(" ")
 }

@@ -30,7 +30,8 @@ pub async fn sweep(config: &Config, Sweep { older_than, json }: &Sweep) -> Resul
     let media = storage::open(config)?;
     let swept = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let sweeper = workers::Sweeper::new(pool.clone(), media.store, storage::folder(config));
+        let (folder, mails) = (storage::folder(config), config.mail_dir());
+        let sweeper = workers::Sweeper::new(pool.clone(), media.store, folder, mails);
         let swept = sweeper.sweep(Duration::from_secs(*older_than)).await;
         swept.map_err(|error| Error::Usage(format!("it could not be swept to the end: {error}")))
     })
@@ -40,8 +41,8 @@ pub async fn sweep(config: &Config, Sweep { older_than, json }: &Sweep) -> Resul
     } else {
         format!(
             "Removed {} parts of expired uploads, {} files that nothing refers to, {} temporary \
-             files.",
-            swept.expired, swept.orphans, swept.temporary
+             files, {} mails of persons who were erased.",
+            swept.expired, swept.orphans, swept.temporary, swept.mails
         )
     })
 }
@@ -64,7 +65,7 @@ pub async fn list(config: &Config, json: bool) -> Result<(), Error> {
                 letter.event_type,
                 letter.position,
                 letter.attempts,
-                letter.last_error
+                domain::one_line(&letter.last_error)
             )
         })?;
     }

@@ -73,6 +73,21 @@ async fn a_null_character_is_refused_in_queries_and_names_nothing_in_paths() {
     }
 }
 
+// Found by `make hostile`: registered, and the mail to it became a dead letter.
+#[tokio::test]
+async fn an_address_that_no_mail_can_be_composed_to_is_refused() {
+    let app = TestApp::start().await;
+    let before = events(&app.pool()).await;
+
+    for email in ["\"ada b\"@example.com", "\"ada@b\"@example.com", "\"ada\\\"b\"@example.com"] {
+        let body = json!({"email": email, "password": "three green lamps"});
+        let answer = app.post("/register/").json(body).send().await;
+        assert_eq!(refused(answer, 400, "invalid_input").wrong(), ["email"], "{email}");
+    }
+
+    assert_eq!(events(&app.pool()).await, before);
+}
+
 // Row 12: a number beyond every number.
 #[tokio::test]
 async fn a_number_or_a_depth_beyond_all_bounds_is_refused() {

@@ -1,9 +1,11 @@
 //! Input that is wrong in every way: a clear answer, and nothing lost or left behind.
 
+mod bounds;
 mod connections;
 mod fields;
 mod files;
 mod mutations;
+mod queries;
 
 use sqlx::PgPool;
 

@@ -1,5 +1,6 @@
 //! `Idempotency-Key`: races, faults, and whoever is not signed in.
 
+use domain::Role;
 use futures::future::join_all;
 use futures::{SinkExt, StreamExt, channel::mpsc};
 use serde_json::json;
@@ -104,13 +105,56 @@ async fn a_key_works_before_signing_in_too() {
 }
 
 #[tokio::test]
-async fn the_key_is_recorded_with_what_it_led_to() {
+async fn strangers_with_the_same_key_neither_see_nor_block_each_other() {
+    let proxies = [("TRUSTED_PROXIES", "127.0.0.0/8")];
+    let app = TestApp::start_with(&proxies).await;
+    let replica = app.replica().await;
+    let register = |from: &str, email: &str| {
+        let body = json!({"email": email, "password": "three green lamps"});
+        let call = app.request_to(&replica, "POST", "/register/").json(body);
+        call.header("x-forwarded-for", from).header("idempotency-key", "1").send()
+    };
+    register("192.0.2.1", "ann@example.com").await.expect(201);
+
+    let bob = register("198.51.100.2", "bob@example.com").await.expect(201);
+    let neighbour = register("2001:db8::1", "eve@example.com").await.expect(201);
+
+    for stranger in [bob, neighbour] {
+        assert_eq!(stranger.header("idempotent-replayed"), "");
+    }
+    let ann = register("192.0.2.1", "ann@example.com").await.expect(201);
+    assert_eq!(ann.header("idempotent-replayed"), "true");
+    // One /64 is one client's.
+    let eve = register("2001:db8::2", "eve@example.com").await.expect(201);
+    assert_eq!(eve.header("idempotent-replayed"), "true");
+    let other = register("192.0.2.1", "bob@example.com").await;
+    refused(other, 422, "idempotency_key_reused");
+    // A key counts per endpoint, and no address is kept with it.
+    let reset = app.request_to(&replica, "POST", "/password/reset/");
+    let reset = reset.json(json!({"email": "ann@example.com"})).header("idempotency-key", "1");
+    reset.header("x-forwarded-for", "192.0.2.1").send().await.expect(202);
+    let kept = "SELECT string_agg(row_to_json(k)::text, ' ') FROM idempotency_keys k";
+    let kept: String = sqlx::query_scalar(kept).fetch_one(&app.pool()).await.unwrap();
+    assert!(!kept.contains("192.0.2") && !kept.contains("2001:db8"), "{kept}");
+}
+
+#[tokio::test]
+async fn events_hold_a_digest_of_the_key_which_is_the_same_for_its_owner_alone() {
     let shop = Shop::open().await;
-    let post = shop.app.post("/categories/").by(&shop.staff).json(json!({"name": "Chairs"}));
-    post.header("idempotency-key", "of chairs").send().await.expect(201);
+    let admin = shop.app.user(Role::Admin).await;
+    let post = |by, key, name| {
+        let post = shop.app.post("/categories/").by(by).json(json!({ "name": name }));
+        post.header("idempotency-key", key).send()
+    };
+    post(&shop.staff, "ann@example.com", "Chairs").await.expect(201);
+    post(&admin, "ann@example.com", "Tables").await.expect(201);
+    post(&shop.staff, "another", "Shelves").await.expect(201);
 
-    let newest = "SELECT metadata ->> 'idempotency_key' FROM events ORDER BY position DESC LIMIT 1";
-    let key: String = sqlx::query_scalar(newest).fetch_one(&shop.app.pool()).await.unwrap();
+    let newest = "SELECT metadata ->> 'idempotency_key' FROM events ORDER BY position DESC LIMIT 3";
+    let keys: Vec<String> = sqlx::query_scalar(newest).fetch_all(&shop.app.pool()).await.unwrap();
 
-    assert_eq!(key, "of chairs");
+    assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), 3, "{keys:?}");
+    for key in keys {
+        assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+    }
 }

@@ -9,6 +9,7 @@ mod pages;
 mod replays;
 mod representation;
 mod requests;
+mod rights;
 mod versions;
 mod writing;
 

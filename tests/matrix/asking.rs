@@ -1,14 +1,12 @@
 //! What is sent for each operation.
 
-use std::collections::HashMap;
-
 use domain::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::table::{Row, Whose};
 use super::world::{Who, World};
-use crate::support::{Answer, Person, link_in};
+use crate::support::{Answer, Person, in_query, link_in};
 
 const PASSWORD: &str = "three green lamps";
 
@@ -47,9 +45,11 @@ impl World {
             Who::Role(role) => role,
         };
         match row.operation {
-            "POST /logout/" | "POST /password/change/" | "PATCH /me/" | "DELETE /me/" => {
-                Some(self.app.user(role).await)
-            }
+            "POST /logout/"
+            | "POST /password/change/"
+            | "PATCH /me/"
+            | "DELETE /me/"
+            | "DELETE /me/sessions/" => Some(self.app.user(role).await),
             _ => Some(self.people[&role].clone()),
         }
     }
@@ -107,19 +107,30 @@ impl World {
                 let current = &caller.unwrap_or(stranger).password;
                 json!({"current_password": current, "new_password": PASSWORD})
             }
+            "POST /me/reauthenticate/" => {
+                json!({"password": caller.unwrap_or(stranger).password})
+            }
+            "POST /email/undo/" => self.undo_of_a_change().await,
             "POST /password/reset/confirm/" => {
                 let person = self.app.user(Role::EndUser).await;
                 let asked = json!({"email": person.email});
                 self.app.post("/password/reset/").json(asked).send().await.expect(202);
-                let link = link_in(&self.app.mail_to(&person.email).await);
-                let (_, query) = link.split_once('?').unwrap();
-                let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
-                let mut body: HashMap<String, String> = pairs.collect();
-                body.insert("password".to_owned(), PASSWORD.to_owned());
-                json!(body)
+                let mut body = in_query(&link_in(&self.app.mail_to(&person.email).await));
+                body["password"] = json!(PASSWORD);
+                body
             }
             _ => return None,
         })
+    }
+
+    /// What the link to a former address says.
+    async fn undo_of_a_change(&self) -> Value {
+        let person = self.app.user(Role::EndUser).await;
+        let new = json!({"email": format!("new-{}", person.email)});
+        self.app.patch("/me/").by(&person).json(new.clone()).send().await.expect(200);
+        let confirm = link_in(&self.app.mail_to(new["email"].as_str().unwrap()).await);
+        self.app.get(&confirm).send().await.expect(200);
+        in_query(&link_in(&self.app.mail_to(&person.email).await))
     }
 
     /// The path of a fresh activation link.

@@ -81,7 +81,9 @@ pub const ACCOUNTS: &[Row] = &[
     row("GET /me/", &[(Nobodys, [401, 200, 200, 200, 200])]),
     row("PATCH /me/", &[(Nobodys, [401, 200, 200, 200, 200])]),
     row("DELETE /me/", &[(Nobodys, [401, 204, 204, 204, 204])]),
+    row("POST /me/reauthenticate/", &[(Nobodys, [401, 204, 204, 204, 204])]),
     row("GET /me/sessions/", &[(Nobodys, [401, 200, 200, 200, 200])]),
+    row("DELETE /me/sessions/", &[(Nobodys, [401, 204, 204, 204, 204])]),
     row(
         "DELETE /me/sessions/{id}/",
         &[
@@ -92,6 +94,7 @@ pub const ACCOUNTS: &[Row] = &[
     ),
     row("POST /password/change/", &[(Nobodys, [401, 204, 204, 204, 204])]),
     row("POST /password/reset/", &[(Nobodys, [202, 202, 202, 202, 202])]),
+    row("POST /email/undo/", &[(Nobodys, [204, 204, 204, 204, 204])]),
     row("POST /password/reset/confirm/", &[(Nobodys, [204, 204, 204, 204, 204])]),
     row("GET /users/", &[(Nobodys, [401, 403, 403, 200, 200])]),
     row(

@@ -15,7 +15,7 @@ async fn the_documentation_loads_all_of_itself_from_the_program() {
 
     let page = app.get("/docs/").send().await.expect(200);
 
-    assert!(page.header("content-type").starts_with("text/html"));
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let html = String::from_utf8(page.bytes).unwrap();
     let loaded = loaded(&html);
     assert!(loaded.iter().any(|file| file.contains("swagger-ui-bundle.js")), "{loaded:?}");
@@ -25,7 +25,9 @@ async fn the_documentation_loads_all_of_itself_from_the_program() {
         let path = format!("/docs/{}", file.trim_start_matches("./").trim_start_matches("/docs/"));
         let answer = app.get(&path).send().await.expect(200);
         assert!(!answer.bytes.is_empty(), "{path}");
-        assert!(!answer.header("content-type").starts_with("text/html"), "{path}");
+        let kind = answer.header("content-type");
+        assert!(!kind.starts_with("text/html"), "{path}");
+        assert!(!kind.starts_with("text/") || kind.ends_with("; charset=utf-8"), "{path}: {kind}");
         if file.contains("initializer") {
             let text = String::from_utf8_lossy(&answer.bytes);
             assert!(text.contains("/openapi.json"), "{text}");

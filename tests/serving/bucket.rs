@@ -35,6 +35,8 @@ async fn a_bucket_gives_its_files_out_by_itself() {
         (200, size(&seen).to_string().as_str())
     );
     assert_eq!(&picture.bytes[..3], b"\xff\xd8\xff");
+    let name = format!("inline; filename=\"video-{product}.mp4\"");
+    assert_eq!(whole.header("content-disposition"), name);
     // What is made for each who asks comes from here, and leads there.
     let cues = app.get(&poster.replace("/poster/", "/thumbnails.vtt")).send().await.expect(200);
     let path = format!("/products/{product}/thumbnails.vtt");

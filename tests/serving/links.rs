@@ -166,7 +166,12 @@ async fn links_are_the_same_for_a_while_and_never_out_of_date_in_what_a_client_k
     assert!(one == other || other == again);
     let first = cinema.app.get(&path).by(&cinema.seller).send().await.expect(200);
     let call = cinema.app.get(&path).by(&cinema.seller).header("If-None-Match", first.etag());
-    assert!(!call.send().await.expect(200).json["video_url"].is_null());
+    let kept = call.send().await;
+    // What a client keeps has the links that it would be given.
+    let same = cinema.app.get(&path).by(&cinema.seller).send().await.json == first.json;
+    assert!(if same { kept.status == 304 } else { kept.status == 200 }, "{kept:?}");
+    let call = cinema.app.get(&path).by(&cinema.staff).header("If-None-Match", first.etag());
+    assert_ne!(call.send().await.expect(200).json["video_url"], first.json["video_url"]);
 }
 
 #[tokio::test]
@@ -185,5 +190,25 @@ async fn no_log_has_a_link() {
         let signature = link.split_once("signature=").unwrap().1;
         let told = said.lines().find(|line| line.contains(signature));
         assert_eq!(told, None);
+    }
+}
+
+#[tokio::test]
+async fn every_file_says_under_which_name_it_is_shown_and_saved() {
+    let cinema = Cinema::open().await;
+    let path = format!("/products/{}/", cinema.product);
+
+    for (file, name) in [
+        ("video/", "video-{}.mp4"),
+        ("poster/", "poster-{}.jpg"),
+        ("sprite/", "sprite-{}.jpg"),
+        ("thumbnails.vtt", "thumbnails-{}.vtt"),
+    ] {
+        let call = cinema.app.get(&format!("{path}{file}")).by(&cinema.seller);
+        let answer = call.header("range", "bytes=0-3").send().await;
+        assert!(matches!(answer.status, 200 | 206), "{answer:?}");
+        let name = name.replace("{}", &cinema.product);
+        let wanted = format!("inline; filename=\"{name}\"");
+        assert_eq!(answer.header("content-disposition"), wanted);
     }
 }

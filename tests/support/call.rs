@@ -1,6 +1,6 @@
 //! A request to the program, and its answer.
 
-use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::Form;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -45,6 +45,16 @@ impl Call {
 
     pub fn header(self, name: &str, value: &str) -> Self {
         Self(self.0.header(name, value))
+    }
+
+    /// A header that may be no text.
+    pub fn header_value(self, name: &HeaderName, value: &HeaderValue) -> Self {
+        Self(self.0.header(name, value))
+    }
+
+    /// A body without a content type of its own; none where there are no bytes.
+    pub fn bytes(self, bytes: Vec<u8>) -> Self {
+        if bytes.is_empty() { self } else { Self(self.0.body(bytes)) }
     }
 
     pub fn multipart(self, form: Form) -> Self {

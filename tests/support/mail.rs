@@ -1,6 +1,7 @@
 //! The mails that the program has written to its folder.
 
 use mail_parser::{Address, MessageParser};
+use serde_json::Value;
 use url::{Position, Url};
 
 use super::{TestApp, eventually};
@@ -37,6 +38,13 @@ fn text_for(email: &str, mail: &[u8]) -> Option<String> {
     let message = MessageParser::default().parse(mail).unwrap();
     let is_for = |to: &Address| to.iter().any(|to| to.address() == Some(email));
     message.to().is_some_and(is_for).then(|| message.body_text(0).unwrap().into_owned())
+}
+
+/// What the query of a link says, such as uid and token of one that leads to a page.
+pub fn in_query(link: &str) -> Value {
+    let (_, query) = link.split_once('?').unwrap_or_else(|| panic!("no query in {link}"));
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+    pairs.map(|(name, value)| (name, Value::from(value))).collect()
 }
 
 /// The path and query of the first link in a text.

@@ -19,6 +19,6 @@ pub use call::{Answer, Call};
 pub use database::TestDatabase;
 pub use factor::Authenticator;
 pub use goods::{id, video_form};
-pub use mail::link_in;
+pub use mail::{in_query, link_in};
 pub use people::Person;
 pub use waiting::eventually;

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,7 +35,11 @@ pub struct Outcome {
 pub struct Server {
     process: Child,
     base: String,
+    said: Lines,
 }
+
+/// What a process has written to standard output.
+type Lines = Arc<Mutex<Vec<String>>>;
 
 impl Program {
     pub fn new(environment: &[(&str, &str)]) -> Self {
@@ -94,12 +99,14 @@ impl Program {
         let mut process = self.spawn(arguments);
         let stdout = process.stdout.take().unwrap();
         let (announce, announced) = oneshot::channel();
-        std::thread::spawn(move || watch(BufReader::new(stdout), announce));
+        let (said, lines) = (Lines::default(), BufReader::new(stdout));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || watch(lines, &heard, announce));
         let Ok(base) = announced.await else {
             let status = process.wait();
             panic!("the program ended before it served ({status:?}):\n{}", self.stderr());
         };
-        Server { process, base }
+        Server { process, base, said }
     }
 
     /// Starts what runs on, and waits for nothing.
@@ -120,9 +127,10 @@ impl Program {
 }
 
 /// Reads on to the end, so that the program never waits for its reader.
-fn watch(lines: impl BufRead, announce: oneshot::Sender<String>) {
+fn watch(lines: impl BufRead, heard: &Lines, announce: oneshot::Sender<String>) {
     let mut announce = Some(announce);
     for line in lines.lines().map_while(Result::ok) {
+        heard.lock().unwrap().push(line.clone());
         let said = line.strip_prefix(ANNOUNCEMENT).or_else(|| line.strip_prefix(WORKING));
         let base = said.and_then(|rest| rest.split_whitespace().next());
         if let (Some(base), Some(announce)) = (base, announce.take_if(|_| base.is_some())) {
@@ -137,6 +145,11 @@ impl Server {
     /// Where it is, without a slash at the end.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The lines that it has printed.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
     }
 
     /// For signals.

@@ -25,7 +25,7 @@ async fn expired_uploads_go_with_their_bytes() {
 
     let swept = sweep(&uploader.app, "86400").await;
 
-    assert_eq!(swept, json!({ "expired": 1, "orphans": 0, "temporary": 0 }));
+    assert_eq!(swept, json!({ "expired": 1, "orphans": 0, "temporary": 0, "mails": 0 }));
     assert_eq!(uploader.head(&late).await.status, 410);
     arrived(&uploader.app, &whole, b"bytes").await;
     let long_ago = "UPDATE uploads SET expires_at = now() - interval '2 days' WHERE id = $1::uuid";
@@ -68,10 +68,10 @@ async fn only_old_files_that_nothing_refers_to_go() {
     fs::write(&foreign, "not ours").unwrap();
 
     let young = sweep(app, "3600").await;
-    assert_eq!(young, json!({ "expired": 0, "orphans": 0, "temporary": 0 }));
+    assert_eq!(young, json!({ "expired": 0, "orphans": 0, "temporary": 0, "mails": 0 }));
     let swept = sweep(app, "0").await;
 
-    assert_eq!(swept, json!({ "expired": 0, "orphans": 7, "temporary": 2 }));
+    assert_eq!(swept, json!({ "expired": 0, "orphans": 7, "temporary": 2, "mails": 0 }));
     assert!(foreign.exists());
     fs::remove_file(foreign).unwrap();
     let mut left = stored(app);

@@ -12,7 +12,7 @@ use crate::mail::{Letter, Letters, MailSettings};
 use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
 
-const EVENTS: [EventType; 15] = [
+const EVENTS: [EventType; 16] = [
     (StreamType::User, "UserRegistered"),
     (StreamType::User, "RegistrationRepeated"),
     (StreamType::User, "ActivationRequested"),
@@ -22,6 +22,7 @@ const EVENTS: [EventType; 15] = [
     (StreamType::User, "PasswordResetRequested"),
     (StreamType::User, "PasswordReset"),
     (StreamType::User, "PasswordChanged"),
+    (StreamType::User, "PersonErased"),
     (StreamType::User, "SecondFactorEnabled"),
     (StreamType::User, "SecondFactorDisabled"),
     (StreamType::User, "SecondFactorReset"),
@@ -162,7 +163,7 @@ impl Mailer {
         let Some(listing) = product.listing() else { return Ok(None) };
         let owner = self.account(listing.owner, 1).await?.filter(Account::is_active);
         let Some(to) = owner.as_ref().and_then(|owner| owner.email.text()) else { return Ok(None) };
-        let letters = Letters::new(event, to, self.home());
+        let letters = Letters::new(event, to, self.home()).with_recipient(listing.owner);
         let (name, reason) = (listing.details.name.as_str(), reason.and_then(Personal::text));
         let letter =
             if approved { letters.approved(name, reason) } else { letters.rejected(name, reason) };
@@ -186,6 +187,9 @@ impl Handler for Mailer {
     }
 
     async fn handle(&self, event: &Recorded) -> Result<(), Failed> {
+        if matches!(event.event, Event::User(UserEvent::PersonErased)) {
+            return self.mail.forget(UserId::from_uuid(event.stream.id)).await;
+        }
         for letter in self.letters(event).await? {
             self.mail.send(&letter).await?;
         }

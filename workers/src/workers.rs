@@ -36,6 +36,8 @@ pub struct Parts {
     pub media_folder: Option<PathBuf>,
     /// How mails leave.
     pub mail: MailSettings,
+    /// The folder of this machine that mails are written to without a server, now or before.
+    pub mail_folder: PathBuf,
     /// What a video may be, and what finishing it may take.
     pub limits: Limits,
     /// A virus scanner that sees videos first, if there is one.
@@ -106,7 +108,8 @@ const SWEEPER: &str = "sweeper";
 
 impl Parts {
     fn sweeper(&self) -> Sweeper {
-        Sweeper::new(self.pool.clone(), Arc::clone(&self.media), self.media_folder.clone())
+        let (pool, media) = (self.pool.clone(), Arc::clone(&self.media));
+        Sweeper::new(pool, media, self.media_folder.clone(), self.mail_folder.clone())
     }
 
     fn finalizer(&self) -> Finalizer {

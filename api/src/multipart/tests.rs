@@ -1,3 +1,4 @@
+use futures::StreamExt;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
@@ -84,7 +85,44 @@ async fn headers_without_end_are_not_kept() {
     let problem = reader.next().await.err().unwrap();
 
     assert_eq!(problem.code(), "malformed_multipart");
-    assert!(reader.unparsed.load(Ordering::Relaxed) < 2 * LARGEST_HEAD);
+    assert!(reader.unparsed.load(Ordering::Relaxed) <= LARGEST_HEAD + 2 * 65_536);
+}
+
+#[tokio::test]
+async fn a_long_head_is_malformed_in_one_piece_too() {
+    let disposition = format!("name=\"{}\"", "x".repeat(LARGEST_HEAD));
+    let (headers, body) = form("b", &[(&disposition, "Lamp")]);
+
+    let problem = digest(&headers, cut(&body, body.len())).await.unwrap_err();
+
+    assert_eq!(problem.code(), "malformed_multipart");
+}
+
+#[tokio::test]
+async fn the_first_part_too_many_is_refused_and_the_rest_is_not_read() {
+    let (headers, one) = form("b", &[("name=\"\"", "")]);
+    let end = one.len() - "--b--\r\n".len();
+    let one = Bytes::from(one).slice(..end);
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
+    let parts = futures::stream::repeat(one).take(10_000).map(move |part| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, io::Error>(part)
+    });
+
+    let problem = digest(&headers, Body::from_stream(parts)).await.unwrap_err();
+
+    assert_eq!(problem.code(), "too_many_parts");
+    assert!(read.load(Ordering::Relaxed) < 100, "{read:?} parts were read");
+}
+
+#[test]
+fn a_boundary_is_no_longer_than_it_may_be() {
+    let (headers, _) = form(&"b".repeat(71), &[]);
+
+    let problem = Reader::try_new(&headers, Body::empty(), 10_000).err().unwrap();
+
+    assert_eq!(problem.code(), "malformed_multipart");
 }
 
 #[tokio::test]
@@ -117,7 +155,10 @@ fn mutated_forms_never_panic_and_are_read_or_refused() {
     crate::mutated::feed("multipart", &good, |input| {
         if let Err(problem) = runtime.block_on(digest(&headers, cut(input, 7))) {
             assert!(
-                matches!(problem.code(), "malformed_multipart" | "video_too_large"),
+                matches!(
+                    problem.code(),
+                    "malformed_multipart" | "video_too_large" | "too_many_parts"
+                ),
                 "{input:?}"
             );
         }

@@ -18,7 +18,7 @@ pub use jwk::{JwkError, PrivateJwk, PublicJwk};
 pub use strict::parse as parse_strictly;
 
 pub(crate) use answer::{ENCRYPTION_KEY, Recipient, sealed, sealed_data};
-pub(crate) use request::open_request;
+pub(crate) use request::{LARGEST, open_request};
 
 /// What stands in the place of any JSON, in a request or in an answer.
 #[derive(utoipa::ToSchema)]

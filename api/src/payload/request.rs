@@ -22,7 +22,7 @@ use crate::observe::AskedFor;
 use crate::problem::Problem;
 
 /// Bytes of an encrypted body: what the largest plain one takes in base64url, and a header.
-const LARGEST: usize = MAX_BODY / 3 * 4 + 8192;
+pub(crate) const LARGEST: usize = MAX_BODY / 3 * 4 + 8192;
 
 /// Around the routes: what they see is plain.
 pub(crate) async fn open_request(State(app): State<App>, request: Request, next: Next) -> Response {

@@ -35,6 +35,7 @@ const CODES: &[Code] = &[
     ("malformed_multipart", 400, "The body is not multipart/form-data (RFC 7578), or was cut."),
     ("mixed_currencies", 400, "The priced products of one order must share one currency."),
     ("read_only", 400, "Members that can't be written were changed; `errors` names each."),
+    ("too_many_parts", 400, "The form has more than 20 parts."),
     (
         "invalid_challenge",
         401,
@@ -73,6 +74,11 @@ const CODES: &[Code] = &[
         "reauthentication_required",
         403,
         "The caller has to prove who they are by POST /me/reauthenticate/, at most 5 minutes before.",
+    ),
+    (
+        "role_changed",
+        403,
+        "The Idempotency-Key was first used with another role; a new one does the act.",
     ),
     ("role_not_self_assignable", 403, "Registration makes an END_USER and nothing else."),
     (

@@ -1,6 +1,6 @@
 //! What the other crates' errors answer.
 
-use commands::{CommandError, Reservation};
+use commands::{CommandError, Reservation, is_data_error, refused_value};
 use domain::{FieldErrors, Refusal, RefusalKind};
 use http::StatusCode;
 use secrecy::ExposeSecret;
@@ -71,6 +71,9 @@ impl From<projections::ReadError> for Problem {
         match error {
             E::Cursor(error) => FieldErrors::one("cursor", error.to_string()).into(),
             E::Database(sqlx::Error::PoolTimedOut) => Self::overloaded(),
+            E::Database(sqlx::Error::Database(refused)) if is_data_error(&*refused) => {
+                refused_value(&*refused).into()
+            }
             error @ (E::Log(_) | E::Personal(_) | E::Database(_)) => Self::fault(&error),
         }
     }

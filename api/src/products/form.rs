@@ -20,8 +20,10 @@ use crate::problem::Problem;
 /// The parts that are text. Others than these and `video` are refused.
 const TEXTS: [&str; 6] =
     ["name", "description", "category_id", "price_amount", "price_currency", "upload_id"];
-/// More than the longest description takes.
-const LARGEST_TEXT: usize = 100_000;
+/// Bytes of a part that is no file.
+const LARGEST_TEXT: usize = 32 * 1024;
+/// More than the longest description takes: 20,000 characters of up to 4 bytes.
+const LARGEST_DESCRIPTION: usize = 100_000;
 
 /// The parts of a form; where a product is changed, those that change it.
 #[derive(ToSchema)]
@@ -134,7 +136,8 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// To the end, whatever is wrong, so that everything wrong is told at once.
+    /// To the end, whatever is wrong, so that everything wrong is told at once; but what is larger
+    /// than any form is refused there and then.
     async fn read(&mut self, mut reader: Reader) -> Result<(), Problem> {
         while let Some(mut part) = reader.next().await? {
             let content = self.take(&mut part).await?;
@@ -156,36 +159,43 @@ impl<'a> Form<'a> {
             self.seen.push(name);
             return self.file(part).await;
         } else {
-            let name = if name.is_empty() { "body".to_owned() } else { name };
-            self.errors.add(name, "Unknown field: leave it out.");
+            self.errors.add(field_of(&name), "Unknown field: leave it out.");
         }
-        skip(part).await
+        Ok(Sha256::digest(self.whole(part).await?).into())
     }
 
     async fn text(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
-        let (mut content, mut bytes, mut size) = (Sha256::new(), vec![], 0_usize);
-        while let Some(chunk) = part.chunk().await? {
-            content.update(&chunk);
-            size += chunk.len();
-            if size <= LARGEST_TEXT {
-                bytes.extend_from_slice(&chunk);
-            }
-        }
+        let bytes = self.whole(part).await?;
+        let content = Sha256::digest(&bytes).into();
         match String::from_utf8(bytes) {
-            _ if size > LARGEST_TEXT => self.errors.add(&part.name, "This text is too long."),
             Ok(text) => {
                 self.texts.insert(part.name.clone(), Value::String(text));
             }
             Err(_) => self.errors.add(&part.name, "This is not UTF-8 text."),
         }
-        Ok(content.finalize().into())
+        Ok(content)
+    }
+
+    /// The content of a part that is no file. One that is too large is not read to its end.
+    async fn whole(&mut self, part: &mut Part) -> Result<Vec<u8>, Problem> {
+        let largest = if part.name == "description" { LARGEST_DESCRIPTION } else { LARGEST_TEXT };
+        let mut bytes = vec![];
+        while let Some(chunk) = part.chunk().await? {
+            if bytes.len() + chunk.len() > largest {
+                let message = format!("This part is too long: at most {largest} bytes are read.");
+                self.errors.add(field_of(&part.name), message);
+                return Err(std::mem::take(&mut self.errors).into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
     }
 
     /// A form with a file field that was left empty sends a part without name and content.
     async fn file(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
         let Some(file) = part.file.clone() else {
             self.errors.add("video", "A file is expected.");
-            return skip(part).await;
+            return Ok(Sha256::digest(self.whole(part).await?).into());
         };
         if !self.errors.is_empty() {
             return skip(part).await;
@@ -201,6 +211,12 @@ impl<'a> Form<'a> {
     }
 }
 
+/// Where errors of a part are told.
+const fn field_of(name: &str) -> &str {
+    if name.is_empty() { "body" } else { name }
+}
+
+/// Reads a file that is not kept.
 async fn skip(part: &mut Part) -> Result<[u8; 32], Problem> {
     let mut content = Sha256::new();
     while let Some(chunk) = part.chunk().await? {
@@ -225,17 +241,11 @@ fn members(mut texts: Map<String, Value>) -> Map<String, Value> {
 
 /// The fields of a price by the names that its parts have in a form.
 fn as_parts(problem: Problem) -> Problem {
-    let mut errors = FieldErrors::default();
-    for (field, messages) in &problem.errors().0 {
-        let field = match field.as_str() {
-            "price.amount" => "price_amount",
-            "price.currency" => "price_currency",
-            other => other,
-        };
-        for message in messages {
-            errors.add(field, message);
-        }
-    }
+    let errors = problem.errors().clone().renamed(|field| match field {
+        "price.amount" => "price_amount",
+        "price.currency" => "price_currency",
+        other => other,
+    });
     problem.with_errors(errors)
 }
 
@@ -268,6 +278,6 @@ mod tests {
     #[test]
     fn errors_name_the_parts_that_were_sent() {
         let problem = as_parts(FieldErrors::one("price.currency", "Required.").into());
-        assert!(problem.errors().0.contains_key("price_currency"));
+        assert!(problem.errors().fields().any(|field| field == "price_currency"));
     }
 }

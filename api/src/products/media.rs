@@ -11,8 +11,8 @@ use domain::product::{FinishedVideo, ProcessingStatus};
 use domain::{ProductId, UploadId};
 use futures::TryStreamExt;
 use http::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    LOCATION,
+    ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -31,7 +31,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ReadProducts};
 use crate::problem::Problem;
 
-pub(super) const POSTER_TYPE: &str = "image/jpeg";
+const POSTER_TYPE: &str = "image/jpeg";
 /// How long an address at which storage itself gives a file out is good for: to begin with it.
 const PRESIGNED: Duration = Duration::from_mins(1);
 /// Who may see a file changes, so each use is asked for again; that costs a 304.
@@ -40,6 +40,8 @@ pub(super) const ASK_AGAIN: &str = "private, no-cache";
 /// Something in storage, and how it is given out.
 pub(super) struct File {
     pub path: Path,
+    /// What it is called where it is saved: of letters, digits, hyphens and dots alone.
+    pub name: String,
     pub content_type: String,
     /// Strong: other bytes have another one.
     pub etag: String,
@@ -103,8 +105,10 @@ pub(crate) async fn video(
     Id(id): Id<ProductId>,
 ) -> Result<Response, Problem> {
     let (video, _) = asked.finished(&app, MediaKind::Video, id).await?;
+    let path = Path::from(keys::video(video.upload, &video.content_type));
     let file = File {
-        path: Path::from(keys::video(video.upload, &video.content_type)),
+        name: format!("video-{id}.{}", path.extension().unwrap_or("mp4")),
+        path,
         etag: format!("\"{}\"", video.sha256),
         size: u64::try_from(video.size).ok(),
         content_type: video.content_type,
@@ -134,7 +138,19 @@ pub(crate) async fn poster(
     }
     let path = Path::from(keys::poster(video.upload));
     let etag = format!("\"poster-{}\"", video.upload);
-    give(&app, File { path, content_type: POSTER_TYPE.to_owned(), etag, size: None }, &asked).await
+    give(&app, File::picture(path, format!("poster-{id}.jpg"), etag), &asked).await
+}
+
+impl File {
+    /// A JPEG, as large as storage says.
+    pub(super) fn picture(path: Path, name: String, etag: String) -> Self {
+        Self { path, name, content_type: POSTER_TYPE.to_owned(), etag, size: None }
+    }
+}
+
+/// Shown in the page; saved under that name (RFC 6266).
+pub(super) fn disposition(name: &str) -> String {
+    format!("inline; filename=\"{name}\"")
 }
 
 impl Asked {
@@ -226,6 +242,7 @@ pub(super) async fn give(app: &App, file: File, asked: &Asked) -> Result<Respons
         insert(&mut answer, CONTENT_RANGE, &text);
     }
     insert(&mut answer, CONTENT_TYPE, &file.content_type);
+    insert(&mut answer, CONTENT_DISPOSITION, &disposition(&file.name));
     insert(&mut answer, CONTENT_LENGTH, &(range.end - range.start).to_string());
     if asked.method == Method::HEAD || range.is_empty() {
         return Ok((status, answer).into_response());
@@ -239,8 +256,10 @@ pub(super) async fn give(app: &App, file: File, asked: &Asked) -> Result<Respons
 /// Sends the client to the storage, which knows ranges too. It may give the file out for as long
 /// as the address is good, so that is short, and the answer is kept by nobody.
 async fn elsewhere(signer: &dyn Signer, file: &File, method: &Method) -> Result<Response, Problem> {
+    let disposition = disposition(&file.name);
     let options = SignedUrlOptions::default().with_query([
         ("response-content-type", file.content_type.as_str()),
+        ("response-content-disposition", disposition.as_str()),
         ("response-cache-control", ASK_AGAIN),
     ]);
     let url = signer.signed_url_opts(method.clone(), &file.path, PRESIGNED, &options).await;

@@ -34,8 +34,6 @@ use form::{ProductForm, Received};
 
 const WRITABLE: [&str; 6] =
     ["name", "description", "category", "category_id", "price", "upload_id"];
-/// Characters of a search.
-const LONGEST_SEARCH: usize = 500;
 
 /// Which products, in which order.
 #[derive(IntoParams)]
@@ -87,7 +85,7 @@ pub(crate) async fn list(
         category: params.id("category"),
         uploaded_by: params.user("uploaded_by", &caller),
         processing_status: params.take("processing_status"),
-        q: params.read("q", search),
+        q: params.take("q"),
         ordering: params.take("ordering").unwrap_or_default(),
     };
     let page = params.page();
@@ -96,13 +94,6 @@ pub(crate) async fn list(
     let slice =
         Products(app.pool.clone()).list(Visibility::of(caller.actor), &filter, &page).await?;
     Ok(here.list(slice.map(|view| links.show(view))))
-}
-
-fn search(text: &str) -> Result<String, String> {
-    if text.chars().count() > LONGEST_SEARCH {
-        return Err(format!("At most {LONGEST_SEARCH} characters are allowed."));
-    }
-    Ok(text.to_owned())
 }
 
 /// Hands a product in for review, with a video if it is sent as a form.

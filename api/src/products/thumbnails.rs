@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use commands::{MediaKind, media as keys};
 use domain::{ProductId, UploadId};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::media::{ASK_AGAIN, Asked, File, POSTER_TYPE, give, unavailable};
+use super::media::{ASK_AGAIN, Asked, File, disposition, give, unavailable};
 use crate::App;
 use crate::openapi::Needs;
 use crate::path::Id;
@@ -39,7 +39,7 @@ pub(crate) async fn sprite(
 ) -> Result<Response, Problem> {
     let upload = shown(&app, &asked, id).await?;
     let (path, etag) = (Path::from(keys::sprite(upload)), format!("\"sprite-{upload}\""));
-    give(&app, File { path, content_type: POSTER_TYPE.to_owned(), etag, size: None }, &asked).await
+    give(&app, File::picture(path, format!("sprite-{id}.jpg"), etag), &asked).await
 }
 
 /// Which part of the sprite stands for which time, as WebVTT
@@ -62,7 +62,9 @@ pub(crate) async fn cues(
     let link = asked.link(&app, SPRITE, (MediaKind::Poster, id, upload));
     // Storage itself could neither sign them nor be what they are relative to.
     let cues = String::from_utf8_lossy(&stored).replace(SPRITE, &link);
-    Ok(([(CONTENT_TYPE, "text/vtt"), (CACHE_CONTROL, ASK_AGAIN)], cues).into_response())
+    let name = disposition(&format!("thumbnails-{id}.vtt"));
+    let headers = [(CONTENT_TYPE, "text/vtt"), (CACHE_CONTROL, ASK_AGAIN)];
+    Ok((headers, [(CONTENT_DISPOSITION, name)], cues).into_response())
 }
 
 /// They go with the poster: its link opens them too.

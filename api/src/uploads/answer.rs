@@ -57,7 +57,6 @@ pub(super) fn unless_whole(received: &Received, app: &App) -> Result<(), Problem
         Ending::Cut => {
             Problem::bad("bad_request", "The body was cut: ask where the upload stands, and go on.")
         }
-        Ending::Stalled => Problem::of_status(StatusCode::REQUEST_TIMEOUT),
         Ending::Stopped if app.shutdown.is_cancelled() => Problem::overloaded(),
         Ending::Stopped => locked(),
         Ending::TooLong => {

@@ -11,13 +11,11 @@ use object_store::ObjectStore;
 use sha2::Sha256;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use super::answer::refusal;
 use super::checksum::Checksum;
 use super::sink::{Sink, remove};
 use crate::App;
-use crate::multipart::SILENCE;
 use crate::problem::Problem;
 use crate::storing::Hashing;
 
@@ -25,10 +23,8 @@ use crate::storing::Hashing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Whole,
-    /// The connection broke.
+    /// The connection broke, or the client was too slow.
     Cut,
-    /// Nothing came for too long.
-    Stalled,
     /// Another request asks for the upload, or the program ends.
     Stopped,
     /// More came than there is room for.
@@ -130,7 +126,7 @@ impl Intake {
         let (ending, is_kept) = match (ending, verified) {
             (Ending::Whole, Some(false)) => (Ending::Mismatch, false),
             (Ending::Whole, Some(true) | None) => (ending, true),
-            (Ending::Cut | Ending::Stalled | Ending::Stopped, None) => (ending, true),
+            (Ending::Cut | Ending::Stopped, None) => (ending, true),
             (ending, _) => (ending, false),
         };
         let progress = parts.progress().await?.await?;
@@ -147,13 +143,12 @@ impl Intake {
             let next = tokio::select! {
                 biased;
                 () = self.lease.stop().cancelled() => return Ok(Ending::Stopped),
-                next = timeout(SILENCE, body.next()) => next,
+                next = body.next() => next,
             };
             let bytes = match next {
-                Ok(Some(Ok(bytes))) => bytes,
-                Ok(Some(Err(_))) => return Ok(Ending::Cut),
-                Ok(None) => return Ok(Ending::Whole),
-                Err(_) => return Ok(Ending::Stalled),
+                Some(Ok(bytes)) => bytes,
+                Some(Err(_)) => return Ok(Ending::Cut),
+                None => return Ok(Ending::Whole),
             };
             let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
             if parts.received.saturating_add(size) > self.limit {

@@ -2,6 +2,8 @@
 
 mod access;
 mod access_ends;
+#[cfg(test)]
+mod access_model;
 mod challenge;
 mod encryption;
 mod follow;

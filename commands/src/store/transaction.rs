@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::append::{Append, Appended, Effect, Guard};
 use super::{AnyRow, Folded, ReadModels, StoreError, access, log, names, write};
 use crate::context::Row;
+use crate::data_error::{is_data_error, refused_value};
 use crate::uploads;
 
 /// How a command ended.
@@ -37,6 +38,7 @@ impl Failure {
         match self {
             Self::Database(error) => match error.as_database_error() {
                 Some(database) if lost_race(database) => StoreError::Conflict,
+                Some(database) if is_data_error(database) => refused_value(database).into(),
                 _ => StoreError::Database(sqlx::Error::Protocol(error.to_string())),
             },
             Self::Projection(error) => StoreError::Projection(error.to_string()),
@@ -310,8 +312,10 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
                  codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
                  sign_ins AS (DELETE FROM sign_ins WHERE user_id = $1),
                  names AS (DELETE FROM reservations WHERE owner = $1 AND held_until IS NOT NULL),
-                 unused AS (UPDATE uploads SET expires_at = now(), metadata = ''
-                             WHERE owner = $1 AND product IS NULL)
+                 answers AS (DELETE FROM idempotency_keys WHERE scope = $1),
+                 uploads AS (UPDATE uploads SET metadata = '', expires_at =
+                                 CASE WHEN product IS NULL THEN now() ELSE expires_at END
+                             WHERE owner = $1)
                  UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
             )
             .bind(user.uuid()),

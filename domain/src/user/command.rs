@@ -4,7 +4,7 @@ use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
 use utoipa::ToSchema;
 
 use crate::input::read_string;
-use crate::{Actor, EmailAddress, Given, Personal, Role, SessionId, UserId};
+use crate::{Actor, EmailAddress, Given, NewEmailAddress, Personal, Role, SessionId, UserId};
 
 /// What can be asked of an account. Who may ask is decided before: by a password, a link from a
 /// mail, or a session; `Manage` is the exception.
@@ -117,7 +117,7 @@ impl<E: DeserializeError> Deserr<E> for Password {
 pub struct Register {
     /// Where the activation mail goes.
     #[schema(value_type = String, format = "email", max_length = 254)]
-    pub email: EmailAddress,
+    pub email: NewEmailAddress,
     /// 8 to 128 characters, not a common one.
     #[schema(value_type = String, format = "password", min_length = 8, max_length = 128)]
     pub password: Password,
@@ -210,7 +210,7 @@ pub struct ChangeEmail {
     /// A new address; it counts once the link in the mail to it has been opened.
     #[deserr(default)]
     #[schema(value_type = String, format = "email", max_length = 254, required = false)]
-    pub email: Given<EmailAddress>,
+    pub email: Given<NewEmailAddress>,
 }
 
 /// Body of `PATCH /users/{id}/`.

@@ -4,7 +4,7 @@ use domain::product::{ProcessingStatus, ProductStatus};
 use domain::{CategoryId, UserId};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::ProductRow;
+use super::{ProductRow, Search};
 use crate::page::Scan;
 use crate::{Fold, Ordering, Visibility};
 
@@ -20,7 +20,7 @@ pub struct ProductFilter {
     /// Where their video is.
     pub processing_status: Option<ProcessingStatus>,
     /// Words that name or description has; `"phrases"`, `or` and `-not` as in a web search.
-    pub q: Option<String>,
+    pub q: Option<Search>,
     /// In which order.
     pub ordering: Ordering,
 }
@@ -122,8 +122,7 @@ impl Part {
         }
         if let Some(words) = &filter.q {
             sql.push(" AND search @@ websearch_to_tsquery('simple', ");
-            // PostgreSQL's text holds no NUL.
-            sql.push_bind(words.replace('\0', " ")).push(")");
+            sql.push_bind(words.as_str()).push(")");
         }
         scan.push_after(sql);
         scan.push_order(sql);

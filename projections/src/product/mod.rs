@@ -4,10 +4,12 @@ mod list;
 mod news;
 mod query;
 mod row;
+mod search;
 mod view;
 
 pub use list::ProductFilter;
 pub use news::{News, Scope};
 pub use query::{ProductAt, Products};
 pub use row::{ProductRow, RowVideo};
+pub use search::{Search, SearchError};
 pub use view::{CategorySummary, MediaLinks, Product, ProductView, VideoFacts};

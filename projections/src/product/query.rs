@@ -1,8 +1,7 @@
 //! Queries on products.
 
-use domain::{CategoryId, ProductId, StreamId, StreamType, UserId};
+use domain::{CategoryId, Moment, ProductId, StreamId, StreamType, UserId};
 use sqlx::{FromRow, PgExecutor, PgPool};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::{self, JOINS, Part};
@@ -91,7 +90,7 @@ impl Products {
         &self,
         visibility: Visibility,
         id: ProductId,
-        at: OffsetDateTime,
+        at: Moment,
     ) -> Result<Option<ProductView>, ReadError> {
         let row = self.folded::<ProductRow>(StreamType::Product, id.uuid(), at).await?;
         let Some(row) = row.filter(|row| !row.deleted && visibility.covers(row.owner_id)) else {
@@ -106,7 +105,7 @@ impl Products {
     async fn category_as_of(
         &self,
         id: CategoryId,
-        at: OffsetDateTime,
+        at: Moment,
     ) -> Result<Option<CategoryRow>, ReadError> {
         self.folded(StreamType::Category, id.uuid(), at).await
     }
@@ -115,7 +114,7 @@ impl Products {
         &self,
         kind: StreamType,
         id: Uuid,
-        at: OffsetDateTime,
+        at: Moment,
     ) -> Result<Option<F>, ReadError> {
         let mut conn = self.0.acquire().await?;
         let events = log::stream(&mut conn, StreamId { kind, id }, Some(at)).await?;

@@ -1,9 +1,11 @@
 //! What events make of rows.
 
+use std::collections::BTreeMap;
+
 use domain::order::{OrderEvent, OrderItem, OrderStatus};
 use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
 use domain::user::UserEvent;
-use domain::{Change, Personal, Recorded, Role, StreamId, StreamType, UploadId};
+use domain::{CategoryId, Change, Personal, Recorded, Role, StreamId, StreamType, UploadId};
 use projections::{
     CategoryRow, Fold, Order, OrderRow, ProductRow, ProductView, UserRow, timeline_of,
 };
@@ -119,14 +121,56 @@ fn a_category_counts_products_that_come_move_and_go() {
         log.product(product(3), ProductEvent::ProductDeleted { category: BOOKS }),
     ];
     for (category, count) in [(BOOKS, 1), (TOYS, 1)] {
-        let touching: Vec<_> = events
-            .iter()
-            .filter(|recorded| CategoryRow::keys(recorded).contains(&category.uuid()))
-            .cloned()
-            .collect();
-        let row: CategoryRow = folded(category.uuid(), &touching).unwrap();
-        assert_eq!((row.product_count, row.version), (count, 1), "{}", row.name);
+        let row = shelf(category, &events);
+        assert_eq!((row.product_count, row.listed_count), (count, 0), "{}", row.name);
+        assert_eq!(row.version, 1);
     }
+}
+
+#[test]
+fn a_category_counts_products_as_listed_for_as_long_as_everybody_may_see_them() {
+    let mut log = Log::default();
+    let moved = ProductChanges {
+        category: Some(Change { from: BOOKS, to: TOYS }),
+        ..ProductChanges::default()
+    };
+    let steps = [
+        (submitted(ALICE, "Lamp", BOOKS, None), 0, 0),
+        (approved(1), 1, 0),
+        (uploaded(7), 0, 0),
+        (finalized(7), 1, 0),
+        (ProductEvent::ProductEdited { changes: moved }, 0, 1),
+        (ProductEvent::ProductCancelled { was: ProductStatus::Approved }, 0, 0),
+        (ProductEvent::ProductDeleted { category: TOYS }, 0, 0),
+    ];
+    let mut events = vec![log.category(BOOKS, "Books"), log.category(TOYS, "Toys")];
+    for (event, books, toys) in steps {
+        events.push(log.product(product(1), event));
+
+        let listed = [BOOKS, TOYS].map(|category| shelf(category, &events).listed_count);
+        assert_eq!(listed, [books, toys], "{:?}", events.last());
+    }
+}
+
+/// A category as its own events and the rows of products make it.
+fn shelf(category: CategoryId, events: &[Recorded]) -> CategoryRow {
+    let mut products: BTreeMap<Uuid, ProductRow> = BTreeMap::new();
+    let mut shelf: Option<CategoryRow> = None;
+    for recorded in events {
+        let key = recorded.stream.id;
+        if CategoryRow::keys(recorded).contains(&category.uuid()) {
+            shelf = CategoryRow::fold(shelf, key, recorded);
+        }
+        if ProductRow::keys(recorded).contains(&key) {
+            let before = products.get(&key).cloned();
+            let after = ProductRow::fold(before.clone(), key, recorded);
+            if let Some(shelf) = &mut shelf {
+                shelf.count(before.as_ref(), after.as_ref());
+            }
+            products.extend(after.map(|row| (key, row)));
+        }
+    }
+    shelf.unwrap()
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) fn message(letter: &Letter, from: &Mailbox, host: &str) -> Result<Mes
         .to(Mailbox::new(None, to))
         .subject(subject(&letter.subject))
         .date(SystemTime::from(letter.at))
-        .message_id(Some(format!("<{}{}@{host}>", letter.event, letter.copy)))
+        .message_id(Some(format!("<{}@{host}>", letter.event)))
         .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
         .multipart(MultiPart::alternative_plain_html(letter.text(), letter.html()))
         .map_err(|_| Failed::Permanent("the mail cannot be composed".to_owned()))
@@ -49,7 +49,9 @@ mod tests {
     fn composed(to: &str, subject: &str) -> Result<String, Failed> {
         let blocks = vec![Block::Says("Grüße.".into())];
         let (event, at) = (Uuid::max(), OffsetDateTime::UNIX_EPOCH);
-        let letter = Letter { event, copy: "", at, to: to.into(), subject: subject.into(), blocks };
+        let recipient = domain::UserId::from_uuid(event);
+        let (to, subject) = (to.into(), subject.into());
+        let letter = Letter { event, at, recipient, to, subject, blocks };
         let from = "Vetted <no-reply@example.com>".parse().expect("a mailbox");
         let message = message(&letter, &from, "shop.example")?;
         Ok(String::from_utf8(message.formatted()).expect("UTF-8"))

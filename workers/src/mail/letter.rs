@@ -2,18 +2,20 @@
 
 use std::fmt::Write;
 
+use domain::UserId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// What one event has to tell one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Letter {
-    /// The event; makes the Message-ID.
+    /// The event, or an id derived from it where it has something to tell another address too;
+    /// makes the Message-ID.
     pub(crate) event: Uuid,
-    /// Tells apart what one event has to tell several people; empty for the first of them.
-    pub(crate) copy: &'static str,
     /// When it happened; the Date.
     pub(crate) at: OffsetDateTime,
+    /// Whose letter it is: it goes with its person.
+    pub(crate) recipient: UserId,
     /// The address.
     pub(crate) to: String,
     /// The Subject.
@@ -104,7 +106,8 @@ mod tests {
 
     fn letter(blocks: Vec<Block>) -> Letter {
         let (event, at) = (Uuid::nil(), OffsetDateTime::UNIX_EPOCH);
-        Letter { event, copy: "", at, to: "a@example.com".into(), subject: "A & B".into(), blocks }
+        let (recipient, to) = (UserId::from_uuid(event), "a@example.com".into());
+        Letter { event, at, recipient, to, subject: "A & B".into(), blocks }
     }
 
     #[test]

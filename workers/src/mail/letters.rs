@@ -1,9 +1,10 @@
 //! What mails say. One function per kind; the words are all here.
 
-use domain::Recorded;
+use domain::{Recorded, UserId};
 use time::UtcOffset;
 use time::macros::format_description;
 use url::Url;
+use uuid::Uuid;
 
 use super::Letter;
 use super::letter::Block;
@@ -11,13 +12,20 @@ use super::letter::Block;
 /// Writes letters about one event to one address.
 pub(crate) struct Letters<'a> {
     event: &'a Recorded,
+    recipient: UserId,
     to: &'a str,
     home: &'a Url,
 }
 
 impl<'a> Letters<'a> {
+    /// Letters to the account that the event is of.
     pub(crate) const fn new(event: &'a Recorded, to: &'a str, home: &'a Url) -> Self {
-        Self { event, to, home }
+        Self { event, recipient: UserId::from_uuid(event.stream.id), to, home }
+    }
+
+    /// The same to another account than the one that the event is of.
+    pub(crate) const fn with_recipient(self, recipient: UserId) -> Self {
+        Self { recipient, ..self }
     }
 
     /// A new account, or another mail for one that still waits.
@@ -82,7 +90,7 @@ impl<'a> Letters<'a> {
                 says("If it was you, there is nothing to do."),
             ],
         );
-        Letter { copy: "-former", ..letter }
+        Letter { event: Uuid::new_v5(&letter.event, b"former address"), ..letter }
     }
 
     pub(crate) fn email_restored(&self) -> Letter {
@@ -167,8 +175,8 @@ impl<'a> Letters<'a> {
         blocks.push(says(&format!("Vetted, {host}. Nobody reads answers to this mail.")));
         Letter {
             event: self.event.event_id,
-            copy: "",
             at: self.event.at,
+            recipient: self.recipient,
             to: self.to.to_owned(),
             subject: subject.to_owned(),
             blocks,

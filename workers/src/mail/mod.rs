@@ -1,19 +1,22 @@
 //! Mails: what they say, how they look, and how they leave.
 
 mod compose;
+pub(crate) mod folder;
 mod letter;
 mod letters;
 mod transport;
 
 use std::path::PathBuf;
 
+use domain::UserId;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 use url::Url;
 
+use folder::Folder;
 pub(crate) use letter::Letter;
 pub(crate) use letters::Letters;
-use transport::{Folder, Transport};
+use transport::Transport;
 
 use crate::subscriber::Failed;
 
@@ -51,7 +54,7 @@ impl MailSettings {
         Self::with(Transport::smtp(url)?, from, public_url)
     }
 
-    /// Each mail becomes a file in `folder`; the names sort by time.
+    /// Each mail becomes a file in `folder`; the names sort by time, and tell whose they are.
     pub fn files(folder: PathBuf, from: &str, public_url: &Url) -> Result<Self, MailSettingsError> {
         Self::with(Transport::Files(Folder::new(folder)), from, public_url)
     }
@@ -80,5 +83,10 @@ impl MailSettings {
     pub(crate) async fn send(&self, letter: &Letter) -> Result<(), Failed> {
         let message = compose::message(letter, &self.from, &self.host)?;
         self.transport.send(letter, &message).await
+    }
+
+    /// Removes what was written to that person, where letters become files.
+    pub(crate) async fn forget(&self, person: UserId) -> Result<(), Failed> {
+        self.transport.forget(person).await
     }
 }

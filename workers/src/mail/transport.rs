@@ -1,25 +1,17 @@
 //! How a message leaves: to an SMTP server, or into a folder.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::mem;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::UserId;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::{self, AsyncSmtpTransport};
 use lettre::{AsyncTransport, Message, Tokio1Executor};
-use nix::unistd::syncfs;
 use secrecy::{ExposeSecret, SecretString};
-use time::macros::format_description;
-use tokio::task::spawn_blocking;
 use url::{Host, Url};
 
+use super::folder::Folder;
 use super::{Letter, MailSettingsError};
-use crate::give_way::give_way;
 use crate::subscriber::Failed;
 
 /// For each step of the conversation.
@@ -29,18 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Transport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     Files(Folder),
-}
-
-/// Where each mail becomes a file, once it is settled.
-#[derive(Clone)]
-pub(super) struct Folder {
-    path: PathBuf,
-    waiting: Arc<Mutex<Vec<Unwritten>>>,
-}
-
-struct Unwritten {
-    name: String,
-    bytes: Vec<u8>,
 }
 
 impl Transport {
@@ -62,11 +42,7 @@ impl Transport {
             Self::Smtp(server) => {
                 server.send(message.clone()).await.map(drop).map_err(|error| refused(&error))
             }
-            Self::Files(folder) => {
-                let name = name(letter).map_err(|error| unwritten(&error))?;
-                folder.waiting().push(Unwritten { name, bytes: message.formatted() });
-                Ok(())
-            }
+            Self::Files(folder) => folder.take(letter, message.formatted()),
         }
     }
 
@@ -75,55 +51,17 @@ impl Transport {
         match self {
             // The server has said that it has taken it.
             Self::Smtp(_) => Ok(()),
-            Self::Files(folder) => {
-                let folder = folder.clone();
-                // All at once: a quarter of what they cost one by one.
-                let done = spawn_blocking(move || folder.write()).await;
-                done.map_err(io::Error::other).flatten().map_err(|error| unwritten(&error))
-            }
+            Self::Files(folder) => folder.settle().await,
         }
     }
-}
 
-impl Folder {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, waiting: Arc::default() }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Unwritten>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes what waits. Where that fails their events come again. Events that need no mail leave
-    /// no folder.
-    fn write(&self) -> io::Result<()> {
-        let waiting = mem::take(&mut *self.waiting());
-        if waiting.is_empty() {
-            return Ok(());
+    /// Removes what was written to that person. A server has long passed on what it took.
+    pub(super) async fn forget(&self, person: UserId) -> Result<(), Failed> {
+        match self {
+            Self::Smtp(_) => Ok(()),
+            Self::Files(folder) => folder.forget(person).await,
         }
-        fs::create_dir_all(&self.path)?;
-        for mail in &waiting {
-            mail.write(&self.path)?;
-            give_way();
-        }
-        Ok(syncfs(File::open(&self.path)?)?)
     }
-}
-
-impl Unwritten {
-    /// A reader never sees half a mail, and a second try replaces the first.
-    fn write(&self, folder: &Path) -> io::Result<()> {
-        let unfinished = folder.join(format!(".{}.new", self.name));
-        // It holds links that open an account.
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(&unfinished)?.write_all(&self.bytes)?;
-        fs::rename(&unfinished, folder.join(&self.name))
-    }
-}
-
-fn unwritten(error: &io::Error) -> Failed {
-    Failed::Transient(format!("the mail's file: {error}"))
 }
 
 /// The host, where the URL leaves TLS open and the way goes beyond this machine.
@@ -162,14 +100,6 @@ fn refused(error: &smtp::Error) -> Failed {
         }
         None => Failed::Transient("the conversation with the mail server broke off".to_owned()),
     }
-}
-
-/// Sorts by time, and is the event's own.
-fn name(letter: &Letter) -> io::Result<String> {
-    let time = letter.at.format(format_description!(
-        "[year][month][day]T[hour][minute][second].[subsecond digits:6]Z"
-    ));
-    Ok(format!("{}-{}{}.eml", time.map_err(io::Error::other)?, letter.event, letter.copy))
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
-//! What nobody needs any more is removed: expired uploads, and files in storage that neither a
-//! product nor an upload refers to.
+//! What nobody needs any more is removed: expired uploads, files in storage that neither a product
+//! nor an upload refers to, and mails of persons who were erased.
 //!
 //! Nothing is removed that somebody may be writing: a file has to be old, and what an upload or a
 //! video under a lease is made of stays, however old it is.
 
 mod database;
+mod mails;
 mod temporary;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use commands::media;
 use domain::UploadId;
@@ -38,6 +39,7 @@ pub struct Sweeper {
     pool: PgPool,
     media: Arc<dyn ObjectStore>,
     folder: Option<PathBuf>,
+    mails: PathBuf,
 }
 
 /// How many files were removed.
@@ -49,6 +51,8 @@ pub struct Swept {
     pub orphans: u64,
     /// What a process that died was writing.
     pub temporary: u64,
+    /// Mails of persons who were erased, on this machine.
+    pub mails: u64,
 }
 
 /// Why it was not swept to the end.
@@ -66,15 +70,26 @@ pub enum SweepError {
 }
 
 impl Sweeper {
-    /// `folder` is where `media` is, if it is on this machine.
-    pub fn new(pool: PgPool, media: Arc<dyn ObjectStore>, folder: Option<PathBuf>) -> Self {
-        Self { pool, media, folder }
+    /// `folder` is where `media` is, if it is on this machine; `mails` is where mails become files.
+    pub fn new(
+        pool: PgPool,
+        media: Arc<dyn ObjectStore>,
+        folder: Option<PathBuf>,
+        mails: PathBuf,
+    ) -> Self {
+        Self { pool, media, folder, mails }
     }
 
-    /// Sweeps whenever it is time to, until the program ends.
+    /// Sweeps whenever it is time to, until the program ends. Mails are on each machine, and each
+    /// process sees to its own.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Fault> {
         let lease = Lease::new(self.pool.clone(), "sweeper", EVERY);
+        let mut looked: Option<Instant> = None;
         while !stop.is_cancelled() {
+            if looked.is_none_or(|looked| looked.elapsed() >= EVERY) {
+                self.erased_mails().await.map_err(Fault::passing)?;
+                looked = Some(Instant::now());
+            }
             let is_ours = lease.take().await?.is_some();
             if is_ours {
                 tokio::select! {
@@ -108,7 +123,14 @@ impl Sweeper {
             swept.temporary = removed.await.map_err(std::io::Error::other)??;
             count("temporary", swept.temporary);
         }
+        swept.mails = self.erased_mails().await?;
         Ok(swept)
+    }
+
+    async fn erased_mails(&self) -> Result<u64, SweepError> {
+        let removed = mails::remove(&self.pool, &self.mails).await?;
+        count("mail", removed);
+        Ok(removed)
     }
 
     async fn orphans(&self, folder: &str, before: SystemTime) -> Result<u64, SweepError> {

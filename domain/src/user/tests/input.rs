@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::EmailAddress;
+use crate::{EmailAddress, NewEmailAddress};
 
 const NOT_AN_EMAIL: &str = "Enter a valid e-mail address.";
 const ROLES: &str = "Not a valid choice: one of END_USER, STAFF, ADMIN, AUDITOR is expected.";
@@ -23,6 +23,29 @@ fn these_are_addresses() {
     }
     let local = "a".repeat(64);
     assert!(format!("{local}@example.org").parse::<EmailAddress>().is_ok());
+}
+
+#[test]
+fn a_new_account_takes_no_address_that_could_be_taken_for_another() {
+    for address in ["alice@example.org", "jürgen@bücher.example", "用户@例子.广告"] {
+        assert!(address.parse::<NewEmailAddress>().is_ok(), "{address}");
+    }
+    for address in [
+        "ｖictim@example.org",
+        "ﬁona@example.org",
+        "victim²@example.org",
+        "ju\u{308}rgen@example.org",
+        "vic\u{200b}tim@example.org",
+        "vic\u{ad}tim@example.org",
+        "victim\u{fe0f}@example.org",
+        "\u{2067}victim@example.org",
+    ] {
+        assert!(address.parse::<NewEmailAddress>().is_err(), "{address:?}");
+    }
+    // An account that has one already is still found by it.
+    let (old, owner): (EmailAddress, EmailAddress) =
+        ("ｖictim@example.org".parse().unwrap(), "victim@example.org".parse().unwrap());
+    assert_eq!(old.folded(), owner.folded());
 }
 
 #[test]
@@ -56,6 +79,9 @@ fn these_are_no_addresses() {
         "\"alice\r\nBcc: bob@example.org\"@example.org",
         "\"alice\nsmith\"@example.org",
         "\"alice@example.org",
+        "\"alice\"@example.org",
+        "\"alice smith\"@example.org",
+        "\"alice@home\"@example.org",
         "alice@exa\u{202e}mple.org",
         "ali\u{202e}ce@example.org",
         "ali\u{200b}ce@example.org",
