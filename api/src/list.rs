@@ -86,6 +86,8 @@ impl<T: Serialize> IntoResponse for List<T> {
 
 #[cfg(test)]
 mod tests {
+    use projections::Cursor;
+
     use super::*;
 
     #[test]

@@ -13,6 +13,8 @@ const STEP: u64 = 30;
 
 /// An authenticator app.
 pub struct Authenticator {
+    /// In base32.
+    pub secret: String,
     totp: Totp,
     /// The last step whose code was handed out.
     last: u64,
@@ -21,8 +23,9 @@ pub struct Authenticator {
 impl Authenticator {
     /// Set up with a secret in base32.
     pub fn new(secret: &str) -> Self {
-        let secret = Secret::try_from_base32(secret).unwrap();
-        Self { totp: Builder::new().with_secret(secret).build().unwrap(), last: 0 }
+        let bytes = Secret::try_from_base32(secret).unwrap();
+        let totp = Builder::new().with_secret(bytes).build().unwrap();
+        Self { secret: secret.to_owned(), totp, last: 0 }
     }
 
     /// A code that the program takes and that was not handed out yet. Those of three steps are taken
@@ -50,7 +53,7 @@ impl Authenticator {
     pub fn wrong(&self) -> String {
         let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap() / STEP;
         let right: Vec<_> = (now - 2..=now + 3).map(|step| self.at(step)).collect();
-        (0..).map(|code| format!("{code:06}")).find(|code| !right.contains(code)).unwrap()
+        (0..10).map(|code| format!("{code:06}")).find(|code| !right.contains(code)).unwrap()
     }
 
     fn at(&self, step: u64) -> String {
