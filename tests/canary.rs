@@ -180,7 +180,7 @@ async fn say_everything_everywhere(life: &Life) -> Vec<(String, Answer)> {
     let mut answers = vec![];
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            // Whoever ends their own sessions says nothing after that.
+            // A person who ends their own sessions says nothing after that.
             let is_the_end = matches!(template.as_str(), "/me/" | "/me/sessions/");
             if method == "parameters" || (method == "delete" && is_the_end) {
                 continue;

@@ -144,7 +144,7 @@ async fn mails_that_an_earlier_version_or_another_machine_wrote_go_as_well() {
         mails_with(&app, &gone.email).is_empty().then_some(())
     })
     .await;
-    // As it is found in the folder of another machine: by a name without a person, half written, or
+    // As found in the folder of another machine: by a name without a person, half written, or
     // with the person in its name.
     for (name, text) in kept.iter().zip(texts) {
         let (old, _) = name.rsplit_once(".eml").unwrap().0.split_at(24 + 36);

@@ -134,7 +134,7 @@ async fn no_new_account_squats_on_an_address_that_looks_like_anothers() {
         assert!(made.code == Some(1) && made.stderr.contains("--email"), "{made:?}");
     }
     registered("jürgen@example.com").await.expect(201);
-    // Whoever has such an address from before signs in as they are used to: by its folded form.
+    // A person who has such an address from before signs in as before: by its folded form.
     let wide = old.email.replacen("end", "ｅｎｄ", 1);
     assert_ne!(wide, old.email);
     app.sign_in(&wide, &old.password).await;

@@ -210,7 +210,7 @@ async fn prepared(
     Ok((Request::from_parts(parts, body), path))
 }
 
-/// A key in the form in which events hold it: it can be found by whoever has the key, its owner
+/// A key in the form in which events hold it: only somebody who has the key can find it, its owner
 /// and SECRETS_FILE, and what was typed stays unknown.
 fn recorded(app: &App, claim: &IdempotencyClaim) -> String {
     let parts = [b"idempotency key".as_slice(), claim.scope.as_bytes(), claim.key.as_bytes()];

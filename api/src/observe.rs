@@ -132,7 +132,7 @@ pub(crate) async fn note_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// The client's name for the request. It is recorded with events and outlives whoever sent it, so
+/// The client's name for the request. It is recorded with events and outlives the person who sent it, so
 /// nothing but a short name is taken over.
 fn given_name(headers: &HeaderMap) -> Option<String> {
     let name = headers.get(REQUEST_ID)?.to_str().ok()?;

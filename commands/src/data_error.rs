@@ -11,7 +11,7 @@ pub fn is_data_error(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
 }
 
-/// What that is for whoever sent it; the log says more.
+/// What the client is told; the log says more.
 pub fn refused_value(error: &dyn sqlx::error::DatabaseError) -> Refusal {
     tracing::warn!("the database refused a value that no type did: {error}");
     let message = "A value in it is out of range, or of a form that cannot be stored or compared.";

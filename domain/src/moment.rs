@@ -13,7 +13,7 @@ const FIRST_YEAR: i32 = -4712;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(OffsetDateTime);
 
-/// Not a time, or none that can be compared; the message is for whoever typed it.
+/// Not a time, or none that can be compared; the message is for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MomentError {
     /// Not of the form of RFC 3339.

@@ -138,7 +138,7 @@ fn is_of_hostname(character: char) -> bool {
 
 /// An e-mail address that an account may be given. One address is one account by its folded form,
 /// and mail goes to the address as typed, so these two must not lead to different mailboxes: NFKC
-/// leaves the local part as it is, and every character of it can be seen. Accounts that are older
+/// leaves the local part unchanged, and every character of it can be seen. Accounts that are older
 /// than this rule keep their address, and sign in with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NewEmailAddress(EmailAddress);

@@ -111,7 +111,7 @@ async fn a_form_of_a_million_empty_parts_is_refused_at_the_first_part_too_many()
     assert!(body.len() > 50_000_000);
 
     let post = app.post("/products/").by(&seller).body(body, FORM);
-    // Whoever sends far more than is read may find the connection closed before the answer.
+    // A client that sends far more than is read may find the connection closed before the answer.
     if let Ok(answer) = post.try_send().await {
         let answer = refused(answer, 400, "too_many_parts");
         assert!(answer.bytes.len() < 1_000);

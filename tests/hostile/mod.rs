@@ -91,7 +91,7 @@ async fn whatever_is_sent_as_any_role_nothing_fails_and_every_refusal_is_documen
     app.finish().await;
 }
 
-/// Asks a part of as often as it is wanted, one after the other.
+/// Sends a number of requests, one after another.
 async fn ask(
     app: &TestApp,
     document: &Document,

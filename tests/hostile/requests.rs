@@ -69,7 +69,7 @@ pub fn make(chance: &mut Chance, document: &Document, world: &World) -> Request 
     request
 }
 
-/// Whoever is not signed in is mostly interested in what they may do.
+/// Somebody who is not signed in mostly asks for what is open to them.
 fn choose<'a>(chance: &mut Chance, document: &'a Document, world: &World) -> &'a Operation {
     loop {
         let operation = &document.operations[chance.below(document.operations.len())];

@@ -11,7 +11,7 @@ use crate::support::{Answer, Person, TestApp, video};
 /// Of each kind, so many things that were made on the way can be named.
 const REMEMBERED: usize = 60;
 
-/// What can be named, and whoever names it.
+/// What can be named, and who names it.
 #[derive(Clone)]
 pub struct World {
     pub role: Option<Role>,

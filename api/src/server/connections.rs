@@ -95,7 +95,7 @@ impl Connections {
     /// A place for a new connection; `None` where there are too many.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
-        // What comes through a proxy has the proxy's address, whoever sent it.
+        // What comes through a proxy has the proxy's address, not the client's.
         let is_proxy = self.proxies.iter().any(|proxy| proxy.contains(&peer));
         let of_network = if is_proxy {
             None

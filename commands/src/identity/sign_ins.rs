@@ -130,7 +130,7 @@ impl Commands {
         Ok(SignIn { user, event, session, detail: None }.keep(&mut conn, None).await?)
     }
 
-    /// What can't be kept changes nothing for whoever failed.
+    /// What can't be kept changes nothing for the person who failed.
     async fn keep_failure(&self, failed: SignIn, origin: &Origin) {
         let kept = async {
             let mut conn = self.parts.pool.acquire().await?;

@@ -1,4 +1,4 @@
-//! How often a password or a code may be tried, and a mail be had by whoever names its address; counted in
+//! How often a password or a code may be tried, and a mail be sent to an address that somebody names; counted in
 //! PostgreSQL so that replicas share the count.
 //!
 //! Of tries only failures count. Of each budget the table has one moment: a failure or a mail
@@ -32,7 +32,7 @@ const STRANGER: Budget = Budget { tries: 1.0, seconds: 600.0 };
 /// of them are right.
 const CODES: Budget = Budget { tries: 10.0, seconds: 300.0 };
 /// The same from all addresses that no right code of the account came from. Beyond it they wait: they
-/// all know the password, so whoever has to share this sets another.
+/// all know the password, so a person who has to share this sets another.
 const CODES_OF_STRANGERS: Budget = Budget { tries: 20.0, seconds: 300.0 };
 /// Of mails of one kind to one address that anybody can ask for.
 const MAILS: Budget = Budget { tries: 5.0, seconds: 600.0 };

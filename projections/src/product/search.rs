@@ -12,7 +12,7 @@ const MOST_NEGATIONS: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
-/// Not a search; the message is for whoever typed it.
+/// Not a search; the message is for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SearchError {
     /// Longer than it may be.
