@@ -57,7 +57,8 @@ pub fn make(chance: &mut Chance, document: &Document, world: &World) -> Request 
     }
     odd_query(chance, &mut query);
     if !query.is_empty() {
-        request.path += &format!("?{}", query.join("&"));
+        request.path.push('?');
+        request.path += &query.join("&");
     }
     fill(chance, document, world, operation, &mut request);
     request.body.truncate(LARGEST_BODY);
@@ -91,7 +92,8 @@ fn place(
     query: &mut Vec<String>,
 ) {
     let Parameter { name, place, schema, required } = parameter;
-    if place != "path" && !(*required && !chance.is_odd()) && !chance.one_in(3) {
+    let is_left_out = (!*required || chance.is_odd()) && !chance.one_in(3);
+    if is_left_out && place != "path" {
         return;
     }
     let text = if schema["pattern"].is_string() && name.starts_with(['T', 'U', 'I']) {

@@ -65,14 +65,12 @@ pub fn time(chance: &mut Chance) -> String {
         "25:61:61",
         "03:14:07",
     ]);
-    let offset = match chance.below(4) {
-        0 => chance
-            .pick(&["Z", "z", "", "+00:00", "-00:00", "+24:00", "+99:99", " 01:00"])
-            .to_owned(),
-        _ => {
-            let (sign, hour) = (chance.pick(&["+", "-", "\u{2212}"]), chance.below(25));
-            format!("{sign}{hour:02}:{:02}", chance.below(60))
-        }
+    let odd = ["Z", "z", "", "+00:00", "-00:00", "+24:00", "+99:99", " 01:00"];
+    let offset = if chance.one_in(4) {
+        chance.pick(&odd).to_owned()
+    } else {
+        let (sign, hour) = (chance.pick(&["+", "-", "\u{2212}"]), chance.below(25));
+        format!("{sign}{hour:02}:{:02}", chance.below(60))
     };
     format!("{day}{}{time}{offset}", chance.pick(&["T", "t", " "]))
 }
