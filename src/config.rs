@@ -189,7 +189,8 @@ impl Config {
         let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
         if reader.value("REQUIRE_SERVICE_TLS", "false", parse::switch)? {
-            let (database, nats, smtp) = (database_url.as_ref(), nats_url.as_ref(), smtp_url.as_ref());
+            let (database, nats, smtp) =
+                (database_url.as_ref(), nats_url.as_ref(), smtp_url.as_ref());
             Addresses { database, nats, smtp, storage: &storage, aws: &aws }.check()?;
         }
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;

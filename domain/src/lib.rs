@@ -38,5 +38,5 @@ pub use moment::{Moment, MomentError};
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{HoldsPersonal, Personal, Sealed};
 pub use recorded::{Recorded, Stored, StreamId};
-pub use text::{EmailAddress, NewEmailAddress, Text, TextError, is_hidden, one_line};
 pub use security::SecurityEvent;
+pub use text::{EmailAddress, NewEmailAddress, Text, TextError, is_hidden, one_line};

@@ -44,7 +44,8 @@ fn follow((variable, form, is_safe): Rule, urls: &SecretString) -> Result<(), Co
     if addresses(urls).all(|url| stays_here(&url) || is_safe(&url)) {
         return Ok(());
     }
-    let expected = format!("an address on this machine, or {form}, where REQUIRE_SERVICE_TLS is true");
+    let expected =
+        format!("an address on this machine, or {form}, where REQUIRE_SERVICE_TLS is true");
     Err(ConfigError::Invalid { variable, expected, given: None })
 }
 
