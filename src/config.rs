@@ -240,7 +240,8 @@ impl Config {
     }
 }
 
-const DEFAULT_LOG_FILTER: &str = "info,sqlx=warn,async_nats=warn";
+// A client of HTTP/2 could have h2 write a warning for each connection.
+const DEFAULT_LOG_FILTER: &str = "info,sqlx=warn,async_nats=warn,h2=error";
 
 /// `DATABASE_URL` and `NATS_URL`.
 type Services = (Option<SecretString>, Option<SecretString>);

@@ -84,6 +84,32 @@ async fn of_ten_thousand_guesses_a_few_are_verified_and_the_honest_get_in_meanwh
 }
 
 #[tokio::test]
+async fn sign_ins_from_one_address_leave_room_for_those_from_others() {
+    let app = TestApp::start_with(&[("RATE_LIMITS", "off")]).await;
+    let person = app.user(Role::EndUser).await;
+    let (flood, elsewhere) = (from("127.0.0.2"), from("127.0.0.3"));
+    let register = |number: usize| {
+        let body =
+            json!({"email": format!("ada{number}@example.com"), "password": "three green lamps"});
+        Call::new(&flood, "POST", &app.url("/register/")).json(body).send()
+    };
+
+    let flooded = futures::stream::iter((0..400).map(register)).buffer_unordered(200);
+    let honest = async {
+        let mut statuses = vec![];
+        for _ in 0..5 {
+            statuses.push(login(&app, &elsewhere, &person.email, &person.password).await.status);
+        }
+        statuses
+    };
+    let (flooded, honest) = tokio::join!(flooded.collect::<Vec<_>>(), honest);
+
+    assert_eq!(honest, [200; 5]);
+    assert!(flooded.iter().all(|answer| matches!(answer.status, 201 | 503)));
+    assert!(flooded.iter().any(|answer| answer.status == 503), "it was no flood");
+}
+
+#[tokio::test]
 async fn many_strangers_have_a_try_each_and_lock_nobody_out() {
     let app = TestApp::start().await;
     let person = app.user(Role::EndUser).await;

@@ -69,7 +69,7 @@ pub(crate) async fn readiness_without_details(
 }
 
 /// 503 for those who ask whether the program is ready.
-fn not_ready(detail: impl Into<String>) -> Problem {
+fn not_ready(detail: impl Into<Box<str>>) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
         .with_header(RETRY_AFTER, http::HeaderValue::from_static("5"))
 }

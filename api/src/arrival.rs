@@ -50,7 +50,7 @@ impl Arrivals {
     async fn received(&self, request: Request) -> Result<Request, Problem> {
         let (parts, body) = request.into_parts();
         let network = parts.extensions.get::<Client>().map(|client| client.network());
-        let mut arriving = Arriving::new(body, declared_length(&parts.headers));
+        let mut arriving = Arriving::new(body);
         if let Ok(arrived) = timeout(GRACE, arriving.read(&self.memory)).await {
             arrived?;
         } else {
@@ -93,16 +93,14 @@ struct Arriving {
     body: Body,
     came: BytesMut,
     is_whole: bool,
-    /// KiB that it may need.
-    needs: usize,
+    /// KiB that `room` is for.
+    held: usize,
     room: Option<OwnedSemaphorePermit>,
 }
 
 impl Arriving {
-    fn new(body: Body, declared: Option<u64>) -> Self {
-        let declared = declared.and_then(|length| usize::try_from(length).ok());
-        let needs = declared.unwrap_or(LARGEST).div_ceil(KIB);
-        Self { body, came: BytesMut::new(), is_whole: false, needs, room: None }
+    fn new(body: Body) -> Self {
+        Self { body, came: BytesMut::new(), is_whole: false, held: 0, room: None }
     }
 
     /// Reads to the end, or until there is more than any route takes. May be given up, and begun
@@ -116,20 +114,26 @@ impl Arriving {
             let frame = frame
                 .map_err(|_| Problem::bad("bad_request", "The body was cut: send it again."))?;
             let Ok(bytes) = frame.into_data() else { continue };
-            if self.came.len() + bytes.len() > SMALL {
-                self.reserve(memory)?;
-            }
+            self.reserve(self.came.len() + bytes.len(), memory)?;
             self.came.extend_from_slice(&bytes);
         }
         Ok(())
     }
 
-    fn reserve(&mut self, memory: &Arc<Semaphore>) -> Result<(), Problem> {
-        if self.room.is_none() {
-            let needs = u32::try_from(self.needs).unwrap_or(u32::MAX);
-            let room = Arc::clone(memory).try_acquire_many_owned(needs);
-            self.room = Some(room.map_err(|_| Problem::overloaded())?);
+    /// Room for so many bytes, for those that have come: what is only declared takes none.
+    fn reserve(&mut self, bytes: usize, memory: &Arc<Semaphore>) -> Result<(), Problem> {
+        let needs = if bytes > SMALL { bytes.div_ceil(KIB) } else { 0 };
+        if needs <= self.held {
+            return Ok(());
         }
+        let more = u32::try_from(needs - self.held).unwrap_or(u32::MAX);
+        let more = Arc::clone(memory).try_acquire_many_owned(more);
+        let more = more.map_err(|_| Problem::overloaded())?;
+        match &mut self.room {
+            Some(room) => room.merge(more),
+            None => self.room = Some(more),
+        }
+        self.held = needs;
         Ok(())
     }
 

@@ -94,8 +94,7 @@ mod tests {
     fn links_keep_the_filters_and_start_with_the_public_url() {
         let public_url = "https://shop.example/api".parse().unwrap();
         let here = Here::new(&public_url, "/products", "status=PENDING&cursor=old&limit=5&q=");
-        let cursor: projections::Cursor =
-            "eyJkIjoibiIsIm8iOiItY3JlYXRlZF9hdCIsImsiOjd9".parse().unwrap();
+        let cursor: Cursor = "eyJkIjoibiIsIm8iOiItY3JlYXRlZF9hdCIsImsiOjd9".parse().unwrap();
 
         let url = here.at(&cursor);
 

@@ -269,7 +269,9 @@ fn has_version(path: &str) -> bool {
 /// POSTs that create or act; answers with tokens and other secrets are never stored.
 fn is_act(path: &str, method: &str, _: &Operation) -> bool {
     let has_secrets = path.starts_with("/login/") || path.starts_with("/me/second-factor/");
-    method == "post" && !has_secrets && !matches!(path, "/logout/" | "/token/refresh/")
+    method == "post"
+        && !has_secrets
+        && !matches!(path, "/logout/" | "/token/refresh/" | "/me/reauthenticate/")
 }
 
 fn problem(description: &str) -> Response {

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -41,6 +42,13 @@ impl Class {
     }
 }
 
+/// Sign-ins from one network at a time, those that wait included, and those of them that go on: else
+/// one address keeps everybody's passwords from being looked at.
+const SIGN_INS_OF_ONE: usize = 128;
+const SIGN_INS_AT_ONCE: usize = 16;
+/// How long a network that is quiet is remembered.
+const QUIET: Duration = Duration::from_mins(1);
+
 /// Uploads of one account at a time: else a few who send slowly take the room of all.
 const OF_ONE: usize = 16;
 
@@ -50,12 +58,16 @@ pub(crate) struct Room {
     app: App,
     classes: [Arc<Semaphore>; 4],
     uploading: Counts<Who>,
+    signing_in: Counts<Who>,
+    turns: Cache<Who, Arc<Semaphore>>,
 }
 
 impl Room {
     pub(crate) fn new(app: App) -> Self {
         let classes = Class::ALL.map(|class| Arc::new(Semaphore::new(class.room())));
-        Self { app, classes, uploading: Counts::default() }
+        let turns = Cache::builder().time_to_idle(QUIET).build();
+        let (uploading, signing_in) = (Counts::default(), Counts::default());
+        Self { app, classes, uploading, signing_in, turns }
     }
 
     /// Whose upload it is; `None` where nobody is signed in.
@@ -74,6 +86,20 @@ impl Room {
                 .await
                 .unwrap_or_else(|_| Problem::overloaded().into_response()),
         }
+    }
+
+    /// Sign-ins wait for those of their own network before they take room that others need.
+    async fn enter_in_turn(&self, request: Request, next: Next) -> Response {
+        let Some(who) = Who::behind(&request) else {
+            return self.enter(Class::SignIns, request, next).await;
+        };
+        let Some(_place) = self.signing_in.take(who.clone(), SIGN_INS_OF_ONE) else {
+            return refused(Class::SignIns, Problem::overloaded());
+        };
+        let turns = self.turns.get_with(who, || Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)));
+        let turn = timeout(LONGEST, turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return refused(Class::SignIns, Problem::overloaded()) };
+        self.enter(Class::SignIns, request, next).await
     }
 
     /// What an upload needs besides the room of its class.
@@ -101,6 +127,7 @@ pub(crate) async fn limit(State(room): State<Room>, request: Request, next: Next
             // Their route says 401, and needs neither room nor the body for that.
             None => next.run(request.map(|_| Body::empty())).await,
         },
+        Some(Class::SignIns) => room.enter_in_turn(request, next).await,
         Some(class) => room.enter(class, request, next).await,
     }
 }

@@ -20,7 +20,7 @@ const RESET_FORM: &str = r#"<p>Choose a new password, of at least 8 characters.<
 <form data-path="/password/reset/confirm/" data-done="The password is set: sign in with it."><label>New password <input type="password" name="password" autocomplete="new-password" minlength="8" maxlength="128" required></label>
 <button>Set the password</button></form><p id="answer" role="status"></p><script src="/app/link.js" defer></script>"#;
 
-const UNDO_FORM: &str = r#"<p>Your account gets the address back that this mail came to, and every session ends. Then ask for a new password, as somebody else may know the present one.</p>
+const UNDO_FORM: &str = r#"<p>Your account gets the address back that this mail came to, and every session ends. The present password opens nothing any more, as somebody else may know it: ask for a new one.</p>
 <form data-path="/email/undo/" data-done="The address is restored: ask for a new password, then sign in."><button>Restore my address</button></form>
 <p id="answer" role="status"></p><script src="/app/link.js" defer></script>"#;
 

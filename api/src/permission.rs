@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
+use commands::Limit;
 use domain::Role;
 use http::request::Parts;
 
@@ -21,9 +22,8 @@ pub(crate) trait Permission {
     /// The roles that may.
     const ROLES: &'static [Role];
 
-    /// Whether it is open to somebody who has to do something else first, such as change a
-    /// password.
-    const OPEN_TO_LIMITED: bool = false;
+    /// What somebody may have to do first, such as change a password, without being kept from this.
+    const OPEN_BEFORE: &'static [Limit] = &[];
 }
 
 /// Somebody signed in whose role has the permission.
@@ -68,22 +68,20 @@ async fn allowed<P: Permission>(parts: &Parts, app: &App) -> Result<Caller, Prob
     if !P::ROLES.contains(&role) {
         return Err(Problem::permission_denied());
     }
-    if !P::OPEN_TO_LIMITED {
-        check_limit(&caller, app).await?;
-    }
+    check_limit(&caller, app, P::OPEN_BEFORE).await?;
     Ok(caller)
 }
 
 /// The token says that something had to be done first when it was issued; the account, whether that
 /// is still so. Roles that need a second factor are asked about each time: it may have been disabled.
-async fn check_limit(caller: &Caller, app: &App) -> Result<(), Problem> {
+async fn check_limit(caller: &Caller, app: &App, open_before: &[Limit]) -> Result<(), Problem> {
     let Some(standing) = caller.standing else { return Ok(()) };
     if standing.who.limit.is_none() && !app.commands.requires_second_factor(standing.who.role) {
         return Ok(());
     }
     match app.commands.limit_of(caller.user).await? {
-        Some(limit) => Err(Problem::limited_to(limit)),
-        None => Ok(()),
+        Some(limit) if !open_before.contains(&limit) => Err(Problem::limited_to(limit)),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -122,7 +120,16 @@ pub(crate) struct SecureAccount;
 impl Permission for SecureAccount {
     type Who = Caller;
     const ROLES: &'static [Role] = &Role::ALL;
-    const OPEN_TO_LIMITED: bool = true;
+    const OPEN_BEFORE: &'static [Limit] = &[Limit::PasswordChange, Limit::SecondFactor];
+}
+
+/// One's own second factor. A password that others may have read is changed before it is set up.
+pub(crate) struct OwnSecondFactor;
+
+impl Permission for OwnSecondFactor {
+    type Who = Caller;
+    const ROLES: &'static [Role] = &Role::ALL;
+    const OPEN_BEFORE: &'static [Limit] = &[Limit::SecondFactor];
 }
 
 permissions! {

@@ -24,9 +24,9 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     errors: FieldErrors,
-    challenge: Option<String>,
+    challenge: Option<Box<str>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct ProblemBody<'a> {
 
 impl Problem {
     /// Any problem.
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Box<str>>) -> Self {
         let (errors, headers) = (FieldErrors::default(), vec![]);
         Self { status, code, detail: detail.into(), errors, challenge: None, headers }
     }
@@ -75,7 +75,7 @@ impl Problem {
     }
 
     /// 400 for another reason.
-    pub(crate) fn bad(code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn bad(code: &'static str, detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
@@ -88,7 +88,7 @@ impl Problem {
     }
 
     /// 401 for another reason.
-    pub(crate) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn unauthorized(code: &'static str, detail: impl Into<Box<str>>) -> Self {
         let challenge = match code {
             "invalid_token" => r#"Bearer error="invalid_token""#,
             _ => "Bearer",
@@ -100,7 +100,7 @@ impl Problem {
     /// 401: the password is right, and a code is needed besides.
     pub(crate) fn second_factor_required(challenge: &str) -> Self {
         let detail = "Send the code of your second factor: POST /login/second-factor/.";
-        let challenge = Some(challenge.to_owned());
+        let challenge = Some(challenge.into());
         Self { challenge, ..Self::unauthorized("second_factor_required", detail) }
     }
 
@@ -161,7 +161,7 @@ impl Problem {
     }
 
     /// The same, where more is known of what there is too much of.
-    pub(crate) fn overloaded_by(detail: impl Into<String>) -> Self {
+    pub(crate) fn overloaded_by(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }

@@ -3,15 +3,18 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
 use http::Uri;
+use http::header::CONTENT_TYPE;
 use http::uri::PathAndQuery;
 use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::accounts::{
     activity, evenly, me, passwords, registration, second_factor, sessions, users,
@@ -27,6 +30,9 @@ use crate::{
     App, around, categories, cors, idempotency, live, observe, openapi, orders, pages, payload,
     products, server,
 };
+
+/// Where the OpenAPI document is.
+const DOCUMENT: &str = "/openapi.json";
 
 /// Answers every request; cheap to clone.
 pub type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
@@ -50,6 +56,7 @@ fn tokens() -> OpenApiRouter<App> {
         .routes(routes!(sessions::complete))
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::logout))
+        .routes(routes!(sessions::reauthenticate))
         .routes(routes!(second_factor::find, second_factor::begin, second_factor::disable))
         .routes(routes!(second_factor::confirm))
         .routes(routes!(second_factor::replace_codes))
@@ -60,7 +67,6 @@ fn signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(me::find, me::edit, me::erase))
         .routes(routes!(sessions::list, sessions::end_all))
-        .routes(routes!(sessions::reauthenticate))
         .routes(routes!(activity::list))
         .routes(routes!(sessions::end))
         .routes(routes!(passwords::change))
@@ -128,8 +134,13 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
     let (router, document) = described(&app);
-    let router =
-        router.merge(pages::routes()).merge(SwaggerUi::new("/docs").url("/openapi.json", document));
+    let swagger = SwaggerUi::new("/docs").config(Config::from(DOCUMENT));
+    let router = router.merge(pages::routes()).merge(swagger);
+    // Written once: anybody may ask for it, as often as they like.
+    let document = Bytes::from(document.to_json().unwrap_or_default());
+    let document =
+        move || async move { ([(CONTENT_TYPE, "application/json")], document).into_response() };
+    let router = router.route(DOCUMENT, get(document));
     wrapped(router, app)
 }
 

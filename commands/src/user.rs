@@ -93,7 +93,11 @@ impl Commands {
                 return Ok((UserCommand::ConfirmEmailChange, commands.move_email(account)));
             }
             match holder(id, &account.email, account) {
-                Some(holder) if commands.links().activates(holder, &token) => {
+                // Also the second click on a link that changed the address: nothing is left to do.
+                Some(holder)
+                    if commands.links().activates(holder, &token)
+                        || commands.links().changes_email(holder, &token) =>
+                {
                     Ok((UserCommand::Activate, Side::default()))
                 }
                 Some(_) | None => Err(invalid_activation()),
@@ -110,7 +114,8 @@ impl Commands {
         Side { claim, hold, ..Side::default() }
     }
 
-    /// Gives an account the address back that it had before a change; every session ends.
+    /// Gives an account the address back that it had before a change. Every session ends; the
+    /// password and a second factor of since then are gone with them.
     pub async fn undo_email_change(
         &self,
         context: &Context,
@@ -129,7 +134,10 @@ impl Commands {
             let claim = commands.claim_of(&former.email);
             let release =
                 commands.claim_of(&account.email).filter(|now| Some(now) != claim.as_ref());
-            let side = Side { claim, release, ..Side::default() };
+            let factor = account.has_second_factor_since(former.change);
+            let factor = factor.then_some(Effect::RemoveSecondFactor(id));
+            let effects = factor.into_iter().chain([Effect::LockPassword(id)]).collect();
+            let side = Side { claim, release, effects, ..Side::default() };
             Ok((UserCommand::UndoEmailChange { change: former.change }, side))
         })
         .await

@@ -156,8 +156,8 @@ impl FromStr for NewEmailAddress {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address: EmailAddress = text.parse()?;
-        let local = address.0.rsplit_once('@').map_or("", |(local, _)| local);
-        if local.nfkc().eq(local.chars()) && !local.chars().any(is_hidden) {
+        let text = address.as_str();
+        if text.nfkc().eq(text.chars()) && !text.chars().any(is_hidden) {
             Ok(Self(address))
         } else {
             Err(TextError::Lookalike)

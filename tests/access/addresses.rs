@@ -72,6 +72,45 @@ async fn a_stranger_gets_a_few_mails_whatever_asks_for_them() {
     assert_eq!(app.mails(stranger).len(), 5);
 }
 
+#[tokio::test]
+async fn mails_of_all_kinds_to_one_address_have_a_budget_together() {
+    let app = TestApp::start().await;
+    let victim = app.user(Role::EndUser).await;
+    let others = [app.user(Role::EndUser).await, app.user(Role::EndUser).await];
+    for round in 0..12 {
+        let body = json!({"email": victim.email, "password": NEW_PASSWORD});
+        app.post("/register/").json(body).send().await.expect(201);
+        app.post("/password/reset/").json(json!({"email": victim.email})).send().await.expect(202);
+        ask_for_address(&app, &others[round % 2], &victim.email).await;
+    }
+    let asked = "SELECT count(*) FROM events WHERE event_type IN
+                 ('RegistrationRepeated', 'PasswordResetRequested', 'EmailChangeRequested')";
+
+    let mails: i64 = sqlx::query_scalar(asked).fetch_one(&app.pool()).await.unwrap();
+
+    assert_eq!(mails, 12);
+}
+
+#[tokio::test]
+async fn a_second_click_says_the_same_and_asking_by_head_confirms_nothing() {
+    let app = TestApp::start().await;
+    let body = json!({"email": "ada@example.com", "password": NEW_PASSWORD});
+    app.post("/register/").json(body).send().await.expect(201);
+    let link = link_in(&app.mail_to("ada@example.com").await);
+
+    app.request("HEAD", &link).send().await.expect(200);
+    app.login("ada@example.com", NEW_PASSWORD).await.expect(403);
+    for _ in 0..2 {
+        app.get(&link).send().await.expect(200);
+    }
+    let ada = app.sign_in("ada@example.com", NEW_PASSWORD).await;
+    ask_for_address(&app, &ada, "new@example.com").await.expect(200);
+    let link = link_in(&app.mail_to("new@example.com").await);
+    for _ in 0..2 {
+        app.get(&link).send().await.expect(200);
+    }
+}
+
 /// The account at its new address, the old one, and what the mail to the old one leads to.
 async fn moved(app: &TestApp) -> (Person, serde_json::Value) {
     let owner = app.user(Role::EndUser).await;
@@ -80,6 +119,23 @@ async fn moved(app: &TestApp) -> (Person, serde_json::Value) {
     app.get(&link_in(&app.mail_to(&thief).await)).send().await.expect(200);
     let told = app.mail_to(&owner.email).await;
     (owner, in_query(&link_in(&told)))
+}
+
+/// Only the mailbox opens the account: a new password comes by it.
+async fn regain(app: &TestApp, owner: &Person) {
+    app.login(&owner.email, &owner.password).await.expect(401);
+    let mails = app.mails(&owner.email).len();
+    // The mail that says that the address was restored comes too.
+    app.post("/password/reset/").json(json!({"email": owner.email})).send().await.expect(202);
+    let link = eventually("a reset link", async || {
+        let mails = app.mails(&owner.email).split_off(mails);
+        mails.into_iter().find(|mail| mail.contains("/app/password/reset/"))
+    })
+    .await;
+    let mut body = in_query(&link_in(&link));
+    body["password"] = json!("three green lamps");
+    app.post("/password/reset/confirm/").json(body).send().await.expect(204);
+    app.login(&owner.email, "three green lamps").await.expect(200);
 }
 
 #[tokio::test]
@@ -94,8 +150,10 @@ async fn the_former_address_is_told_of_a_change_and_can_undo_it() {
 
     app.get("/me/").by(&owner).send().await.expect(401);
     refresh(&app, &owner.refresh).await.expect(401);
-    app.login(&thief, NEW_PASSWORD).await.expect(401);
-    app.login(&owner.email, NEW_PASSWORD).await.expect(200);
+    for email in [&thief, &owner.email] {
+        app.login(email, NEW_PASSWORD).await.expect(401);
+    }
+    regain(&app, &owner).await;
     let used = app.post("/email/undo/").json(undo).send().await.expect(400);
     assert_eq!(used.code(), "invalid_undo_link");
     app.finish().await;
@@ -119,7 +177,7 @@ async fn a_thief_who_moves_on_cannot_undo_the_owners_undoing() {
 
     let body = in_query(&link_in(&of_thief));
     app.post("/email/undo/").json(body).send().await.expect(400);
-    app.login(&owner.email, &owner.password).await.expect(200);
+    regain(&app, &owner).await;
 }
 
 #[tokio::test]
@@ -137,7 +195,7 @@ async fn a_former_address_is_kept_for_its_owner_while_the_change_can_be_undone()
     register().await;
     assert_eq!(people().await, 1);
     app.post("/email/undo/").json(undo).send().await.expect(204);
-    app.login(&owner.email, &owner.password).await.expect(200);
+    regain(&app, &owner).await;
 
     let (owner, undo) = moved(&app).await;
     let later = "UPDATE reservations SET held_until = now() - interval '1 second'

@@ -110,7 +110,7 @@ async fn the_first_admin_changes_the_printed_password_before_anything_else() {
     };
     let limited = login(&password).await;
 
-    for path in ["/users/", "/products/", "/me/sessions/"] {
+    for path in ["/users/", "/products/", "/me/sessions/", "/me/second-factor/"] {
         let refused = call("GET", path).bearer(&limited).send().await.expect(403);
         assert_eq!(refused.code(), "password_change_required", "{path}");
     }

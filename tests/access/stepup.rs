@@ -64,6 +64,24 @@ async fn a_password_proves_it_for_this_session_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_proof_is_never_replayed_for_an_idempotency_key() {
+    let app = TestApp::start().await;
+    let person = app.user(Role::EndUser).await;
+    let prove = || {
+        let body = json!({"password": person.password});
+        let call = app.post("/me/reauthenticate/").by(&person).header("Idempotency-Key", "a key");
+        call.json(body).send()
+    };
+    prove().await.expect(204);
+    let_proofs_age(&app).await;
+
+    let again = prove().await.expect(204);
+
+    assert_eq!(again.header("idempotent-replayed"), "");
+    app.delete("/me/sessions/").by(&person).send().await.expect(204);
+}
+
+#[tokio::test]
 async fn a_stolen_session_cannot_guess_the_password_by_proving_it() {
     let app = TestApp::start().await;
     let person = app.user(Role::EndUser).await;

@@ -44,6 +44,8 @@ pub(crate) async fn erase(
     app.commands.check_erasable(caller.user).await?;
     erasure::withdraw_all(&app, &caller).await?;
     app.commands.erase_person(&context, caller.user).await?;
+    // What requests that were under way have added since.
+    erasure::withdraw_all(&app, &caller).await?;
     Ok(no_content())
 }
 

@@ -39,9 +39,7 @@ pub(crate) fn lost_answer(path: &str) -> Option<Response> {
         "/register" => Some(registration::registered()),
         "/activate/resend" => Some(registration::resent()),
         "/password/reset" => Some(passwords::reset_requested()),
-        "/password/change" | "/password/reset/confirm" | "/email/undo" | "/me/reauthenticate" => {
-            Some(no_content())
-        }
+        "/password/change" | "/password/reset/confirm" | "/email/undo" => Some(no_content()),
         _ => None,
     }
 }

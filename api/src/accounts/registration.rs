@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use commands::CommandError;
 use domain::user::{ActivationResend, Register, UndoEmailChange};
 use http::header::ACCEPT;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::{Detail, detail};
 use crate::App;
@@ -51,8 +51,13 @@ pub(crate) async fn activate(
     Visitor(caller): Visitor,
     State(app): State<App>,
     Path((uid, token)): Path<(String, String)>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if method == Method::HEAD {
+        // Scanners of mails ask so: a safe method confirms nothing.
+        return Ok(StatusCode::OK.into_response());
+    }
     let activated = app.commands.activate(&caller.context(), &uid, &token).await;
     if prefers_html(&headers) {
         let page = match activated {
@@ -80,7 +85,8 @@ pub(crate) async fn resend(
 
 /// Restores the e-mail address that an account had before a change: the link in the mail to it.
 ///
-/// Every session ends. Works for 7 days, and once.
+/// Every session ends; the present password and a second factor that came after the change open
+/// nothing any more, so ask for a new password. Works for 7 days, and once.
 #[utoipa::path(post, path = "/email/undo/", tag = "accounts", operation_id = "undoEmailChange",
     request_body = UndoEmailChange, responses((status = 204)))]
 pub(crate) async fn undo_email_change(

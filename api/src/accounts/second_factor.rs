@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::input::{Input, Nothing, Optional, no_content};
 use crate::openapi::Needs;
-use crate::permission::{Allowed, Recent, SecureAccount};
+use crate::permission::{Allowed, OwnSecondFactor, Recent};
 use crate::problem::{Problem, ProblemBody};
 
 /// How one's second factor is.
@@ -53,9 +53,9 @@ impl From<RecoveryCodes> for Recovery {
 
 /// Tells whether your second factor is in force, and how many recovery codes are left.
 #[utoipa::path(get, path = "/me/second-factor/", tag = "accounts", operation_id = "getSecondFactor",
-    responses((status = 200, body = SecondFactor), Needs<SecureAccount>))]
+    responses((status = 200, body = SecondFactor), Needs<OwnSecondFactor>))]
 pub(crate) async fn find(
-    Allowed(caller): Allowed<SecureAccount>,
+    Allowed(caller): Allowed<OwnSecondFactor>,
     State(app): State<App>,
 ) -> Result<Json<SecondFactor>, Problem> {
     let commands::SecondFactor { enabled, recovery_codes_left } =
@@ -68,10 +68,10 @@ pub(crate) async fn find(
 /// Asking again replaces a secret that was not confirmed. Needs a proof of who you are within the last
 /// 5 minutes.
 #[utoipa::path(post, path = "/me/second-factor/", tag = "accounts", operation_id = "beginSecondFactor",
-    request_body(content = Option<Nothing>), responses((status = 200, body = Enrolment), Needs<SecureAccount>,
+    request_body(content = Option<Nothing>), responses((status = 200, body = Enrolment), Needs<OwnSecondFactor>,
         (status = 409, description = "One is in force", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn begin(
-    Recent(caller): Recent<SecureAccount>,
+    Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
     Optional(Nothing {}): Optional<Nothing>,
 ) -> Result<Json<Enrolment>, Problem> {
@@ -86,10 +86,10 @@ pub(crate) async fn begin(
 ///
 /// All other sessions end.
 #[utoipa::path(post, path = "/me/second-factor/confirm/", tag = "accounts", operation_id = "confirmSecondFactor",
-    request_body = ConfirmSecondFactor, responses((status = 200, body = Recovery), Needs<SecureAccount>,
+    request_body = ConfirmSecondFactor, responses((status = 200, body = Recovery), Needs<OwnSecondFactor>,
         (status = 409, description = "One is in force", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn confirm(
-    Allowed(caller): Allowed<SecureAccount>,
+    Allowed(caller): Allowed<OwnSecondFactor>,
     State(app): State<App>,
     Input(ConfirmSecondFactor { code }): Input<ConfirmSecondFactor>,
 ) -> Result<Json<Recovery>, Problem> {
@@ -101,9 +101,9 @@ pub(crate) async fn confirm(
 ///
 /// All other sessions end. Needs a proof of who you are within the last 5 minutes.
 #[utoipa::path(delete, path = "/me/second-factor/", tag = "accounts", operation_id = "disableSecondFactor",
-    responses((status = 204), Needs<SecureAccount>))]
+    responses((status = 204), Needs<OwnSecondFactor>))]
 pub(crate) async fn disable(
-    Recent(caller): Recent<SecureAccount>,
+    Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     app.commands.disable_second_factor(&caller.context(), caller.user).await?;
@@ -114,10 +114,10 @@ pub(crate) async fn disable(
 ///
 /// Needs a proof of who you are within the last 5 minutes.
 #[utoipa::path(post, path = "/me/second-factor/recovery-codes/", tag = "accounts", operation_id = "replaceRecoveryCodes",
-    request_body(content = Option<Nothing>), responses((status = 200, body = Recovery), Needs<SecureAccount>,
+    request_body(content = Option<Nothing>), responses((status = 200, body = Recovery), Needs<OwnSecondFactor>,
         (status = 409, description = "No second factor is in force", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn replace_codes(
-    Recent(caller): Recent<SecureAccount>,
+    Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
     Optional(Nothing {}): Optional<Nothing>,
 ) -> Result<Json<Recovery>, Problem> {

@@ -36,6 +36,8 @@ const CODES: Budget = Budget { tries: 10.0, seconds: 300.0 };
 const CODES_OF_STRANGERS: Budget = Budget { tries: 20.0, seconds: 300.0 };
 /// Of mails of one kind to one address that anybody can ask for.
 const MAILS: Budget = Budget { tries: 5.0, seconds: 600.0 };
+/// The same of all kinds together.
+const MAILS_OF_ALL_KINDS: Budget = Budget { tries: 12.0, seconds: 300.0 };
 
 impl Budget {
     /// Seconds until the next try, for a moment that is so far ahead.
@@ -132,14 +134,27 @@ impl Identity {
         Tries { secret: Secret::Code, pair, address: None, account: None }
     }
 
-    /// Whether one more mail that anybody can ask for may go to the address that has this look-up
-    /// name; counts it then. It takes as long whether somebody has the address or not. Each kind of
-    /// mail counts for itself: whoever is flooded with one still gets the link of another.
+    /// Whether one more mail may go to the address that has this look-up name and that the caller
+    /// has not proved to be theirs; counts it then. It takes as long whether somebody has the address
+    /// or not. Mails of one kind have a budget, so that a flood of them leaves the links of others,
+    /// and all kinds have one together.
     pub(crate) async fn admits_mail(
         &self,
         pool: &PgPool,
         kind: &str,
         name: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let of_kind = self.admits(pool, kind, name, MAILS).await?;
+        let of_all = self.admits(pool, "", name, MAILS_OF_ALL_KINDS).await?;
+        Ok(of_kind && of_all)
+    }
+
+    async fn admits(
+        &self,
+        pool: &PgPool,
+        kind: &str,
+        name: &str,
+        budget: Budget,
     ) -> Result<bool, sqlx::Error> {
         let admitted: Option<i32> = sqlx::query_scalar(
             "INSERT INTO attempts AS had (subject, until)
@@ -149,8 +164,8 @@ impl Identity {
              WHERE had.until <= now() + make_interval(secs => $3) RETURNING 1",
         )
         .bind(self.subject(&[b"mail", kind.as_bytes(), name.as_bytes()]))
-        .bind(MAILS.seconds)
-        .bind(MAILS.slack())
+        .bind(budget.seconds)
+        .bind(budget.slack())
         .fetch_optional(pool)
         .await?;
         Ok(admitted.is_some())

@@ -72,6 +72,8 @@ pub(crate) struct Claim {
 pub(crate) enum Effect {
     /// A password hash (PHC string).
     SetCredential(UserId, String),
+    /// No password opens the account until another one is set.
+    LockPassword(UserId),
     /// One session is over.
     EndSession(SessionId),
     /// A second factor is in force, by a code of this time step.

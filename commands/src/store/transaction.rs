@@ -278,6 +278,11 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
             )
             .bind(user.uuid())
             .bind(hash),
+            // No password has an empty hash.
+            Effect::LockPassword(user) => sqlx::query(
+                "UPDATE credentials SET hash = '', changed_at = now() WHERE user_id = $1",
+            )
+            .bind(user.uuid()),
             Effect::EndSession(session) => sqlx::query(
                 "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL",
             )

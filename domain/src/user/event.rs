@@ -55,7 +55,8 @@ pub enum UserEvent {
     },
     /// Its person ended all of their sessions.
     AllSessionsEnded,
-    /// An address that the account had before is its own again; every session ended.
+    /// An address that the account had before is its own again. Every session ended, the password
+    /// opens nothing any more, and a second factor that came after the change is gone.
     EmailRestored {
         /// The address.
         email: Personal,

@@ -50,6 +50,8 @@ pub struct Account {
     pub must_change_password: bool,
     /// Whether signing in takes a code besides the password.
     pub has_second_factor: bool,
+    /// The sequence of the event that put the newest second factor in force, 0 before the first.
+    pub second_factor_since: i64,
 }
 
 /// An address that an account had until it was changed.
@@ -139,16 +141,16 @@ impl User {
             E::UserActivated => account.activated = true,
             E::EmailChangeRequested { email } => account.new_email = Some(email),
             E::EmailChanged { email } => account.move_to(email, self.version),
-            E::EmailRestored { email, change } => {
-                account.email = email;
-                account.former_emails.retain(|former| former.change < change);
-            }
+            E::EmailRestored { email, change } => account.restore(email, change),
             E::PasswordChanged | E::PasswordReset => {
                 account.password_generation += 1;
                 account.must_change_password = false;
             }
             E::PasswordChangeRequired => account.must_change_password = true,
-            E::SecondFactorEnabled => account.has_second_factor = true,
+            E::SecondFactorEnabled => {
+                account.has_second_factor = true;
+                account.second_factor_since = self.version;
+            }
             E::SecondFactorDisabled | E::SecondFactorReset => account.has_second_factor = false,
             E::RoleChanged { to, .. } => account.role = to,
             E::UserDeactivated => account.deactivated = true,
@@ -178,6 +180,7 @@ impl Account {
             access_generation: 0,
             must_change_password: false,
             has_second_factor: false,
+            second_factor_since: 0,
         }
     }
 
@@ -191,6 +194,20 @@ impl Account {
         let email = std::mem::replace(&mut self.email, email);
         self.former_emails.push(FormerEmail { email, change });
         self.new_email = None;
+    }
+
+    /// Whether its second factor came after a change of address: then it goes when that is undone,
+    /// as it may be that of a thief.
+    pub const fn has_second_factor_since(&self, change: i64) -> bool {
+        self.has_second_factor && self.second_factor_since > change
+    }
+
+    /// The password of that time may be a thief's too: it opens nothing any more.
+    fn restore(&mut self, email: Personal, change: i64) {
+        self.email = email;
+        self.former_emails.retain(|former| former.change < change);
+        self.has_second_factor &= !self.has_second_factor_since(change);
+        self.password_generation += 1;
     }
 
     /// The address before that change. Those of later changes are given up with it: else somebody

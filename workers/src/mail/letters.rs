@@ -85,7 +85,7 @@ impl<'a> Letters<'a> {
                     "On {} your account was moved from this address to another one.",
                     self.when()
                 )),
-                says("If it was not you, restore this address within 7 days. Every session ends then; ask for a new password after that."),
+                says("If it was not you, restore this address within 7 days. Every session ends then, and the present password with them: ask for a new one after that."),
                 opens("Restore this address", undo),
                 says("If it was you, there is nothing to do."),
             ],
@@ -101,7 +101,7 @@ impl<'a> Letters<'a> {
                     "Since {} your account uses this address again, and every session has ended.",
                     self.when()
                 )),
-                says("Ask for a new password: somebody else may know the present one."),
+                says("The former password opens nothing any more, as somebody else may know it: ask for a new one."),
                 opens("Sign in", self.home),
             ],
         )

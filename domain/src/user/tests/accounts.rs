@@ -278,6 +278,20 @@ fn a_former_address_is_restored_once_and_later_ones_not_after_that() {
 }
 
 #[test]
+fn a_restored_address_leaves_no_password_and_no_second_factor_of_since_then() {
+    let factor = UserEvent::SecondFactorEnabled;
+    let restored =
+        |change| UserEvent::EmailRestored { email: address("alice@example.org"), change };
+    let before = after(after(active(), factor.clone()), email_changed("thief@example.com"));
+    let since = after(after(active(), email_changed("thief@example.com")), factor);
+    for (events, change, kept) in [(before, 4, true), (since, 3, false)] {
+        let user: User = refolded(&after(events, restored(change)));
+        let account = user.account().unwrap();
+        assert_eq!((account.has_second_factor, account.password_generation), (kept, 1));
+    }
+}
+
+#[test]
 fn an_earlier_address_can_still_be_restored_after_a_later_change_was_undone() {
     let moved = after(active(), email_changed("thief@example.com"));
     let moved_twice = after(moved, email_changed("c@example.com"));

@@ -39,6 +39,8 @@ fn a_new_account_takes_no_address_that_could_be_taken_for_another() {
         "vic\u{ad}tim@example.org",
         "victim\u{fe0f}@example.org",
         "\u{2067}victim@example.org",
+        "victim@ｓhop.example",
+        "victim@sh⒈p.example",
     ] {
         assert!(address.parse::<NewEmailAddress>().is_err(), "{address:?}");
     }

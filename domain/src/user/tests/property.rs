@@ -61,15 +61,21 @@ fn shut(log: &[UserEvent]) -> bool {
 /// Whether the last event about a second factor left one in force.
 fn has_factor(log: &[UserEvent]) -> bool {
     use UserEvent as E;
-    let about = |event: &&UserEvent| {
-        matches!(event, E::SecondFactorEnabled | E::SecondFactorDisabled | E::SecondFactorReset)
-    };
-    log.iter().rev().find(about) == Some(&E::SecondFactorEnabled)
+    // The sequence of the one that is in force; what came after a change that was undone is not.
+    let in_force = (1..).zip(log).fold(None, |in_force, (sequence, event)| match event {
+        E::SecondFactorEnabled => Some(sequence),
+        E::SecondFactorDisabled | E::SecondFactorReset => None,
+        E::EmailRestored { change, .. } => in_force.filter(|since| since <= change),
+        _ => in_force,
+    });
+    in_force.is_some()
 }
 
 fn passwords(log: &[UserEvent]) -> u32 {
     use UserEvent as E;
-    let set = log.iter().filter(|e| matches!(e, E::PasswordChanged | E::PasswordReset));
+    let set = log
+        .iter()
+        .filter(|e| matches!(e, E::PasswordChanged | E::PasswordReset | E::EmailRestored { .. }));
     u32::try_from(set.count()).unwrap()
 }
 
