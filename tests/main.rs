@@ -63,3 +63,4 @@ mod tls;
 mod uploads;
 #[cfg(test)]
 mod walk;
+mod walkthrough;
