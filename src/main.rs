@@ -1,4 +1,4 @@
-//! Vetted: a marketplace backend that can answer for its listings.
+//! Vetted: a marketplace backend that keeps a provable history of every listing.
 
 mod background;
 mod config;

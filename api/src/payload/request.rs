@@ -125,6 +125,6 @@ fn refused(why: impl std::fmt::Display) -> Problem {
     tracing::debug!("an encrypted payload was refused: {why}");
     Problem::bad(
         "invalid_encrypted_payload",
-        "Encrypt the payload anew, to the key of /.well-known/jwks.json and for this request.",
+        "Encrypt the payload again, to the key of /.well-known/jwks.json and for this request.",
     )
 }
