@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::jwe::seal;
 use super::jwk::PublicJwk;
-use crate::input::is_json;
+use crate::media_type::is_json;
 use crate::problem::{Problem, render};
 
 /// The client's public JWK in base64url.

@@ -20,7 +20,8 @@ use tracing::Instrument;
 use crate::App;
 use crate::caller::Caller;
 use crate::fingerprint::Digest;
-use crate::input::{declared_length, is_plain, media_type, no_content};
+use crate::input::{declared_length, no_content};
+use crate::media_type::{expect_uncoded, media_type};
 use crate::multipart::too_large;
 use crate::openapi::Needs;
 use crate::path::Id;
@@ -216,8 +217,8 @@ async fn remove(app: &App, owner: UserId, id: UploadId) -> Result<(), Problem> {
 }
 
 fn expect_octets(parts: &Parts) -> Result<(), Problem> {
-    let kind = media_type(&parts.headers);
-    let fits = kind.is_some_and(|kind| kind.essence_str() == OCTETS) && is_plain(&parts.headers);
+    expect_uncoded(&parts.headers)?;
+    let fits = media_type(&parts.headers).is_some_and(|kind| kind.essence_str() == OCTETS);
     if fits { Ok(()) } else { Err(Problem::unsupported_media_type(OCTETS)) }
 }
 
