@@ -1,6 +1,7 @@
-//! The body of a request from the first byte to the last: it comes in time, or the answer is 408;
-//! and where the answer comes first, the rest is read and dropped, so that a client that still
-//! sends sees the answer rather than a broken connection (RFC 9112, 9.6).
+//! The body of a request from the first byte to the last: it comes in time, or the answer is 408.
+//! Where the answer comes first, a short rest is read and dropped, so that the connection can be used
+//! again; before a long one the answer says that the connection ends, and `server/lingering.rs`
+//! closes it in stages (RFC 9112, 9.6).
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +13,8 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http::StatusCode;
-use http::header::EXPECT;
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::timeout;
@@ -21,9 +22,9 @@ use tokio::time::timeout;
 use crate::pace::{Pace, Paced};
 use crate::problem::Problem;
 
-/// More than this is not read for politeness.
-const LARGEST_REST: u64 = 4_000_000;
-const PATIENCE: Duration = Duration::from_secs(2);
+/// What is read before the answer is sent, and for how long.
+const SHORT_REST: u64 = 1_000_000;
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A body that stays at hand when its reader goes away.
 #[derive(Clone)]
@@ -37,18 +38,20 @@ pub(crate) async fn drain(request: Request, next: Next) -> Response {
     // A client that waits for a 100 has not sent anything yet.
     let is_sending = !request.headers().contains_key(EXPECT);
     let pace = Pace::of(&request);
+    // Later versions end a stream, not the connection.
+    let may_close = request.version() < Version::HTTP_2;
     let (parts, body) = request.into_parts();
     let shared = Shared(Arc::new(Mutex::new(Paced::new(body, pace))));
     let request = Request::from_parts(parts, Body::new(shared.clone()));
-    let response = next.run(request).await;
-    if !response.status().is_client_error() && !response.status().is_server_error() {
-        return response;
+    let mut response = next.run(request).await;
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    if is_error && shared.with(|body| body.is_too_slow()) {
+        response = too_slow(response);
+    } else if is_sending || !is_error {
+        let _too_slow = timeout(PATIENCE, read_on(shared.clone())).await;
     }
-    if shared.with(|body| body.is_too_slow()) {
-        return too_slow(response);
-    }
-    if is_sending {
-        let _too_slow = timeout(PATIENCE, read_on(shared)).await;
+    if may_close && !shared.is_end_stream() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -63,7 +66,7 @@ fn too_slow(mut response: Response) -> Response {
 
 async fn read_on(mut body: Shared) {
     let mut read = 0;
-    while read < LARGEST_REST && body.size_hint().lower() < LARGEST_REST {
+    while read < SHORT_REST && body.size_hint().lower() < SHORT_REST {
         match body.frame().await {
             Some(Ok(frame)) => read += frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) | None => return,

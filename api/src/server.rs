@@ -2,6 +2,7 @@
 
 mod connection;
 mod connections;
+mod lingering;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::host;
 use crate::problem::Problem;
 use crate::router::Service;
 use connection::Answering;
@@ -136,8 +138,11 @@ fn protocols() -> Arc<Builder<TokioExecutor>> {
     Arc::new(builder)
 }
 
-/// Refuses header fields that are larger than anybody needs.
-pub(crate) async fn bound_headers(request: Request, next: Next) -> Response {
+/// Refuses what HTTP does not allow, and header fields that are larger than anybody needs.
+pub(crate) async fn check_head(request: Request, next: Next) -> Response {
+    if let Err(problem) = host::check(&request) {
+        return problem.into_response();
+    }
     let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         name.as_str().len() + value.len() + 4
     };

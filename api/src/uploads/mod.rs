@@ -9,9 +9,10 @@ mod sink;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use commands::uploads::Upload;
 use domain::{UploadId, UserId};
+use http::header::ALLOW;
 use http::request::Parts;
 use hyper::body::Body as _;
 use sha2::Digest as _;
@@ -37,8 +38,8 @@ use receive::{Intake, Received};
 #[utoipa::path(options, path = "/uploads/", tag = "uploads", operation_id = "getUploadOptions",
     responses((status = 204, description = "See the headers")))]
 pub(crate) async fn options() -> Response {
-    // `protocol::speak` adds the headers.
-    no_content()
+    // `protocol::speak` adds the other headers.
+    ([(ALLOW, "POST,OPTIONS")], no_content()).into_response()
 }
 
 /// Makes an upload; bytes may come along.
