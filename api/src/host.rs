@@ -105,9 +105,13 @@ mod tests {
         for value in ["localhost", "LOCALHOST:80", "127.0.0.1:8000", "127.9.8.7", "[::1]:8000"] {
             assert!(is_local(value), "{value}");
         }
-        for value in
-            ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0", "10.0.0.1"]
-        {
+        for value in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "0.0.0.0",
+            "10.0.0.1",
+        ] {
             assert!(!is_local(value), "{value}");
         }
     }

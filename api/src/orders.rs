@@ -142,9 +142,8 @@ async fn change(
     let mut edit = prepared(body, &current);
     edit.wrong(wrong);
     let referring = Referring::of_order(&edit.body, Some(&current));
-    let edited = async {
-        Ok::<_, Problem>(app.commands.edit_order(&context, id, &edit.read()?).await?)
-    };
+    let edited =
+        async { Ok::<_, Problem>(app.commands.edit_order(&context, id, &edit.read()?).await?) };
     match edited.await {
         Ok(done) => changed(&app, &caller, id, &done).await,
         Err(problem) => Err(referring.beside(&app, &caller, problem).await),
