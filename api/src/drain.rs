@@ -28,7 +28,13 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A body that stays at hand when its reader goes away.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Paced>>);
+struct Shared(Arc<Mutex<Arriving>>);
+
+struct Arriving {
+    body: Paced,
+    /// A body without a declared length does not tell that it has ended but by this.
+    has_ended: bool,
+}
 
 /// Bounds how long a body may take, and reads what a refused request still sends.
 pub(crate) async fn drain(request: Request, next: Next) -> Response {
@@ -41,16 +47,17 @@ pub(crate) async fn drain(request: Request, next: Next) -> Response {
     // Later versions end a stream, not the connection.
     let may_close = request.version() < Version::HTTP_2;
     let (parts, body) = request.into_parts();
-    let shared = Shared(Arc::new(Mutex::new(Paced::new(body, pace))));
+    let shared = Shared::new(Paced::new(body, pace));
     let request = Request::from_parts(parts, Body::new(shared.clone()));
     let mut response = next.run(request).await;
     let is_error = response.status().is_client_error() || response.status().is_server_error();
-    if is_error && shared.with(|body| body.is_too_slow()) {
+    let is_late = shared.with(|arriving| arriving.body.is_too_slow());
+    if is_error && is_late {
         response = too_slow(response);
     } else if is_sending || !is_error {
         let _too_slow = timeout(PATIENCE, read_on(shared.clone())).await;
     }
-    if may_close && !shared.is_end_stream() {
+    if may_close && (is_late || !shared.is_end_stream()) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -75,7 +82,11 @@ async fn read_on(mut body: Shared) {
 }
 
 impl Shared {
-    fn with<T>(&self, ask: impl FnOnce(&mut Paced) -> T) -> T {
+    fn new(body: Paced) -> Self {
+        Self(Arc::new(Mutex::new(Arriving { body, has_ended: false })))
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Arriving) -> T) -> T {
         ask(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -88,14 +99,18 @@ impl hyper::body::Body for Shared {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.with(|body| Pin::new(body).poll_frame(context))
+        self.with(|arriving| {
+            let polled = Pin::new(&mut arriving.body).poll_frame(context);
+            arriving.has_ended |= matches!(polled, Poll::Ready(None));
+            polled
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.with(|body| body.is_end_stream())
+        self.with(|arriving| arriving.has_ended || arriving.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.with(|body| body.size_hint())
+        self.with(|arriving| arriving.body.size_hint())
     }
 }

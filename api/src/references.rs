@@ -38,8 +38,10 @@ impl Referring {
         });
         let items = items.into_iter().flatten().enumerate();
         let items = items.filter_map(|(at, item)| {
-            let quantity = item.get("quantity").and_then(Value::as_i64).unwrap_or(1);
-            Some((format!("items.{at}"), id(item.get("product")?)?, quantity.clamp(1, 1_000)))
+            // A wrong one is told already: it adds nothing.
+            let quantity = item.get("quantity").and_then(Value::as_i64);
+            let quantity = quantity.filter(|quantity| (1..=1_000).contains(quantity)).unwrap_or(0);
+            Some((format!("items.{at}"), id(item.get("product")?)?, quantity))
         });
         let lines = products.take(MAX_LINES).chain(items.take(MAX_LINES)).collect();
         let had = current.into_iter().flat_map(|order| &order.products).copied().collect();
