@@ -54,8 +54,9 @@ enum Coding {
 }
 
 impl Coding {
-    /// The better one first.
-    const ALL: [Self; 2] = [Self::Brotli, Self::Gzip];
+    /// Where a client likes both alike, the first one: at their fastest levels gzip makes a list as
+    /// small as br does, in half of the time.
+    const ALL: [Self; 2] = [Self::Gzip, Self::Brotli];
 
     const fn name(self) -> &'static str {
         match self {
@@ -226,12 +227,14 @@ mod tests {
     #[test]
     fn the_coding_is_the_one_that_the_client_wants_most() {
         for (text, expected) in [
-            ("gzip, deflate, br", Some(Coding::Brotli)),
+            ("gzip, deflate, br", Some(Coding::Gzip)),
+            ("br, gzip;q=0.9", Some(Coding::Brotli)),
             ("gzip", Some(Coding::Gzip)),
             ("GZIP;Q=0.5, br ; q=0.1", Some(Coding::Gzip)),
             ("br;q=0, *", Some(Coding::Gzip)),
             ("x-gzip", Some(Coding::Gzip)),
-            ("*", Some(Coding::Brotli)),
+            ("*", Some(Coding::Gzip)),
+            ("gzip;q=0, *", Some(Coding::Brotli)),
             ("*;q=0", None),
             ("identity;q=0", None),
             ("identity", None),

@@ -1,7 +1,8 @@
 //! The body of a request from the first byte to the last: it comes in time, or the answer is 408.
 //! Where the answer comes first, a short rest is read and dropped, so that the connection can be used
 //! again; before a long one the answer says that the connection ends, and `server/lingering.rs`
-//! closes it in stages (RFC 9112, 9.6).
+//! closes it in stages (RFC 9112, 9.6). In HTTP/2 the rest is read after the answer: clients lose an
+//! answer whose stream is reset, even where the reset says that nothing is wrong (RFC 9113, 8.1).
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,10 @@ use crate::problem::Problem;
 /// What is read before the answer is sent, and for how long.
 const SHORT_REST: u64 = 1_000_000;
 const PATIENCE: Duration = Duration::from_millis(100);
+/// What is read and dropped after the answer: bytes, time, and time in which nothing comes.
+pub(crate) const MAX_REST: usize = 64 << 20;
+pub(crate) const MAX_REST_TIME: Duration = Duration::from_secs(15);
+pub(crate) const MAX_REST_SILENCE: Duration = Duration::from_secs(2);
 
 /// A body that stays at hand when its reader goes away.
 #[derive(Clone)]
@@ -57,10 +62,26 @@ pub(crate) async fn drain(request: Request, next: Next) -> Response {
     } else if is_sending || !is_error {
         let _too_slow = timeout(PATIENCE, read_on(shared.clone())).await;
     }
-    if may_close && (is_late || !shared.is_end_stream()) {
+    if !is_late && shared.is_end_stream() {
+        return response;
+    }
+    if may_close {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    } else {
+        tokio::spawn(timeout(MAX_REST_TIME, read_rest(shared)));
     }
     response
+}
+
+/// Reads what follows in a stream whose answer is given.
+async fn read_rest(mut body: Shared) {
+    let mut read = 0;
+    while read < MAX_REST {
+        match timeout(MAX_REST_SILENCE, body.frame()).await {
+            Ok(Some(Ok(frame))) => read += frame.data_ref().map_or(0, Bytes::len),
+            Ok(Some(Err(_)) | None) | Err(_) => return,
+        }
+    }
 }
 
 /// What a route makes of a body that was cut is not what went wrong.

@@ -50,7 +50,8 @@ impl Referring {
 
     /// The problem; where it names fields, with all that is wrong with what they refer to.
     pub(crate) async fn beside(self, app: &App, caller: &Caller, problem: Problem) -> Problem {
-        if problem.errors().is_empty() {
+        // One that names as much as it may is not asked for more.
+        if problem.errors().is_empty() || problem.errors().is_full() {
             return problem;
         }
         match app.commands.wrong_references(&caller.context(), self.references).await {

@@ -39,8 +39,14 @@ async fn node_and_python_see_why_a_long_body_is_refused() {
     for (method, path, kind, bytes, status) in cases {
         let url = app.url(path);
         let options = json!({ "url": url, "method": method, "type": kind, "bytes": bytes });
-        for (interpreter, script) in [("node", "unread.mjs"), ("python3", "unread.py")] {
-            let told = told(interpreter, script, &options).await;
+        let mut in_http2 = options.clone();
+        in_http2["http2"] = json!(true);
+        for (interpreter, script, options) in [
+            ("node", "unread.mjs", &options),
+            ("node", "unread.mjs", &in_http2),
+            ("python3", "unread.py", &options),
+        ] {
+            let told = told(interpreter, script, options).await;
             assert_eq!(told["status"], status, "{script} {path}: {told}");
         }
     }
@@ -124,7 +130,7 @@ async fn answers_that_nobody_reads_hold_up_nobody_and_are_not_kept() {
     for _ in 0..20 {
         let began = Instant::now();
         app.get("/products/").by(&person).send().await.expect(200);
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     }
 
     // They would be 3 GB.

@@ -47,7 +47,8 @@ async fn long_answers_come_in_the_coding_that_the_client_wants_most() {
 
     for (codings, expected) in [
         ("br", "br"),
-        ("gzip, deflate, br", "br"),
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("br, gzip;q=0.9", "br"),
         ("gzip", "gzip"),
         ("br;q=0.1, gzip;q=0.9", "gzip"),
         ("deflate", ""),

@@ -7,19 +7,13 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::connections::Open;
+use crate::drain::{MAX_REST, MAX_REST_SILENCE, MAX_REST_TIME};
 
-/// Bytes that are read and dropped.
-const MAX_BYTES: usize = 64 << 20;
-/// How long that may take.
-const MAX_TIME: Duration = Duration::from_secs(15);
-/// How long a client may send nothing meanwhile.
-const MAX_SILENCE: Duration = Duration::from_secs(2);
 const BUFFER: usize = 16 * 1024;
 
 /// A connection that is closed in stages.
@@ -45,8 +39,8 @@ impl<Io> Lingering<Io> {
 
 impl Rest {
     fn new() -> Self {
-        let silence = Box::pin(sleep(MAX_SILENCE));
-        Self { bytes: 0, ends: Instant::now() + MAX_TIME, silence }
+        let silence = Box::pin(sleep(MAX_REST_SILENCE));
+        Self { bytes: 0, ends: Instant::now() + MAX_REST_TIME, silence }
     }
 
     /// Reads until the client has nothing more to send, or has had its time. Where it owes nothing,
@@ -57,13 +51,13 @@ impl Rest {
         owes: bool,
         context: &mut Context<'_>,
     ) -> Poll<()> {
-        while self.bytes < MAX_BYTES {
+        while self.bytes < MAX_REST {
             let mut space = [MaybeUninit::uninit(); BUFFER];
             let mut buffer = ReadBuf::uninit(&mut space);
             match Pin::new(&mut *io).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     self.bytes += buffer.filled().len();
-                    let until = (Instant::now() + MAX_SILENCE).min(self.ends);
+                    let until = (Instant::now() + MAX_REST_SILENCE).min(self.ends);
                     self.silence.as_mut().reset(until);
                 }
                 Poll::Pending if owes || self.bytes > 0 => {
@@ -165,7 +159,7 @@ mod tests {
 
         server.shutdown().await.unwrap();
 
-        assert!(began.elapsed() < MAX_SILENCE / 4);
+        assert!(began.elapsed() < MAX_REST_SILENCE / 4);
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,17 +167,17 @@ mod tests {
         let (mut server, _silent) = lingering(true);
         let began = Instant::now();
         server.shutdown().await.unwrap();
-        assert!(began.elapsed() < MAX_SILENCE * 2, "{:?}", began.elapsed());
+        assert!(began.elapsed() < MAX_REST_SILENCE * 2, "{:?}", began.elapsed());
 
         let (mut server, mut slow) = lingering(true);
         let dribbling = tokio::spawn(async move {
             while slow.write_all(b"x").await.is_ok() {
-                sleep(MAX_SILENCE / 2).await;
+                sleep(MAX_REST_SILENCE / 2).await;
             }
         });
         let began = Instant::now();
         server.shutdown().await.unwrap();
-        assert!(began.elapsed() < MAX_TIME + MAX_SILENCE, "{:?}", began.elapsed());
+        assert!(began.elapsed() < MAX_REST_TIME + MAX_REST_SILENCE, "{:?}", began.elapsed());
         dribbling.abort();
     }
 }
