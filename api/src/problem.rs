@@ -220,6 +220,12 @@ impl Problem {
         self
     }
 
+    /// The same with what else is wrong by field.
+    pub(crate) fn with_more(mut self, errors: FieldErrors) -> Self {
+        self.errors.merge(errors);
+        self
+    }
+
     /// Stable, for programs.
     pub(crate) const fn code(&self) -> &'static str {
         self.code
