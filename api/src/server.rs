@@ -28,9 +28,6 @@ use connection::Answering;
 pub use connections::ConnectionLimits;
 use connections::Connections;
 
-/// How long the header fields of a request may take to arrive, and how long a connection of
-/// HTTP/1.1 may wait for its next request.
-const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
 /// Bytes of a request's header fields. What is larger gets a problem, what is much larger the
 /// protocol library's bare 431.
 const LARGEST_HEADERS: usize = 32 * 1024;
@@ -126,7 +123,8 @@ fn protocols() -> Arc<Builder<TokioExecutor>> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(SLOWEST_HEADERS)
+        // It would also end connections that rest: `connections` tells these apart.
+        .header_read_timeout(None)
         .max_headers(MAX_READ_FIELDS)
         .max_buf_size(READ_BUFFER);
     builder

@@ -75,11 +75,7 @@ const CODES: &[Code] = &[
         403,
         "The caller has to prove who they are by POST /me/reauthenticate/, at most 5 minutes before.",
     ),
-    (
-        "role_changed",
-        403,
-        "The Idempotency-Key was first used with another role; send a new one.",
-    ),
+    ("role_changed", 403, "The Idempotency-Key was first used with another role; send a new one."),
     ("role_not_self_assignable", 403, "Registration creates END_USERs only."),
     (
         "second_factor_enrolment_required",
@@ -94,7 +90,11 @@ const CODES: &[Code] = &[
     ),
     ("request_timeout", 408, "The body did not arrive in time."),
     ("already_decided", 409, "The product already has this decision."),
-    ("category_name_taken", 409, "Another category has that name; upper and lower case count as the same."),
+    (
+        "category_name_taken",
+        409,
+        "Another category has that name; upper and lower case count as the same.",
+    ),
     ("category_not_empty", 409, "The category still has products."),
     ("conflict", 409, "Other requests kept changing the resource; trying again is safe."),
     ("email_taken", 409, "The address now belongs to another account."),
@@ -131,7 +131,11 @@ const CODES: &[Code] = &[
     ("checksum_mismatch", 460, "The bytes do not match Upload-Checksum; none were stored."),
     ("internal_error", 500, "The server failed; its log has the request under its X-Request-Id."),
     ("not_ready", 503, "A required service is down; `errors` names it."),
-    ("overloaded", 503, "The server is overloaded, or its database is down; `Retry-After` says when to try again."),
+    (
+        "overloaded",
+        503,
+        "The server is overloaded, or its database is down; `Retry-After` says when to try again.",
+    ),
 ];
 
 /// What an answer without a problem of its own becomes.

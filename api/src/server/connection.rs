@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
 use bytes::Bytes;
+use http::Version;
 use http::header::CONNECTION;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -51,7 +52,8 @@ impl Answering {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = hyper::service::service_fn(|request: http::Request<Incoming>| {
-            answer(self.service.clone(), request, address, Underway::begin(open))
+            let underway = Underway::begin(open, request.version());
+            answer(self.service.clone(), request, address, underway)
         });
         let stream = TokioIo::new(Lingering::new(stream, Arc::clone(open)));
         let mut connection = pin!(self.protocols.serve_connection(stream, service));
@@ -95,8 +97,8 @@ async fn answer(
 struct Underway(Arc<Open>);
 
 impl Underway {
-    fn begin(open: &Arc<Open>) -> Self {
-        open.begin();
+    fn begin(open: &Arc<Open>, version: Version) -> Self {
+        open.begin(version);
         Self(Arc::clone(open))
     }
 }

@@ -111,7 +111,12 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Lingering<Io> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.open.heard();
+        }
+        polled
     }
 }
 
