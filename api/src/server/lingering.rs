@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
@@ -20,27 +21,37 @@ const BUFFER: usize = 16 * 1024;
 pub(super) struct Lingering<Io> {
     io: Io,
     open: Arc<Open>,
+    patience: Patience,
     /// Once all is written.
     rest: Option<Rest>,
+}
+
+/// How long a client may go on sending, and how long it may pause.
+#[derive(Clone, Copy)]
+struct Patience {
+    time: Duration,
+    silence: Duration,
 }
 
 /// What a client still sends that nobody reads any more.
 struct Rest {
     bytes: usize,
     ends: Instant,
+    patience: Patience,
     silence: Pin<Box<Sleep>>,
 }
 
 impl<Io> Lingering<Io> {
     pub(super) fn new(io: Io, open: Arc<Open>) -> Self {
-        Self { io, open, rest: None }
+        let patience = Patience { time: MAX_REST_TIME, silence: MAX_REST_SILENCE };
+        Self { io, open, patience, rest: None }
     }
 }
 
 impl Rest {
-    fn new() -> Self {
-        let silence = Box::pin(sleep(MAX_REST_SILENCE));
-        Self { bytes: 0, ends: Instant::now() + MAX_REST_TIME, silence }
+    fn new(patience: Patience) -> Self {
+        let silence = Box::pin(sleep(patience.silence));
+        Self { bytes: 0, ends: Instant::now() + patience.time, patience, silence }
     }
 
     /// Reads until the client has nothing more to send, or has had its time. Where it owes nothing,
@@ -57,7 +68,7 @@ impl Rest {
             match Pin::new(&mut *io).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     self.bytes += buffer.filled().len();
-                    let until = (Instant::now() + MAX_REST_SILENCE).min(self.ends);
+                    let until = (Instant::now() + self.patience.silence).min(self.ends);
                     self.silence.as_mut().reset(until);
                 }
                 Poll::Pending if owes || self.bytes > 0 => {
@@ -84,11 +95,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<Io> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { io, open, rest } = &mut *self;
+        let Self { io, open, patience, rest } = &mut *self;
         if rest.is_none() {
             ready!(Pin::new(&mut *io).poll_shutdown(context))?;
         }
-        let rest = rest.get_or_insert_with(Rest::new);
+        let rest = rest.get_or_insert_with(|| Rest::new(*patience));
         rest.poll_drop(io, open.owes_body(), context).map(Ok)
     }
 
@@ -167,22 +178,26 @@ mod tests {
         assert!(began.elapsed() < MAX_REST_SILENCE / 4);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_client_that_goes_silent_is_waited_for_briefly_and_one_that_dribbles_not_for_ever() {
+        let [time, silence] = [1_000, 200].map(Duration::from_millis);
         let (mut server, _silent) = lingering(true);
-        let began = Instant::now();
+        server.patience = Patience { time, silence };
+        let began = Clock::now();
         server.shutdown().await.unwrap();
-        assert!(began.elapsed() < MAX_REST_SILENCE * 2, "{:?}", began.elapsed());
+        assert!((silence..time).contains(&began.elapsed()), "{:?}", began.elapsed());
 
         let (mut server, mut slow) = lingering(true);
+        server.patience = Patience { time, silence };
         let dribbling = tokio::spawn(async move {
             while slow.write_all(b"x").await.is_ok() {
-                sleep(MAX_REST_SILENCE / 2).await;
+                sleep(silence / 10).await;
             }
         });
-        let began = Instant::now();
+        let began = Clock::now();
         server.shutdown().await.unwrap();
-        assert!(began.elapsed() < MAX_REST_TIME + MAX_REST_SILENCE, "{:?}", began.elapsed());
-        dribbling.abort();
+        assert!((silence..time * 5).contains(&began.elapsed()), "{:?}", began.elapsed());
+        drop(server);
+        dribbling.await.unwrap();
     }
 }
