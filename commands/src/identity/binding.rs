@@ -124,7 +124,10 @@ async fn check_value(db: impl PgExecutor<'_>) -> Result<Option<Vec<u8>>, sqlx::E
 }
 
 fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|c| c == UNDEFINED_TABLE)
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|c| c == UNDEFINED_TABLE)
 }
 
 async fn has_events(db: impl PgExecutor<'_>) -> Result<bool, sqlx::Error> {
