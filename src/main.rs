@@ -127,7 +127,7 @@ enum DeadLetters {
     /// Have workers handle one dead letter again, or all
     Retry {
         /// The id of the dead letter; without it all are retried
-        #[arg(value_parser = subcommand::id)]
+        #[arg(value_parser = subcommand::id, value_name = "ID")]
         id: Option<Uuid>,
         /// Print JSON
         #[arg(long)]

@@ -85,12 +85,11 @@ impl Database {
     /// another `vetted` runs it already; only with [`Missing::Create`] is a private one made.
     /// A database of other secrets is refused, whatever it is opened for.
     pub async fn open(config: &Config, missing: Missing) -> Result<Self, Error> {
-        let (variable, url, embedded) = match &config.database_url {
-            Some(url) => ("DATABASE_URL", url.clone(), None),
-            None => {
-                let (url, embedded) = private_database(config, missing).await?;
-                ("the private PostgreSQL", url, embedded)
-            }
+        let (variable, url, embedded) = if let Some(url) = &config.database_url {
+            ("DATABASE_URL", url.clone(), None)
+        } else {
+            let (url, embedded) = private_database(config, missing).await?;
+            ("the private PostgreSQL", url, embedded)
         };
         match connect(config, variable, &url).await {
             Ok(pool) => Ok(Self { pool, url, embedded }),

@@ -14,10 +14,10 @@ use crate::{database, output, secrets};
 #[derive(clap::Args)]
 pub struct Replay {
     /// The product's id
-    #[arg(long, value_parser = super::product_id)]
+    #[arg(long, value_name = "ID", value_parser = super::product_id)]
     product: ProductId,
     /// Leave out what happened after this time, such as 2026-11-23T09:00:00Z
-    #[arg(long)]
+    #[arg(long, value_name = "TIME")]
     to: Option<Moment>,
     /// Print each step as a JSON object on a line of its own
     #[arg(long)]

@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::users;
 use crate::config::Config;
+use crate::database;
 use crate::parts::{self, Database, Error};
 use crate::progress::Progress;
-use crate::{database, output};
 
 /// Commands under way at once: what fills a group commit.
 const AT_ONCE: usize = 128;
@@ -29,7 +29,7 @@ const KINDS: [&str; 8] =
 #[derive(clap::Args)]
 pub struct Demo {
     /// How many products to make
-    #[arg(long, default_value_t = 100, value_parser = super::count::<u32>)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = super::count::<u32>)]
     products: u32,
     /// Add them even where there are accounts already
     ///
@@ -62,13 +62,11 @@ pub async fn run(config: &Config, demo: &Demo) -> Result<(), Error> {
     })
     .await?;
     let ([seller, moderator], password) = (&people.emails, &people.password);
-    if demo.json {
-        let made = json!({ "products": total, "seller": seller, "moderator": moderator, "password": password });
-        return Ok(output::json(&made)?);
-    }
-    Ok(output::line(&format!(
+    let made = json!({ "products": total, "seller": seller, "moderator": moderator, "password": password });
+    let line = format!(
         "Made {total} products of {seller}, moderated by {moderator}; both have the password {password}."
-    ))?)
+    );
+    super::tell(demo.json, &made, &line)
 }
 
 /// An account that moderates, with a password on somebody's screen, is no good among real people.

@@ -10,7 +10,16 @@ pub mod users;
 pub mod worker;
 
 use domain::ProductId;
+use serde::Serialize;
 use uuid::Uuid;
+
+use crate::output;
+use crate::parts::Error;
+
+/// Prints a result: a value for programs, or a line for people.
+pub fn tell(json: bool, value: &impl Serialize, line: &str) -> Result<(), Error> {
+    Ok(if json { output::json(value) } else { output::line(line) }?)
+}
 
 /// Reads an id in an argument.
 pub fn id(text: &str) -> Result<Uuid, String> {

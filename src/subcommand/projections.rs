@@ -22,11 +22,7 @@ pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<
     })
     .await?;
     let what = name.unwrap_or("all read models");
-    Ok(if json {
-        output::json(&json!({ "rebuilt": what }))?
-    } else {
-        output::line(&format!("Rebuilt {what}."))?
-    })
+    super::tell(json, &json!({ "rebuilt": what }), &format!("Rebuilt {what}."))
 }
 
 /// Folds the log again and compares row by row; exit code 1 where something differs.

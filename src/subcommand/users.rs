@@ -13,8 +13,8 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::config::Config;
+use crate::database;
 use crate::parts::{self, Database, Error};
-use crate::{database, output};
 
 /// An account to create.
 #[derive(clap::Args)]
@@ -58,11 +58,8 @@ pub async fn reset_second_factor(config: &Config, reset: &ResetSecondFactor) -> 
     if !known {
         return Err(Error::Usage("no account has this e-mail address".to_owned()));
     }
-    Ok(if reset.json {
-        output::json(&json!({ "reset": true }))?
-    } else {
-        output::line("The account signs in with its password alone; all its sessions have ended.")?
-    })
+    let line = "The account signs in with its password alone; all its sessions have ended.";
+    super::tell(reset.json, &json!({ "reset": true }), line)
 }
 
 fn read_email<T: FromStr<Err: Display>>(text: &str) -> Result<T, Error> {
@@ -82,11 +79,8 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
         make(&commands, &email, password, create.role).await
     })
     .await?;
-    Ok(if create.json {
-        output::json(&json!({ "id": user, "role": create.role }))?
-    } else {
-        output::line(&format!("Made {} with id {user}.", create.role))?
-    })
+    let line = format!("Made {} with id {user}.", create.role);
+    super::tell(create.json, &json!({ "id": user, "role": create.role }), &line)
 }
 
 /// A private database may just have been made.

@@ -19,7 +19,7 @@ pub struct Sweep {
     ///
     /// Uploads and videos that are being worked on write files that nothing refers to yet: choose
     /// a longer time than any of them takes.
-    #[arg(long, default_value_t = 86_400, value_parser = super::count::<u64>)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = super::count::<u64>)]
     older_than: u64,
     /// Print JSON
     #[arg(long)]
@@ -37,14 +37,12 @@ pub async fn sweep(config: &Config, Sweep { older_than, json }: &Sweep) -> Resul
         swept.map_err(|error| Error::Usage(format!("the sweep was not finished: {error}")))
     })
     .await?;
-    if *json {
-        return Ok(output::json(&swept)?);
-    }
-    Ok(output::line(&format!(
+    let line = format!(
         "Removed {} parts of expired uploads, {} files that nothing refers to, {} temporary files, \
          {} mails of persons who were erased.",
         swept.expired, swept.orphans, swept.temporary, swept.mails
-    ))?)
+    );
+    super::tell(*json, &swept, &line)
 }
 
 /// Lists the events that a subscriber gave up on, oldest first.
@@ -55,11 +53,7 @@ pub async fn list(config: &Config, json: bool) -> Result<(), Error> {
     })
     .await?;
     for letter in &letters {
-        if json {
-            output::json(letter)?;
-            continue;
-        }
-        output::line(&format!(
+        let line = format!(
             "{}  {} gave up on {} at position {} after {} tries: {}",
             letter.id,
             letter.subscriber,
@@ -67,7 +61,8 @@ pub async fn list(config: &Config, json: bool) -> Result<(), Error> {
             letter.position,
             letter.attempts,
             letter.last_error
-        ))?;
+        );
+        super::tell(json, letter, &line)?;
     }
     if letters.is_empty() && !json {
         output::line("There are none.")?;
@@ -94,7 +89,9 @@ pub async fn retry(config: &Config, id: Option<Uuid>, json: bool) -> Result<(), 
         Some(id) if retried == 0 => {
             Err(Error::Usage(format!("there is no dead letter {id}, or it was retried already")))
         }
-        _ if json => Ok(output::json(&json!({ "retried": retried }))?),
-        _ => Ok(output::line(&format!("{retried} will be tried again."))?),
+        _ => {
+            let line = format!("{retried} will be tried again.");
+            super::tell(json, &json!({ "retried": retried }), &line)
+        }
     }
 }

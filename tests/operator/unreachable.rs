@@ -38,7 +38,7 @@ fn refuse_password(stream: &mut TcpStream) -> std::io::Result<()> {
 fn never_answer(stream: &mut TcpStream) -> std::io::Result<()> {
     let stream = stream.try_clone()?;
     std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_mins(1));
         drop(stream);
     });
     Ok(())
