@@ -26,8 +26,8 @@ pub fn database(
 ) -> Unreachable {
     let cause = match error {
         sqlx::Error::Database(refused) => refusal(options, refused.as_ref()),
-        sqlx::Error::Tls(_) => "TLS could not be set up".to_owned(),
-        sqlx::Error::Protocol(_) => "no answer as of PostgreSQL".to_owned(),
+        sqlx::Error::Tls(source) => format!("TLS could not be set up ({})", cause(source.as_ref())),
+        sqlx::Error::Protocol(_) => "no answer in PostgreSQL's protocol".to_owned(),
         other => cause(other),
     };
     Unreachable { variable, cause, place: place(options) }

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use crate::config::Config;
 use crate::parts::{Error, make_data_dir};
 
-/// Permissions that nobody may have but this program's account and its group.
+/// Permissions of accounts other than this program's, and of its group beyond reading.
 const OF_OTHERS: u32 = 0o027;
 
 /// Refuses a `SECRETS_FILE` that is not this database's.

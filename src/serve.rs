@@ -137,7 +137,7 @@ impl Running<'_> {
         self.announce(role, bound, operations);
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
-                // A part that panicked is not replaced: whoever watches starts the program anew.
+                // A task that panicked is not replaced: a supervisor restarts the program.
                 tracing::error!("a part of the program failed: {error}");
                 self.shutdown.cancel();
             }

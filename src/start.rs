@@ -27,7 +27,7 @@ const fn name(role: Role) -> &'static str {
     }
 }
 
-/// The settings that somebody made, and which services are private.
+/// The settings that are not defaults, and where the data are.
 fn summary(config: &Config) -> String {
     let told = config.settings().iter().filter(|setting| {
         let is_service = matches!(setting.variable, "DATABASE_URL" | "NATS_URL" | "STORAGE_URL");

@@ -100,6 +100,20 @@ fn nothing_is_printed_but_by_the_module_that_escapes() {
     }
 }
 
+/// A secrets file is made by the code that has looked whether the database has data, and nowhere else.
+#[test]
+fn secrets_are_made_only_where_the_database_was_looked_at() {
+    let folders = ["src", "api/src", "workers/src", "commands/src"];
+    let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_home =
+            ["identity/binding.rs", "identity/secrets.rs"].iter().any(|f| file.ends_with(f));
+        assert!(is_home || !program.contains("load_or_create"), "{}", file.display());
+    }
+}
+
 /// A file that is compiled for tests alone, without the mark inside.
 fn is_of_model(file: &Path) -> bool {
     file.ends_with("commands/src/identity/access_model.rs")

@@ -61,7 +61,7 @@ struct Place<'a> {
 }
 
 impl Vault {
-    /// Outside of [`Commands`](crate::Commands), for whoever reads the log.
+    /// Outside of [`Commands`](crate::Commands), for readers of the log.
     pub fn try_new(pool: PgPool, secrets: &Secrets) -> Result<Self, SecretsError> {
         Ok(Self::new(pool, Arc::new(Keyring::try_new(secrets)?)))
     }

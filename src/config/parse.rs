@@ -172,7 +172,7 @@ pub fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
     networks.map(network).collect()
 }
 
-/// Far more than any one person needs: for whoever runs it to lower.
+/// Far more than one person needs; operators may lower them.
 pub const RATE_LIMITS: &str = "reads=1200000,commands=600000,sign-ins=60000,uploads=6000";
 
 /// Requests a minute by class; those that are left out have their defaults.

@@ -1,4 +1,4 @@
-//! `vetted jwe-open`: opens one JWE as the API does, for whoever checks that it does so rightly.
+//! `vetted jwe-open`: decrypts one JWE as the API does, for tests of other implementations.
 
 use std::io::{BufRead, Read, stdin};
 

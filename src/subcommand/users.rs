@@ -73,6 +73,8 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
     stdin().read_line(&mut password).map_err(|source| Error::Io { what, source })?;
     let password = password.trim_end_matches(['\r', '\n']);
     let email: NewEmailAddress = read_email(&create.email)?;
+    // Before a database is made for it.
+    read_password(password)?;
     let user = Database::with_one(config, Missing::Create, async |pool| {
         prepare(config, pool).await?;
         let commands = parts::commands(config, pool, &config.public_url, Missing::Create).await?;

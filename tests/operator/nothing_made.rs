@@ -43,6 +43,17 @@ async fn a_sweep_of_a_folder_that_is_not_there_makes_none() {
 }
 
 #[tokio::test]
+async fn an_account_that_cannot_be_made_makes_no_database() {
+    let program = Program::new(&[]);
+    let words = ["users", "create", "--role", "STAFF", "--password-stdin", "--email"];
+    for (email, password) in [("nowhere", super::PASSWORD), ("ada@example.com", "short")] {
+        program.run_with(password, &[words.as_slice(), &[email]].concat()).await.expect(1);
+
+        assert_eq!(names(program.folder()), [""; 0], "{email}");
+    }
+}
+
+#[tokio::test]
 async fn users_create_makes_a_private_database_that_others_then_use() {
     let program = Program::new(&[("DATA_DIR", "data"), ("RUST_LOG", "warn")]);
 

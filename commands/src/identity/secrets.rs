@@ -257,7 +257,7 @@ impl Secrets {
     }
 }
 
-/// Writes a whole file beside, then links it into place: whoever reads finds all or nothing.
+/// Writes a temporary file, then links it into place: a reader finds the whole file or none.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -284,8 +284,7 @@ fn complete(path: &Path) -> std::io::Result<()> {
     fs::rename(write_beside(path, &stored)?, path)
 }
 
-/// Held by whoever changes the file, which is another file afterwards: it is the folder that is
-/// locked.
+/// Held while the file is changed. It locks the folder, since a change replaces the file.
 fn lock(path: &Path) -> std::io::Result<File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = File::open(folder.unwrap_or(Path::new(".")))?;
