@@ -157,12 +157,16 @@ impl Config {
     /// What links start with once it is known where the API listens: port 0 leaves that to the
     /// system.
     pub fn public_url_at(&self, bound: SocketAddr) -> Url {
-        let follows = Url::parse(&format!("{}://{}", self.scheme(), self.bind))
-            .is_ok_and(|url| url == self.public_url);
         match Url::parse(&format!("{}://{bound}", self.scheme())) {
-            Ok(url) if follows => url,
+            Ok(url) if self.public_url_follows_bind() => url,
             Ok(_) | Err(_) => self.public_url.clone(),
         }
+    }
+
+    /// Whether links start with where the API listens, as no other public address is set.
+    pub fn public_url_follows_bind(&self) -> bool {
+        Url::parse(&format!("{}://{}", self.scheme(), self.bind))
+            .is_ok_and(|url| url == self.public_url)
     }
 
     /// The variables whose address has a password that everybody tries first.

@@ -183,6 +183,7 @@ impl Running<'_> {
             live: live.clone(),
             settings: api::Settings {
                 public_url: self.public_url.clone(),
+                links_follow_loopback: self.config.public_url_follows_bind(),
                 max_video_bytes: self.config.max_video_bytes,
                 cors_allowed_origins: self.config.cors_allowed_origins.clone(),
                 trusted_proxies: self.config.trusted_proxies.clone(),

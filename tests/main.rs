@@ -65,3 +65,4 @@ mod tls;
 mod uploads;
 #[cfg(test)]
 mod walk;
+mod walkthrough;

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
-use std::ops::Deref;
-use std::str::FromStr;
 
 use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
@@ -93,78 +91,6 @@ impl<const MIN: usize, const MAX: usize, E: DeserializeError> Deserr<E> for Text
     }
 }
 
-/// An e-mail address (RFC 5321), as typed.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EmailAddress(String);
-
-impl EmailAddress {
-    /// The address as typed.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The form under which two addresses are one account.
-    pub fn folded(&self) -> String {
-        self.0.nfkc().collect::<String>().to_lowercase()
-    }
-}
-
-impl FromStr for EmailAddress {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = Text::<1, 254>::try_new(text)?;
-        let options = email_address::Options::default()
-            .with_required_tld()
-            .without_display_text()
-            .without_domain_literal();
-        let parsed = email_address::EmailAddress::parse_with_options(text.as_str(), options)
-            .map_err(|_| TextError::NotAnEmail)?;
-        // A quoted local part may have any character, which no mail can be composed to.
-        let is_quoted = parsed.local_part().starts_with('"');
-        if !is_quoted && parsed.domain().chars().all(is_of_hostname) {
-            Ok(Self(text.0))
-        } else {
-            Err(TextError::NotAnEmail)
-        }
-    }
-}
-
-/// Letters, digits and hyphens (RFC 5321, 4.1.2), of any script (RFC 6531); the parser takes more.
-fn is_of_hostname(character: char) -> bool {
-    !character.is_ascii() || character.is_ascii_alphanumeric() || matches!(character, '-' | '.')
-}
-
-/// An e-mail address that an account may be given. One address is one account by its folded form,
-/// and mail goes to the address as typed, so these two must not lead to different mailboxes: NFKC
-/// leaves the local part unchanged, and every character of it can be seen. Accounts that are older
-/// than this rule keep their address, and sign in with it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NewEmailAddress(EmailAddress);
-
-impl Deref for NewEmailAddress {
-    type Target = EmailAddress;
-
-    fn deref(&self) -> &EmailAddress {
-        &self.0
-    }
-}
-
-impl FromStr for NewEmailAddress {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let address: EmailAddress = text.parse()?;
-        let text = address.as_str();
-        if text.nfkc().eq(text.chars()) && !text.chars().any(is_hidden) {
-            Ok(Self(address))
-        } else {
-            Err(TextError::Lookalike)
-        }
-    }
-}
-
 /// Whether a character is not shown, or changes how others are: control characters, line and
 /// paragraph separators, and Unicode's Default_Ignorable_Code_Point, which has all bidirectional
 /// controls.
@@ -208,32 +134,4 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
         };
     }
     Cow::Owned(line)
-}
-
-impl fmt::Debug for EmailAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EmailAddress(…)")
-    }
-}
-
-impl<E: DeserializeError> Deserr<E> for EmailAddress {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: TextError| error.to_string())
-        })
-    }
-}
-
-impl<E: DeserializeError> Deserr<E> for NewEmailAddress {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: TextError| error.to_string())
-        })
-    }
 }

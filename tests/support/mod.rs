@@ -10,6 +10,7 @@ mod goods;
 mod mail;
 mod people;
 pub mod program;
+mod raw;
 pub mod video;
 mod waiting;
 

@@ -12,6 +12,7 @@ mod upload;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use commands::{Context, Done, Made};
 use domain::product::{EditProduct, ProcessingStatus, ProductStatus, SubmitProduct};
 use domain::{CategoryId, ProductId, UserId};
 use projections::{Ordering, Product, ProductFilter, Products, Visibility};
@@ -21,7 +22,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
 use crate::edit::Edit;
-use crate::input::{Object, no_content, read};
+use crate::input::{Object, no_content};
 use crate::list::{Here, List};
 use crate::media_links::{self, Links};
 use crate::openapi::Needs;
@@ -29,6 +30,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ReadProducts, WriteProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
+use crate::references::Referring;
 use crate::resource::{changed, created, expected, expected_of, get, show};
 use form::{ProductForm, Received};
 
@@ -105,18 +107,30 @@ pub(crate) async fn submit(
     State(app): State<App>,
     request: Request,
 ) -> Result<Versioned<Product>, Problem> {
-    let mut received = Received::from(request, &app, &caller).await?;
-    let submit: SubmitProduct = received.read(|mut body| {
-        category::named(&mut body, None)?;
-        Ok(read(body)?)
+    let received = Received::from(request, &app, &caller).await?;
+    let referring = Referring::of_product(&received.body);
+    match submitted(&app, &caller, received).await {
+        Ok(made) => created(&app, &caller, &made).await,
+        Err(problem) => Err(referring.beside(&app, &caller, problem).await),
+    }
+}
+
+async fn submitted(
+    app: &App,
+    caller: &Caller,
+    mut received: Received,
+) -> Result<Made<ProductId>, Problem> {
+    let submit: SubmitProduct = received.read(|body| {
+        let mut edit = Edit::creation(body);
+        category::named(&mut edit, None);
+        edit.read()
     })?;
     let (commands, context) = (app.commands.clone(), caller.context());
     let video = received.new_video(submit.upload_id)?;
-    let made = upload::take_over(received.video, async move {
+    upload::take_over(received.video, async move {
         commands.submit_product(&context, submit.into(), video).await
     })
-    .await?;
-    created(&app, &caller, &made).await
+    .await
 }
 
 /// One product; with `as_of` as it was then.
@@ -197,23 +211,35 @@ async fn change(
 ) -> Result<Versioned<Product>, Problem> {
     let current: Product = get(&app, &caller, id).await?;
     let context = caller.context_at(expected_of(&current, &version)?);
-    let mut received = Received::from(request, &app, &caller).await?;
+    let received = Received::from(request, &app, &caller).await?;
+    let referring = Referring::of_product(&received.body);
+    let edited = edited(&app, context, &current, received, read).await;
+    match edited {
+        Ok(done) => changed(&app, &caller, id, &done).await,
+        Err(problem) => Err(referring.beside(&app, &caller, problem).await),
+    }
+}
+
+async fn edited(
+    app: &App,
+    context: Context,
+    current: &Product,
+    mut received: Received,
+    read: impl FnOnce(Edit) -> Result<EditProduct, Problem>,
+) -> Result<Done, Problem> {
     let edit = received.read(|body| {
-        let mut edit = Edit::new(Object(body), &current);
+        let mut edit = Edit::new(Object(body), current);
         media_links::renew(&mut edit);
         edit.keep_writable(&WRITABLE);
-        for field in category::named(&mut edit.body, Some(&current.category))? {
-            edit.changed(field);
-        }
+        category::named(&mut edit, Some(&current.category));
         read(edit)
     })?;
-    let commands = app.commands.clone();
+    let (commands, id) = (app.commands.clone(), current.id);
     let video = received.new_video(edit.upload_id.0)?;
-    let done = upload::take_over(received.video, async move {
+    upload::take_over(received.video, async move {
         commands.edit_product(&context, id, edit, video).await
     })
-    .await?;
-    changed(&app, &caller, id, &done).await
+    .await
 }
 
 /// Takes a product out of every list; its history stays.

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
 use bytes::Bytes;
+use http::header::CONNECTION;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -19,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::connections::{Open, Order};
+use super::lingering::Lingering;
 use crate::router::Service;
 
 /// What every connection of a listener is served with. Cheap to clone.
@@ -51,7 +53,8 @@ impl Answering {
         let service = hyper::service::service_fn(|request: http::Request<Incoming>| {
             answer(self.service.clone(), request, address, Underway::begin(open))
         });
-        let mut connection = pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Lingering::new(stream, Arc::clone(open)));
+        let mut connection = pin!(self.protocols.serve_connection(stream, service));
         loop {
             tokio::select! {
                 biased;
@@ -82,6 +85,9 @@ async fn answer(
     let mut request = request.map(whole);
     request.extensions_mut().insert(ConnectInfo(address));
     let response = service.oneshot(request).await?;
+    if response.headers().get(CONNECTION).is_some_and(|value| value == "close") {
+        underway.0.owe_body();
+    }
     Ok(response.map(|body| Offered::new(body, underway)))
 }
 

@@ -63,6 +63,8 @@ pub(super) struct Open {
     unread: AtomicUsize,
     read_at: AtomicU64,
     is_leaving: AtomicBool,
+    /// Whether the body of its last request was not read to its end.
+    owes_body: AtomicBool,
     orders: Mutex<Option<Order>>,
     told: Notify,
 }
@@ -189,6 +191,7 @@ impl Open {
             unread: AtomicUsize::new(0),
             read_at: AtomicU64::new(0),
             is_leaving: AtomicBool::new(false),
+            owes_body: AtomicBool::new(false),
             orders: Mutex::new(None),
             told: Notify::new(),
         }
@@ -216,6 +219,16 @@ impl Open {
     pub(super) fn taken(&self) {
         self.read_at.store(self.now(), Relaxed);
         self.unread.fetch_sub(1, Relaxed);
+    }
+
+    /// The connection ends while its client still sends a body.
+    pub(super) fn owe_body(&self) {
+        self.owes_body.store(true, Relaxed);
+    }
+
+    /// Whether its client may still send what nobody reads.
+    pub(super) fn owes_body(&self) -> bool {
+        self.owes_body.load(Relaxed)
     }
 
     /// Waits for an order.
