@@ -38,6 +38,8 @@ mod openapi;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod payload;
 #[cfg(test)]
 mod predecessor;

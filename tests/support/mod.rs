@@ -1,7 +1,7 @@
 //! What tests stand on.
 
 mod app;
-mod broker;
+pub mod broker;
 mod bucket;
 mod call;
 pub mod database;
