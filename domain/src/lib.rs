@@ -6,6 +6,7 @@
 mod actor;
 mod aggregate;
 mod change;
+mod choice;
 mod event;
 mod field_errors;
 mod id;
@@ -29,6 +30,7 @@ pub mod user;
 pub use actor::{Actor, Role, SystemActor};
 pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, StreamType};
 pub use change::Change;
+pub use choice::choice;
 pub use event::{DecodeError, Event};
 pub use field_errors::FieldErrors;
 pub use id::{CategoryId, OrderId, ProductId, RequestId, SessionId, UploadId, UserId};

@@ -10,11 +10,12 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{Event, Recorded, SecurityEvent, SessionId, StreamId, StreamType, UserId};
+use domain::{Event, Recorded, SecurityEvent, SessionId, StreamId, StreamType, UserId, choice};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::page::{CursorError, Direction};
@@ -25,7 +26,7 @@ use crate::{ReadError, log};
 pub struct ActivityEntry {
     /// What, in the words of the security journal.
     #[serde(rename = "type")]
-    #[schema(example = "signed_in")]
+    #[schema(value_type = ActivityType)]
     pub kind: String,
     /// When.
     #[serde(with = "crate::timestamp")]
@@ -39,6 +40,18 @@ pub struct ActivityEntry {
     #[schema(example = "password")]
     pub detail: Option<String>,
 }
+
+/// Types of entries, for the OpenAPI document.
+pub struct ActivityType;
+
+impl PartialSchema for ActivityType {
+    fn schema() -> RefOr<Schema> {
+        let names = SecurityEvent::ALL.map(SecurityEvent::as_str);
+        choice("What happened, in the words of the security journal.", names)
+    }
+}
+
+impl ToSchema for ActivityType {}
 
 /// A page of them, newest first, and where its neighbours start.
 #[derive(Clone, Debug, PartialEq)]

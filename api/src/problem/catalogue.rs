@@ -5,7 +5,7 @@ use std::fmt::Write;
 use http::StatusCode;
 
 /// A code, its status, and what it means.
-type Code = (&'static str, u16, &'static str);
+pub(crate) type Code = (&'static str, u16, &'static str);
 
 /// Every code, by status. `docs/problems.md` says the same.
 const CODES: &[Code] = &[
@@ -60,7 +60,7 @@ const CODES: &[Code] = &[
     (
         "invalid_media_link",
         403,
-        "The link to a file is wrong or has expired; the product has a new one.",
+        "The signed link is wrong or has expired; its product, or /me/, has a new one.",
     ),
     ("own_account", 403, "Nobody changes their own role or access."),
     ("own_product", 403, "Nobody reviews their own product."),
@@ -134,12 +134,22 @@ const CODES: &[Code] = &[
     ("overloaded", 503, "Too much to do; `Retry-After` says when to try again."),
 ];
 
+/// What is catalogued under a code.
+pub(crate) fn catalogued(code: &str) -> Option<Code> {
+    CODES.iter().find(|(known, ..)| *known == code).copied()
+}
+
+/// Every code.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    CODES.iter().map(|(code, ..)| *code)
+}
+
 /// What an answer without a problem of its own becomes.
 pub(super) fn generic(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
         401 => ("not_authenticated", "Sign in first."),
         403 => ("permission_denied", "You may not do this."),
-        404 => ("not_found", "There is nothing here, or not for you."),
+        404 => ("not_found", "Not found, or you have no access."),
         405 => ("method_not_allowed", "This path does not take that method: see Allow."),
         408 => ("request_timeout", "The request took too long to arrive: send it again."),
         413 => ("body_too_large", "The body is larger than this route takes."),

@@ -43,18 +43,9 @@ pub struct OrderItem {
     pub quantity: i64,
 }
 
-impl OrderEvent {
-    /// Its type in the log.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::OrderPlaced { .. } => "OrderPlaced",
-            Self::OrderItemsChanged { .. } => "OrderItemsChanged",
-            Self::OrderFulfilled => "OrderFulfilled",
-            Self::OrderCancelled => "OrderCancelled",
-            Self::OrderDeleted => "OrderDeleted",
-        }
-    }
-}
+crate::event::names!(
+    OrderEvent: OrderPlaced, OrderItemsChanged, OrderFulfilled, OrderCancelled, OrderDeleted,
+);
 
 /// None of them does.
 impl crate::HoldsPersonal for OrderEvent {

@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 
+use domain::order::OrderEvent;
 use domain::product::ProductEvent;
-use domain::{Actor, Event, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId};
+use domain::{
+    Actor, Event, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId, choice,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{PgPool, QueryBuilder};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::FieldChange;
@@ -22,6 +26,7 @@ pub struct TimelineEntry {
     pub sequence: i64,
     /// What happened: the event's type.
     #[serde(rename = "type")]
+    #[schema(value_type = TimelineEntryType)]
     pub kind: &'static str,
     /// When.
     #[serde(with = "crate::timestamp")]
@@ -35,6 +40,18 @@ pub struct TimelineEntry {
     /// What changed from what to what.
     pub changes: Vec<FieldChange>,
 }
+
+/// Types of entries, for the OpenAPI document: the events of products and of orders.
+pub struct TimelineEntryType;
+
+impl PartialSchema for TimelineEntryType {
+    fn schema() -> RefOr<Schema> {
+        let names = ProductEvent::NAMES.iter().chain(OrderEvent::NAMES).copied();
+        choice("What happened to a product or an order.", names)
+    }
+}
+
+impl ToSchema for TimelineEntryType {}
 
 /// Who did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
