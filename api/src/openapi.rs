@@ -18,6 +18,7 @@ mod texts;
 
 use std::collections::BTreeMap;
 
+use projections::Ordering;
 use serde_json::json;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
@@ -67,7 +68,7 @@ const PROBLEMS: &str = "x-problems";
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, Ordering)),
     tags(
         (name = "accounts", description = "Registration, sessions, passwords, accounts"),
         (name = "categories", description = "The categories of products"),
