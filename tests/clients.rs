@@ -12,7 +12,10 @@ use crate::support::{Person, TestApp, video};
 fn clients() -> PathBuf {
     let binary = Path::new(env!("CARGO_BIN_EXE_vetted"));
     let clients = binary.ancestors().nth(2).unwrap().join("tools/clients");
-    assert!(clients.join("generated/python").is_dir(), "no clients are generated: run make clients");
+    assert!(
+        clients.join("generated/python").is_dir(),
+        "no clients are generated: run make clients"
+    );
     clients
 }
 

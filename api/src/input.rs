@@ -26,7 +26,7 @@ pub(crate) struct Optional<T>(pub T);
 /// A JSON object, not yet read.
 pub(crate) struct Object(pub Map<String, Value>);
 
-/// The body of an action that takes none: nothing, or `{}`.
+/// The body of an action without parameters: nothing, or `{}`.
 #[derive(Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub(crate) struct Nothing {}

@@ -134,7 +134,7 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
     let (router, document) = described(&app);
-    let swagger = SwaggerUi::new("/docs").config(Config::from(DOCUMENT));
+    let swagger = SwaggerUi::new("/docs").config(docs());
     let router = router.merge(pages::routes()).merge(swagger);
     // Written once: anybody may ask for it, as often as they like.
     let document = Bytes::from(document.to_json().unwrap_or_default());
@@ -142,6 +142,17 @@ pub fn service(app: App) -> Service {
         move || async move { ([(CONTENT_TYPE, "application/json")], document).into_response() };
     let router = router.route(DOCUMENT, get(document));
     wrapped(router, app)
+}
+
+/// Swagger UI: one operation open at a time fits on a few screens, and who is authorized stays so.
+fn docs() -> Config<'static> {
+    Config::from(DOCUMENT)
+        .use_base_layout()
+        .deep_linking(true)
+        .filter(true)
+        .default_models_expand_depth(-1)
+        .show_extensions(true)
+        .persist_authorization(true)
 }
 
 /// What watches over a program that serves nothing else.

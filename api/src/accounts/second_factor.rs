@@ -17,30 +17,30 @@ use crate::openapi::Needs;
 use crate::permission::{Allowed, OwnSecondFactor, Recent};
 use crate::problem::Problem;
 
-/// How one's second factor is.
+/// The state of a second factor.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SecondFactor {
-    /// Whether one is in force.
+    /// Whether a second factor is enabled.
     enabled: bool,
-    /// Recovery codes that were not used.
+    /// The number of recovery codes that were not used.
     recovery_codes_left: i64,
 }
 
-/// What sets an authenticator app up.
+/// The secret of a new second factor.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Enrolment {
     /// The secret in base32, to be typed in.
     #[schema(example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")]
     secret: String,
-    /// The same as an address, for a QR code.
+    /// The secret as an `otpauth:` URL, for a QR code.
     #[schema(format = "uri")]
     otpauth_url: String,
 }
 
-/// What stands in for a lost authenticator.
+/// Codes that replace a lost authenticator.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Recovery {
-    /// 10 codes, each good once. They are shown this once.
+    /// 10 codes that work once each. They are shown this once.
     recovery_codes: Vec<String>,
 }
 

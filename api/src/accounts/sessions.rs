@@ -38,7 +38,7 @@ pub(crate) struct Login {
 #[derive(Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub(crate) struct CompleteLogin {
-    /// From the answer of `POST /login/`; good for 5 minutes.
+    /// The `challenge` of `POST /login/`, which works for 5 minutes.
     challenge: String,
     /// A code of the second factor, or a recovery code.
     #[schema(example = "123456")]
@@ -48,7 +48,7 @@ pub(crate) struct CompleteLogin {
 /// An open session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// Which.
+    /// The session's id.
     id: SessionId,
     /// Whether this request belongs to it.
     current: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Session {
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = "date-time")]
     last_used_at: OffsetDateTime,
-    /// When it ends by itself.
+    /// When it expires.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = "date-time")]
     expires_at: OffsetDateTime,
@@ -77,16 +77,16 @@ pub(crate) struct RefreshToken {
 /// A session's tokens.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SignedIn {
-    /// JWT, to be sent as `Authorization: Bearer`.
+    /// The access token (a JWT), to be sent as `Authorization: Bearer …`.
     access: String,
-    /// Good for one refresh.
+    /// The refresh token, which works once.
     refresh: String,
     /// `Bearer` (RFC 6750).
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds that `access` lives.
+    /// The seconds until `access` expires.
     expires_in: u64,
-    /// Who is signed in.
+    /// The account that is signed in.
     user: User,
 }
 

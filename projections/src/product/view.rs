@@ -25,7 +25,7 @@ pub struct ProductView {
     pub progress: Option<i16>,
 }
 
-/// A listing.
+/// A product.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Product {
     /// The product's id.
@@ -74,7 +74,7 @@ pub struct Product {
     pub updated_at: OffsetDateTime,
 }
 
-/// A category, within a product.
+/// The category of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CategorySummary {
     /// The category's id.

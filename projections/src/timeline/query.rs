@@ -19,25 +19,25 @@ use super::FieldChange;
 use super::entry::entry;
 use crate::{OpenPersonal, ReadError, Visibility, log};
 
-/// One thing that happened.
+/// An entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TimelineEntry {
-    /// The thing's version after it.
+    /// The version of the product or order after it.
     pub sequence: i64,
     /// What happened: the event's type.
     #[serde(rename = "type")]
     #[schema(value_type = TimelineEntryType)]
     pub kind: &'static str,
-    /// When.
+    /// When it happened.
     #[serde(with = "crate::timestamp")]
     pub at: OffsetDateTime,
     /// Who did it.
     pub actor: TimelineActor,
-    /// Why.
+    /// The reason; `null` where there is none.
     pub reason: Option<String>,
-    /// The version that a decision judged.
+    /// The version that a decision judged; `null` where this is no decision.
     pub judged: Option<i64>,
-    /// What changed from what to what.
+    /// The members that changed.
     pub changes: Vec<FieldChange>,
 }
 
@@ -57,9 +57,9 @@ impl ToSchema for TimelineEntryType {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum TimelineActor {
-    /// Somebody signed in.
+    /// A person.
     User {
-        /// The account.
+        /// The account's id.
         id: UserId,
         /// Its role at that time.
         role: Role,
