@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt schemathesis hostile fuzz fuzz-videos soak-uploads \
+.PHONY: help install run build test tools lint fmt clients schemathesis hostile fuzz fuzz-videos soak-uploads \
 	soak-videos races flood \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
@@ -19,6 +19,8 @@ SCHEMATHESIS := $(TOOLS)/schemathesis/bin/schemathesis
 SCHEMATHESIS_VERSION := 4.32.5
 VETTED := $(CARGO_TARGET_DIR)/debug/vetted
 INTEROP := $(TOOLS)/interop
+CLIENTS := $(TOOLS)/clients
+OPENAPI := $(TOOLS)/openapi
 UPLOADS := $(TOOLS)/uploads
 
 # What scripts/install could not take from a package.
@@ -37,13 +39,16 @@ run: install ## Build for use, and start everything at http://127.0.0.1:8000
 build: install ## Build for development
 	cargo build --locked --workspace
 
-test: lint tools $(SCHEMATHESIS) ## Run everything that CI runs
+test: lint tools $(CLIENTS)/generated $(SCHEMATHESIS) ## Run everything that CI runs
 	cargo build --locked --workspace
 	$(VETTED) services -- scripts/schemathesis/run $(SCHEMATHESIS) $(VETTED) \
 		--phases fuzzing --examples 8 --least 300 --seed 1
 	$(VETTED) services -- cargo test --locked --workspace
 
 tools: $(INTEROP)/installed ## Install the clients that tests run: jose, jwcrypto, tus-js-client, tuspy
+
+clients: build $(CLIENTS)/generated ## Generate clients by four generators, and run one product's life with two
+	$(VETTED) services -- cargo test --locked --test vetted clients:: -- --nocapture
 
 fuzz: build ## Feed parsers 10,000,000 bytes each of what nobody should send
 	FUZZ_BYTES=$${FUZZ_BYTES:-10000000} cargo test --locked --workspace --lib mutated -- --nocapture
@@ -68,13 +73,14 @@ races: build ## Race each way to get tokens beside each way to end access, 200 t
 	RACE_ROUNDS=$${RACE_ROUNDS:-200} $(VETTED) services -- \
 		cargo test --locked --workspace --test vetted access::races -- --nocapture
 
-lint: $(TYPOS) $(DENY) ## Run the checks that need no server, the quick ones first
+lint: $(TYPOS) $(DENY) $(OPENAPI)/installed ## Run the checks that need no server, the quick ones first
 	@scripts/install check
 	cargo fmt --all --check
 	$(TYPOS)
 	$(DENY) --all-features check --hide-inclusion-graph bans licenses sources
 	scripts/advisories check $(DENY)
 	scripts/asvs
+	scripts/openapi/lint $(OPENAPI)
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 fmt: ## Format the code
@@ -151,6 +157,26 @@ $(INTEROP)/installed: tests/interop/package-lock.json tests/interop/requirements
 	npm ci --prefix $(INTEROP) --silent --no-audit --no-fund --ignore-scripts
 	python3 -m venv $(INTEROP)/python
 	$(INTEROP)/python/bin/pip install -q --disable-pip-version-check -r tests/interop/requirements.txt
+	@touch $@
+
+$(OPENAPI)/installed: scripts/openapi/package-lock.json
+	@scripts/install check
+	mkdir -p $(OPENAPI)
+	cp scripts/openapi/package.json scripts/openapi/package-lock.json $(OPENAPI)
+	npm ci --prefix $(OPENAPI) --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(CLIENTS)/installed: tests/clients/package-lock.json tests/clients/requirements.txt
+	@scripts/install check
+	mkdir -p $(CLIENTS)
+	cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)
+	npm ci --prefix $(CLIENTS) --silent --no-audit --no-fund --ignore-scripts
+	python3 -m venv $(CLIENTS)/python
+	$(CLIENTS)/python/bin/pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
+	@touch $@
+
+$(CLIENTS)/generated: $(CLIENTS)/installed docs/openapi.json $(wildcard tests/clients/*)
+	tests/clients/generate $(CLIENTS)
 	@touch $@
 
 $(UPLOADS)/installed: $(wildcard bench/uploads/*)

@@ -12,6 +12,8 @@ mod bounds;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod commandline;
 #[cfg(test)]
 mod conventions;

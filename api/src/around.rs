@@ -12,31 +12,107 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 
-/// How the program is.
+/// The state of the program.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Status {
-    /// `ok`.
-    #[schema(example = "ok")]
-    status: &'static str,
-    /// Each part, where they were looked at.
+    #[schema(inline)]
+    status: Alive,
+    /// The state of each part, where parts were checked.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     checks: BTreeMap<&'static str, &'static str>,
 }
 
-/// Whether the program is alive.
-#[utoipa::path(get, path = "/healthz", tag = "around", operation_id = "getHealth",
-    responses((status = 200, body = Status)))]
-pub(crate) async fn health() -> Json<Status> {
-    Json(Status { status: "ok", checks: BTreeMap::new() })
+/// Always `ok`: other states are problems.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Alive {
+    Ok,
 }
 
-/// Whether every part that the program needs is there: database, broker, storage, projections.
-#[utoipa::path(get, path = "/readyz", tag = "around", operation_id = "getReadiness",
-    responses((status = 200, body = Status),
-        (status = 503, description = "A part is down; `errors` names it", body = ProblemBody, content_type = "application/problem+json")))]
+/// Public keys (RFC 7517).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct JwkSet {
+    /// The keys that verify access tokens, and the one to encrypt request bodies to.
+    keys: Vec<Jwk>,
+}
+
+/// A public key: EdDSA on Ed25519, or ECDH-ES on P-256.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+struct Jwk {
+    #[schema(inline)]
+    kty: KeyType,
+    #[schema(inline)]
+    crv: Curve,
+    /// The coordinate x, in base64url.
+    x: String,
+    /// The coordinate y, in base64url; of keys with `kty: EC`.
+    #[schema(required = false)]
+    y: String,
+    /// The id of the key: its thumbprint (RFC 7638).
+    kid: String,
+    #[serde(rename = "use")]
+    #[schema(inline)]
+    usage: KeyUse,
+    #[schema(inline)]
+    alg: KeyAlgorithm,
+}
+
+/// The family of the key.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+enum KeyType {
+    #[serde(rename = "OKP")]
+    Octet,
+    #[serde(rename = "EC")]
+    Elliptic,
+}
+
+/// Its curve.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+enum Curve {
+    Ed25519,
+    #[serde(rename = "P-256")]
+    P256,
+}
+
+/// What the key is for: signatures or encryption.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+enum KeyUse {
+    #[serde(rename = "sig")]
+    Signing,
+    #[serde(rename = "enc")]
+    Encryption,
+}
+
+/// Its algorithm.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+enum KeyAlgorithm {
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    #[serde(rename = "ECDH-ES")]
+    EcdhEs,
+}
+
+/// Tells whether the program is running
+#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "getHealth",
+    responses((status = 200, body = Status)))]
+pub(crate) async fn health() -> Json<Status> {
+    Json(Status { status: Alive::Ok, checks: BTreeMap::new() })
+}
+
+/// Tells whether the program can serve requests
+///
+/// Checks the database, the broker, the storage and the projections; `errors` names what is down.
+#[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "getReadiness",
+    responses((status = 200, body = Status)), extensions(("x-problems" = json!(["not_ready"]))))]
 pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Problem> {
     let (mut checks, mut errors) = (BTreeMap::new(), FieldErrors::default());
     for (part, outcome) in app.health.check().await {
@@ -48,22 +124,23 @@ pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Pr
         }
     }
     if errors.is_empty() {
-        return Ok(Json(Status { status: "ok", checks }));
+        return Ok(Json(Status { status: Alive::Ok, checks }));
     }
     let down: Vec<_> = errors.fields().collect();
     let detail = format!("Not ready, see errors: {}.", down.join(", "));
     Err(not_ready(detail).with_errors(errors))
 }
 
-/// Whether every part that the program needs is there, without naming parts.
-#[utoipa::path(get, path = "/readyz", tag = "around", operation_id = "getReadiness",
-    responses((status = 200, body = Status),
-        (status = 503, description = "A part is down", body = ProblemBody, content_type = "application/problem+json")))]
+/// Tells whether the program can serve requests
+///
+/// Checks the database, the broker, the storage and the projections.
+#[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "getReadiness",
+    responses((status = 200, body = Status)), extensions(("x-problems" = json!(["not_ready"]))))]
 pub(crate) async fn readiness_without_details(
     State(app): State<App>,
 ) -> Result<Json<Status>, Problem> {
     if app.health.check().await.iter().all(|(_, outcome)| outcome.is_ok()) {
-        return Ok(Json(Status { status: "ok", checks: BTreeMap::new() }));
+        return Ok(Json(Status { status: Alive::Ok, checks: BTreeMap::new() }));
     }
     Err(not_ready("The server is not ready: try again in a few seconds."))
 }
@@ -74,17 +151,21 @@ fn not_ready(detail: impl Into<Box<str>>) -> Problem {
         .with_header(RETRY_AFTER, http::HeaderValue::from_static("5"))
 }
 
-/// Figures in Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "around", operation_id = "getMetrics",
-    responses((status = 200, body = String, content_type = "text/plain")))]
+/// Gets metrics in the text format of Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "getMetrics",
+    responses((status = 200, body = String, content_type = "text/plain",
+        example = json!("# TYPE live_streams gauge\nlive_streams 0\n"))))]
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, TEXT)], (app.metrics_render)()).into_response()
 }
 
-/// The public keys, as a JWK Set (RFC 7517).
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "around", operation_id = "getKeys",
-    responses((status = 200, body = Value)))]
+/// Gets the public keys as a JWK Set (RFC 7517)
+///
+/// Keys with `use: sig` verify access tokens; request bodies may be encrypted to the key with
+/// `use: enc`.
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "operations", operation_id = "getKeys",
+    responses((status = 200, body = JwkSet)))]
 pub(crate) async fn keys(State(app): State<App>) -> Json<Value> {
     Json(app.commands.jwks())
 }

@@ -20,7 +20,7 @@ use crate::resource::{changed, created, expected, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["name", "description"];
 
-/// Lists categories, newest first.
+/// Lists categories, newest first
 #[utoipa::path(get, path = "/categories/", tag = "categories", operation_id = "listCategories",
     params(PageQuery), responses((status = 200, body = List<Category>), Needs<ReadCategories>))]
 pub(crate) async fn list(
@@ -36,9 +36,10 @@ pub(crate) async fn list(
     Ok(here.list(rows.map(|row| row.seen(visibility))))
 }
 
-/// Makes a category.
+/// Creates a category
 #[utoipa::path(post, path = "/categories/", tag = "categories", operation_id = "createCategory",
-    request_body = CreateCategory, responses((status = 201, body = Category), Needs<WriteCategories>))]
+    request_body = CreateCategory, responses((status = 201, body = Category), Needs<WriteCategories>),
+    extensions(("x-problems" = json!(["category_name_taken"]))))]
 pub(crate) async fn create(
     Allowed(caller): Allowed<WriteCategories>,
     State(app): State<App>,
@@ -48,7 +49,7 @@ pub(crate) async fn create(
     created(&app, &caller, &made).await
 }
 
-/// One category.
+/// Gets a category
 #[utoipa::path(get, path = "/categories/{id}/", tag = "categories", operation_id = "getCategory",
     params(("id" = CategoryId, Path)), responses((status = 200, body = Category), (status = 304), Needs<ReadCategories>))]
 pub(crate) async fn find(
@@ -60,10 +61,11 @@ pub(crate) async fn find(
     Ok(show::<Category>(&app, &caller, id).await?.unless(&had))
 }
 
-/// Writes a category anew.
+/// Replaces a category
 #[utoipa::path(put, path = "/categories/{id}/", tag = "categories", operation_id = "replaceCategory",
     params(("id" = CategoryId, Path)), request_body = CreateCategory,
-    responses((status = 200, body = Category), Needs<WriteCategories>))]
+    responses((status = 200, body = Category), Needs<WriteCategories>),
+    extensions(("x-problems" = json!(["category_name_taken", "read_only"]))))]
 pub(crate) async fn replace(
     Allowed(caller): Allowed<WriteCategories>,
     State(app): State<App>,
@@ -80,10 +82,11 @@ pub(crate) async fn replace(
     changed(&app, &caller, id, &done).await
 }
 
-/// Changes a category.
+/// Changes a category
 #[utoipa::path(patch, path = "/categories/{id}/", tag = "categories", operation_id = "editCategory",
     params(("id" = CategoryId, Path)), request_body = EditCategory,
-    responses((status = 200, body = Category), Needs<WriteCategories>))]
+    responses((status = 200, body = Category), Needs<WriteCategories>),
+    extensions(("x-problems" = json!(["category_name_taken", "read_only"]))))]
 pub(crate) async fn edit(
     Allowed(caller): Allowed<WriteCategories>,
     State(app): State<App>,
@@ -99,9 +102,10 @@ pub(crate) async fn edit(
     changed(&app, &caller, id, &done).await
 }
 
-/// Takes an empty category away.
+/// Deletes an empty category
 #[utoipa::path(delete, path = "/categories/{id}/", tag = "categories", operation_id = "deleteCategory",
-    params(("id" = CategoryId, Path)), responses((status = 204), Needs<WriteCategories>))]
+    params(("id" = CategoryId, Path)), responses((status = 204), Needs<WriteCategories>),
+    extensions(("x-problems" = json!(["category_not_empty"]))))]
 pub(crate) async fn delete(
     Allowed(caller): Allowed<WriteCategories>,
     State(app): State<App>,

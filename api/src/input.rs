@@ -30,7 +30,7 @@ pub(crate) struct Input<T>(pub T);
 /// A JSON object, not yet read; `{}` where there is no body.
 pub(crate) struct Object(pub Map<String, Value>);
 
-/// The body of an action that takes none: nothing, or `{}`.
+/// The body of an action without parameters: nothing, or `{}`.
 #[derive(Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub(crate) struct Nothing {}

@@ -20,13 +20,13 @@ use crate::observe::AskedFor;
 /// One page of a list.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct List<T> {
-    /// The page after; `null` on the last.
+    /// The next page; `null` on the last.
     #[schema(format = "uri")]
     pub next: Option<String>,
-    /// The page before; `null` on the first.
+    /// The previous page; `null` on the first.
     #[schema(format = "uri")]
     pub previous: Option<String>,
-    /// What is on this page.
+    /// The items of this page.
     pub results: Vec<T>,
 }
 

@@ -1,13 +1,20 @@
-//! Links in answers that lead to files without a header: signed in the name of whoever gets them.
+//! Links in answers that lead to files and live events without a header: signed in the caller's name.
 
+use axum::extract::{FromRef, FromRequestParts};
 use commands::{Commands, MediaHolder, MediaKind, MediaLink};
 use domain::{ProductId, UploadId};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
 use projections::{MediaLinks, Product, ProductView};
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::App;
 use crate::caller::Caller;
 use crate::edit::Edit;
+use crate::permission::{Allowed, ReadProducts};
+use crate::problem::Problem;
 
 /// The name of the query parameter that makes such a link.
 pub(crate) const SIGNATURE: &str = "signature";
@@ -31,6 +38,17 @@ impl Links {
         view.shown(self)
     }
 
+    /// The link to the live events of all that concerns the caller.
+    pub(crate) fn own_events(&self) -> String {
+        self.to_events(OWN_EVENTS.to_owned(), None)
+    }
+
+    fn to_events(&self, path: String, product: Option<ProductId>) -> String {
+        let Some(holder) = self.holder else { return path };
+        let link = MediaLink::live(product, holder);
+        with_signature(&path, &self.commands.sign_media_link(&link))
+    }
+
     /// The path with a signature that opens it.
     pub(crate) fn signed(
         &self,
@@ -45,6 +63,50 @@ impl Links {
     }
 }
 
+/// Where the live events of all that concerns the caller are.
+const OWN_EVENTS: &str = "/live/";
+
+/// Who asks for what a link may lead to.
+pub(crate) enum AskedBy {
+    /// The caller that the header `Authorization` speaks for.
+    SignedIn(Caller),
+    /// Somebody with a link, which speaks for its holder.
+    Link(String, Caller),
+}
+
+impl<S> FromRequestParts<S> for AskedBy
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        // As everywhere, an empty parameter counts as not given.
+        let signature = query.find(|(name, value)| name == SIGNATURE && !value.is_empty());
+        let signature = signature.map(|(_, value)| value.into());
+        Ok(match signature {
+            Some(signature) if !parts.headers.contains_key(AUTHORIZATION) => {
+                Self::Link(signature, Caller::anonymous(parts))
+            }
+            Some(_) | None => {
+                let signed_in = Allowed::<ReadProducts>::from_request_parts(parts, state).await;
+                Self::SignedIn(signed_in?.0)
+            }
+        })
+    }
+}
+
+/// 403: a signature that was not given for this target, or is too old.
+pub(crate) fn wrong_link() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "invalid_media_link",
+        "The link is wrong or has expired: get its product (or /me/) again for a new one.",
+    )
+}
+
 pub(crate) fn with_signature(path: &str, signature: &str) -> String {
     format!("{path}?{SIGNATURE}={signature}")
 }
@@ -57,11 +119,20 @@ impl MediaLinks for Links {
     fn poster(&self, product: ProductId, upload: UploadId) -> String {
         self.signed(().poster(product, upload), MediaKind::Poster, product, upload)
     }
+
+    /// The poster's signature opens the thumbnails too.
+    fn thumbnails(&self, product: ProductId, upload: UploadId) -> String {
+        self.signed(().thumbnails(product, upload), MediaKind::Poster, product, upload)
+    }
+
+    fn live(&self, product: ProductId) -> String {
+        self.to_events(().live(product), Some(product))
+    }
 }
 
-/// GET gives another link every few minutes: one that it gave before may be sent back all the same.
+/// GET gives another link every few minutes: an earlier one may be sent back by PUT and PATCH.
 pub(crate) fn renew(edit: &mut Edit) {
-    for name in ["video_url", "poster_url"] {
+    for name in ["video_url", "poster_url", "thumbnails_url", "live_url"] {
         let current = edit.current.get(name).cloned().unwrap_or_default();
         if let Some(sent) = edit.body.get_mut(name)
             && path(sent).is_some()

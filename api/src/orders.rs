@@ -31,18 +31,20 @@ const WRITABLE: [&str; 3] = ["products", "items", "status"];
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(crate) struct OrderQuery {
-    /// Where they are.
+    /// Those in this state.
     #[param(required = false)]
     status: OrderStatus,
-    /// Who ordered: an id, or `me`.
-    #[param(required = false, value_type = String)]
+    /// Those of this buyer: an id, or `me`.
+    #[param(required = false, value_type = String, example = "me")]
     user: UserId,
-    /// What is among their items.
+    /// Those with this product among their items.
     #[param(required = false)]
     product: ProductId,
 }
 
-/// Lists the orders that the caller may see, newest first.
+/// Lists orders, newest first
+///
+/// An END_USER sees their own orders, everybody else all of them.
 #[utoipa::path(get, path = "/orders/", tag = "orders", operation_id = "listOrders",
     params(OrderQuery, PageQuery), responses((status = 200, body = List<Order>), Needs<ReadOrders>))]
 pub(crate) async fn list(
@@ -62,9 +64,13 @@ pub(crate) async fn list(
     Ok(here.list(Orders(app.pool.clone()).list(visibility, &filter, &page).await?))
 }
 
-/// Orders products, at the name and price of this moment.
+/// Places an order
+///
+/// Name and price of each product are copied as they are at this moment. Every product has to be
+/// APPROVED, with its video READY; priced products of one order share one currency.
 #[utoipa::path(post, path = "/orders/", tag = "orders", operation_id = "placeOrder",
-    request_body = PlaceOrder, responses((status = 201, body = Order), Needs<PlaceOrders>))]
+    request_body = PlaceOrder, responses((status = 201, body = Order), Needs<PlaceOrders>),
+    extensions(("x-problems" = json!(["mixed_currencies"]))))]
 pub(crate) async fn place(
     Allowed(caller): Allowed<PlaceOrders>,
     State(app): State<App>,
@@ -86,7 +92,7 @@ async fn placed(
     Ok(app.commands.place_order(&caller.context(), &place).await?)
 }
 
-/// One order.
+/// Gets an order
 #[utoipa::path(get, path = "/orders/{id}/", tag = "orders", operation_id = "getOrder",
     params(("id" = OrderId, Path)), responses((status = 200, body = Order), (status = 304), Needs<ReadOrders>))]
 pub(crate) async fn find(
@@ -98,10 +104,14 @@ pub(crate) async fn find(
     Ok(show::<Order>(&app, &caller, id).await?.unless(&had))
 }
 
-/// Says anew what is ordered, or settles the order.
+/// Replaces the items of an order, or settles it
+///
+/// The buyer replaces `products` or `items`, or sets CANCELLED, while the order is PENDING. STAFF and
+/// ADMIN set SUCCESS or CANCELLED.
 #[utoipa::path(put, path = "/orders/{id}/", tag = "orders", operation_id = "replaceOrder",
     params(("id" = OrderId, Path)), request_body = EditOrder,
-    responses((status = 200, body = Order), Needs<EditOrders>))]
+    responses((status = 200, body = Order), Needs<EditOrders>),
+    extensions(("x-problems" = json!(["mixed_currencies", "read_only", "order_closed"]))))]
 pub(crate) async fn replace(
     Allowed(caller): Allowed<EditOrders>,
     State(app): State<App>,
@@ -115,10 +125,14 @@ pub(crate) async fn replace(
         .await
 }
 
-/// Changes what is ordered, or settles the order.
+/// Changes the items of an order, or settles it
+///
+/// The buyer changes `products` or `items`, or sets CANCELLED, while the order is PENDING. STAFF and
+/// ADMIN set SUCCESS or CANCELLED.
 #[utoipa::path(patch, path = "/orders/{id}/", tag = "orders", operation_id = "editOrder",
     params(("id" = OrderId, Path)), request_body = EditOrder,
-    responses((status = 200, body = Order), Needs<EditOrders>))]
+    responses((status = 200, body = Order), Needs<EditOrders>),
+    extensions(("x-problems" = json!(["mixed_currencies", "read_only", "order_closed"]))))]
 pub(crate) async fn edit(
     Allowed(caller): Allowed<EditOrders>,
     State(app): State<App>,
@@ -150,9 +164,13 @@ async fn change(
     }
 }
 
-/// Takes an order out of every list; its history stays.
+/// Deletes an order
+///
+/// Its buyer, or an ADMIN. It leaves every list; its history stays. An order that is a SUCCESS can't
+/// be deleted.
 #[utoipa::path(delete, path = "/orders/{id}/", tag = "orders", operation_id = "deleteOrder",
-    params(("id" = OrderId, Path)), responses((status = 204), Needs<DeleteOrders>))]
+    params(("id" = OrderId, Path)), responses((status = 204), Needs<DeleteOrders>),
+    extensions(("x-problems" = json!(["order_closed"]))))]
 pub(crate) async fn delete(
     Allowed(caller): Allowed<DeleteOrders>,
     State(app): State<App>,
@@ -164,7 +182,9 @@ pub(crate) async fn delete(
     Ok(no_content())
 }
 
-/// All that happened to an order, oldest first; of a deleted one too.
+/// Gets the history of an order, oldest first
+///
+/// Of a deleted order too.
 #[utoipa::path(get, path = "/orders/{id}/history/", tag = "orders", operation_id = "getOrderHistory",
     params(("id" = OrderId, Path)), responses((status = 200, body = Vec<TimelineEntry>), Needs<ReadOrders>))]
 pub(crate) async fn history(

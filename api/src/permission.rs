@@ -1,4 +1,4 @@
-//! The access matrix (contract §2) as types: a route names its permission, or does not compile.
+//! The access matrix as types: a route names its permission, or does not compile.
 //!
 //! What depends on whose the resource is, the aggregates decide.
 
@@ -64,12 +64,20 @@ where
 
 async fn allowed<P: Permission>(parts: &Parts, app: &App) -> Result<Caller, Problem> {
     let caller = Caller::identified(parts, app)?;
+    check_standing::<P>(&caller, app).await?;
+    Ok(caller)
+}
+
+/// Refuses a caller whose role has not the permission, or who has to do something else first.
+pub(crate) async fn check_standing<P: Permission>(
+    caller: &Caller,
+    app: &App,
+) -> Result<(), Problem> {
     let role = caller.actor.role().ok_or_else(Problem::not_signed_in)?;
     if !P::ROLES.contains(&role) {
         return Err(Problem::permission_denied());
     }
-    check_limit(&caller, app, P::OPEN_BEFORE).await?;
-    Ok(caller)
+    check_limit(caller, app, P::OPEN_BEFORE).await
 }
 
 /// The token says that something had to be done first when it was issued; the account, whether that

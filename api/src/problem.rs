@@ -8,13 +8,14 @@ use std::num::NonZeroU32;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use commands::Limit;
-use domain::FieldErrors;
+use domain::{FieldErrors, choice};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-pub(crate) use catalogue::page;
+pub(crate) use catalogue::{Code, catalogued, page};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -30,33 +31,44 @@ pub(crate) struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// The names of problems, for the OpenAPI document.
+pub(crate) struct ProblemCode;
+
+impl PartialSchema for ProblemCode {
+    fn schema() -> RefOr<Schema> {
+        choice("A stable name of a problem; /docs/problems explains each.", catalogue::names())
+    }
+}
+
+impl ToSchema for ProblemCode {}
+
 /// The body of every error (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
-    /// Where the code is explained; relative to the API.
+    /// The page that explains the code, relative to the API.
     #[serde(rename = "type")]
-    #[schema(example = "/docs/problems#not_found")]
+    #[schema(format = "uri-reference")]
     kind: String,
     /// The code in words.
-    #[schema(example = "Not found")]
     title: String,
     /// The HTTP status.
-    #[schema(example = 404)]
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// One sentence that a person can act on.
+    /// A sentence that says what is wrong and what to do.
     detail: &'a str,
-    /// The path that was asked for.
+    /// The path of the request.
+    #[schema(format = "uri-reference")]
     instance: &'a str,
-    /// Stable, for programs.
-    #[schema(example = "not_found")]
+    /// A stable name of the problem, for programs.
+    #[schema(value_type = ProblemCode)]
     code: &'a str,
     /// What is wrong, by field; only for invalid input. At most 50 fields and 16 KiB: what is left
     /// out is counted under `*`, such as `and 950 more`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = std::collections::BTreeMap<String, Vec<String>>)]
     errors: Option<&'a FieldErrors>,
-    /// For `POST /login/second-factor/`; only where that is asked for.
+    /// What `POST /login/second-factor/` takes; only with `second_factor_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = String)]
     challenge: Option<&'a str>,
@@ -236,8 +248,8 @@ impl Problem {
         &self.errors
     }
 
-    /// Its form, for the path that was asked for.
-    fn body(&self, instance: &str) -> Vec<u8> {
+    /// Its form, for the path of the request.
+    pub(crate) fn body(&self, instance: &str) -> Vec<u8> {
         let body = ProblemBody {
             kind: format!("/docs/problems#{}", self.code),
             title: title(self.code),

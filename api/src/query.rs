@@ -20,10 +20,10 @@ use crate::caller::Caller;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(crate) struct PageQuery {
-    /// Rows on a page.
+    /// The number of results on a page.
     #[param(minimum = 1, maximum = 100, default = 20, required = false)]
     limit: i64,
-    /// From `next` or `previous`, as it is.
+    /// The cursor of another page, from `next` or `previous`.
     #[param(required = false)]
     cursor: String,
 }

@@ -137,7 +137,7 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
     let (router, document) = described(&app);
-    let swagger = SwaggerUi::new("/docs").config(Config::from(DOCUMENT));
+    let swagger = SwaggerUi::new("/docs").config(docs());
     // Written once: anybody may ask for it, as often as they like.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let document =
@@ -145,6 +145,17 @@ pub fn service(app: App) -> Service {
     let fixed = pages::routes().merge(swagger).route(DOCUMENT, get(document));
     let revalidated = from_fn_with_state(fixed::Tags::default(), fixed::revalidate);
     wrapped(router.merge(fixed.layer(revalidated)), app)
+}
+
+/// Swagger UI: one operation open at a time fits on a few screens, and who is authorized stays so.
+fn docs() -> Config<'static> {
+    Config::from(DOCUMENT)
+        .use_base_layout()
+        .deep_linking(true)
+        .filter(true)
+        .default_models_expand_depth(-1)
+        .show_extensions(true)
+        .persist_authorization(true)
 }
 
 /// What watches over a program that serves nothing else.

@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 
 use crate::UserId;
 
-/// What an account may do; contract §2 has the matrix.
+/// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
-    /// Sells and buys; the role that registration gives.
+    /// Sells and buys; registration gives this role.
     EndUser,
     /// Moderates.
     Staff,
@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role, in the order of the contract.
+    /// Every role.
     pub const ALL: [Self; 4] = [Self::EndUser, Self::Staff, Self::Admin, Self::Auditor];
 
     /// The name on the wire and in the database.

@@ -87,6 +87,24 @@ fn read<E: DeserializeOwned>(event: &str, version: &str, payload: &str) -> Resul
     serde_json::from_value(today).map_err(failed)
 }
 
+/// Gives an aggregate's events their types in the log: the names of the variants.
+macro_rules! names {
+    ($event:ident: $($variant:ident),+ $(,)?) => {
+        impl $event {
+            /// Every type.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($variant)),+];
+
+            /// Its type in the log.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => stringify!($variant),)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use names;
+
 impl HoldsPersonal for Event {
     fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {
         match self {

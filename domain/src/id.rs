@@ -71,17 +71,17 @@ macro_rules! id {
 }
 
 id! {
-    /// A person's account.
+    /// The id of an account.
     UserId,
-    /// A listing.
+    /// The id of a product.
     ProductId,
-    /// A purchase.
+    /// The id of an order.
     OrderId,
-    /// A shelf of the catalogue.
+    /// The id of a category.
     CategoryId,
-    /// One upload of a video; names its objects in storage.
+    /// The id of an upload.
     UploadId,
-    /// One sign-in of a person, from login to logout.
+    /// The id of a session: from signing in to signing out.
     SessionId,
     /// One request, from the edge to every event that it caused.
     RequestId,

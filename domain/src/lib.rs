@@ -6,6 +6,7 @@
 mod actor;
 mod aggregate;
 mod change;
+mod choice;
 mod email;
 mod event;
 mod field_errors;
@@ -30,6 +31,7 @@ pub mod user;
 pub use actor::{Actor, Role, SystemActor};
 pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, StreamType};
 pub use change::Change;
+pub use choice::choice;
 pub use email::{EmailAddress, NewEmailAddress};
 pub use event::{DecodeError, Event};
 pub use field_errors::FieldErrors;

@@ -74,14 +74,14 @@ pub struct Money {
     currency: Currency,
 }
 
-/// The form on the wire and in events.
+/// An amount of money.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Money)]
 struct Written {
-    /// Decimal, with as many decimals as the currency has.
+    /// A decimal number, with as many decimals as the currency has.
     #[schema(example = "12.50", pattern = r"^\d{1,13}(\.\d{1,4})?$")]
     amount: String,
-    /// ISO 4217.
+    /// The ISO 4217 code.
     #[schema(example = "EUR", min_length = 3, max_length = 3)]
     currency: String,
 }

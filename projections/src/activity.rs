@@ -10,35 +10,48 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{Event, Recorded, SecurityEvent, SessionId, StreamId, StreamType, UserId};
+use domain::{Event, Recorded, SecurityEvent, SessionId, StreamId, StreamType, UserId, choice};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::page::{CursorError, Direction};
 use crate::{ReadError, log};
 
-/// One thing that happened.
+/// An entry of an account's activity.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ActivityEntry {
-    /// What, in the words of the security journal.
+    /// What happened, in the words of the security journal.
     #[serde(rename = "type")]
-    #[schema(example = "signed_in")]
+    #[schema(value_type = ActivityType)]
     pub kind: String,
-    /// When.
+    /// When it happened.
     #[serde(with = "crate::timestamp")]
     pub at: OffsetDateTime,
-    /// The session that it happened in, or that it happened to.
+    /// The session in which it happened, or which it ended.
     pub session: Option<SessionId>,
-    /// The region of the network that a sign-in came from (/24, or /48 of IPv6).
+    /// The network that a sign-in came from (a /24, or a /48 of IPv6).
     #[schema(example = "192.0.2.0/24")]
     pub client: Option<String>,
-    /// By which proof, or to which role.
+    /// The proof that was given, or the new role.
     #[schema(example = "password")]
     pub detail: Option<String>,
 }
+
+/// Types of entries, for the OpenAPI document.
+pub struct ActivityType;
+
+impl PartialSchema for ActivityType {
+    fn schema() -> RefOr<Schema> {
+        let names = SecurityEvent::ALL.map(SecurityEvent::as_str);
+        choice("What happened, in the words of the security journal.", names)
+    }
+}
+
+impl ToSchema for ActivityType {}
 
 /// A page of them, newest first, and where its neighbours start.
 #[derive(Clone, Debug, PartialEq)]

@@ -35,7 +35,7 @@ pub struct CategoryRow {
     pub listed_count: i64,
     /// The stream's sequence.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     #[serde(with = "crate::timestamp")]
     pub created_at: OffsetDateTime,
     /// When it last was changed.
@@ -48,15 +48,15 @@ pub struct CategoryRow {
 /// A category.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Category {
-    /// Which category.
+    /// The category's id.
     pub id: CategoryId,
-    /// Its name; no two categories share one.
+    /// Its name, unique without regard to case.
     pub name: String,
-    /// What belongs there.
+    /// Its description.
     pub description: String,
-    /// Products in it: all of them for STAFF, ADMIN and AUDITOR, the listed ones for END_USER.
+    /// The number of its products: all of them for STAFF, ADMIN and AUDITOR, the listed ones for END_USER.
     pub product_count: i64,
-    /// Counts what happened to it.
+    /// Its version: counts its events.
     pub version: i64,
     /// When it was made.
     #[serde(with = "crate::timestamp")]

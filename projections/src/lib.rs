@@ -21,7 +21,7 @@ mod user;
 mod verify;
 mod visibility;
 
-pub use activity::{Activity, ActivityCursor, ActivityEntry, ActivityPage};
+pub use activity::{Activity, ActivityCursor, ActivityEntry, ActivityPage, ActivityType};
 pub use category::{Categories, Category, CategoryRow};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use log::LogError;
@@ -35,7 +35,9 @@ pub use product::{
     Products, RowVideo, Scope, Search, SearchError, VideoFacts,
 };
 pub use rebuild::rebuild;
-pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, timeline_of};
+pub use timeline::{
+    FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineEntryType, timeline_of,
+};
 pub use user::{User, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;

@@ -45,19 +45,19 @@ pub struct OrderRow {
 /// An order.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Order {
-    /// Which order.
+    /// The order's id.
     pub id: OrderId,
-    /// Who ordered.
+    /// The id of the buyer.
     pub user: UserId,
-    /// The products among the items.
+    /// The ids of the ordered products.
     pub products: Vec<ProductId>,
-    /// What was ordered, at the name and price of that moment.
+    /// The ordered products, with name and price as they were when they were ordered.
     pub items: Vec<OrderItem>,
-    /// Where it is.
+    /// Its state.
     pub status: OrderStatus,
-    /// What the priced items cost together.
+    /// The sum of the priced items; `null` where no item has a price.
     pub total: Option<Money>,
-    /// Counts what happened to it.
+    /// Its version: counts its events.
     pub version: i64,
     /// When it was placed.
     #[serde(with = "crate::timestamp")]

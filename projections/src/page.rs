@@ -6,8 +6,11 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::choice;
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,6 +141,14 @@ impl Ordering {
         }
     }
 }
+
+impl PartialSchema for Ordering {
+    fn schema() -> RefOr<Schema> {
+        choice("The order of a list; with `-` the greatest comes first.", Self::NAMES)
+    }
+}
+
+impl ToSchema for Ordering {}
 
 impl Default for Ordering {
     fn default() -> Self {

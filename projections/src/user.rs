@@ -43,19 +43,19 @@ pub struct UserRow {
 /// An account.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct User {
-    /// Which account.
+    /// The account's id.
     pub id: UserId,
-    /// Where mails go; `null` once the person has been erased.
+    /// Its e-mail address; `null` once the person has been erased.
     #[schema(format = "email")]
     pub email: Option<String>,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
     /// Whether its person may sign in.
     pub is_active: bool,
-    /// When it was made.
+    /// When it was registered.
     #[serde(with = "crate::timestamp")]
     pub date_joined: OffsetDateTime,
-    /// Counts what happened to it.
+    /// Its version: counts its events.
     pub version: i64,
 }
 

@@ -54,7 +54,7 @@ impl Document {
         let operations = paths.iter().flat_map(|(path, item)| {
             METHODS
                 .into_iter()
-                .filter_map(move |method| Some(Operation::read(method, path, item.get(method)?)))
+                .filter_map(|method| Some(Operation::read(&root, method, path, item.get(method)?)))
         });
         let operations = operations.collect();
         Self { root, operations }
@@ -117,15 +117,23 @@ fn by_name(name: &str) -> Option<Kind> {
     })
 }
 
+/// Parameters that stand for the header Authorization.
+fn keys<'a>(root: &'a Value, operation: &'a Value) -> impl Iterator<Item = Parameter> + 'a {
+    let schemes = operation["security"].as_array().into_iter().flatten();
+    let schemes = schemes.flat_map(|scheme| scheme.as_object().unwrap().keys());
+    let schemes = schemes.map(|name| &root["components"]["securitySchemes"][name]);
+    schemes.filter(|scheme| scheme["type"] == "apiKey").map(Parameter::read)
+}
+
 impl Operation {
-    fn read(method: &str, path: &str, operation: &Value) -> Self {
+    fn read(root: &Value, method: &str, path: &str, operation: &Value) -> Self {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let content = operation["requestBody"]["content"].as_object().into_iter().flatten();
         Self {
             method: method.to_uppercase(),
             path: path.to_owned(),
-            parameters: parameters.map(Parameter::read).collect(),
-            is_open: operation["security"].is_null(),
+            parameters: parameters.map(Parameter::read).chain(keys(root, operation)).collect(),
+            is_open: operation["security"].as_array().unwrap().is_empty(),
             bodies: content.map(|(kind, body)| (kind.clone(), body["schema"].clone())).collect(),
         }
     }

@@ -3,6 +3,7 @@
 mod ending;
 mod figures;
 mod lagging;
+mod links;
 mod progress;
 mod resuming;
 mod sight;

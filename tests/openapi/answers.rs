@@ -3,8 +3,8 @@
 use domain::Role;
 use serde_json::{Value, json};
 
-use super::document;
 use super::schema::faults;
+use super::{document, resolved};
 use crate::payload::Client;
 use crate::support::{Answer, Person, TestApp, video};
 
@@ -20,10 +20,16 @@ impl Day {
     fn compare(&mut self, method: &str, path: &str, answer: &Answer) {
         let operation = &self.document["paths"][path][method.to_lowercase()];
         let response = &operation["responses"][answer.status.to_string()];
+        let response = resolved(&self.document, response);
         let told = format!("{method} {path} {}", answer.status);
         if response.is_null() {
             return self.wrong.push(format!("{told} is not in the document: {}", answer.json));
         }
+        let differ = HEADERS.into_iter().filter(|name| {
+            let documented = response["headers"].get(name).is_some();
+            documented == answer.header(name).is_empty()
+        });
+        self.wrong.extend(differ.map(|name| format!("{told}: the header {name}")));
         let Some(content) = response["content"].as_object() else {
             if !answer.bytes.is_empty() {
                 self.wrong.push(format!("{told} has a body: {}", answer.json));
@@ -43,6 +49,9 @@ impl Day {
         }
     }
 }
+
+/// Headers that are sent exactly where the document has them.
+const HEADERS: [&str; 4] = ["X-Request-Id", "ETag", "Location", "WWW-Authenticate"];
 
 const MISSING: &str = "0190a1b2-0000-7000-8000-000000000000";
 

@@ -1,6 +1,7 @@
 //! The document: whole in itself, and true of what the program answers.
 
 mod answers;
+mod complete;
 mod pages;
 mod schema;
 
@@ -15,6 +16,14 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 async fn document(app: &TestApp) -> Value {
     app.get("/openapi.json").send().await.expect(200).json
+}
+
+/// A part of the document, or what it refers to.
+fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
+    match part["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => part,
+    }
 }
 
 /// Method, path and description of every operation.
@@ -73,6 +82,7 @@ async fn every_operation_describes_its_parameters_its_body_and_its_answers() {
             lacking.push(format!("{method} {path}: no success"));
         }
         for (status, response) in responses {
+            let response = resolved(&document, response);
             if response["description"].as_str().is_none() {
                 lacking.push(format!("{method} {path}: {status} is not described"));
             }
@@ -81,9 +91,11 @@ async fn every_operation_describes_its_parameters_its_body_and_its_answers() {
                 lacking.push(format!("{method} {path}: {status} is no problem"));
             }
         }
-        let secured = operation.contains_key("security");
+        // What signs somebody in is refused with 401 and 403 too.
+        let signs_in = ["/login/", "/login/second-factor/", "/token/refresh/"];
+        let secured = operation["security"].as_array().is_some_and(|security| !security.is_empty());
         if secured != (responses.contains_key("401") && responses.contains_key("403"))
-            && !matches!(path.as_str(), "/login/" | "/login/second-factor/" | "/token/refresh/")
+            && !signs_in.contains(&path.as_str())
         {
             lacking.push(format!("{method} {path}: security and 401 belong together"));
         }

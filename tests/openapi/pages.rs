@@ -31,8 +31,14 @@ async fn the_documentation_loads_all_of_itself_from_the_program() {
         if file.contains("initializer") {
             let text = String::from_utf8_lossy(&answer.bytes);
             assert!(text.contains("/openapi.json"), "{text}");
+            // Who is authorized stays so, and roles are shown.
+            assert!(text.contains("\"persistAuthorization\": true"), "{text}");
+            assert!(text.contains("\"showExtensions\": true"), "{text}");
         }
     }
+    // Errors fold: else an operation is as tall as eight screens.
+    let style = app.get("/docs/index.css").send().await.expect(200);
+    assert!(String::from_utf8_lossy(&style.bytes).contains(".response[data-code^=\"4\"]"));
     app.get("/docs/swagger-ui-nonsense.js").send().await.expect(404);
 }
 

@@ -15,8 +15,16 @@ struct Check<'a> {
 }
 
 /// Words that say nothing about which values are right.
-const WORDS: [&str; 7] =
-    ["description", "example", "examples", "title", "default", "deprecated", "readOnly"];
+const WORDS: [&str; 8] = [
+    "description",
+    "discriminator",
+    "example",
+    "examples",
+    "title",
+    "default",
+    "deprecated",
+    "readOnly",
+];
 
 impl Check<'_> {
     fn value(&mut self, at: &str, schema: &Value, value: &Value) {

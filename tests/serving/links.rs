@@ -18,6 +18,9 @@ async fn a_link_needs_no_header_and_every_answer_has_one() {
     let Cinema { app, seller, product, .. } = &cinema;
 
     let [video, poster] = cinema.links(seller).await;
+    let thumbnails = app.see(seller, product).await["thumbnails_url"].clone();
+    let thumbnails = given(app, thumbnails.as_str().unwrap()).await.expect(200);
+    assert_eq!(thumbnails.header("content-type"), "text/vtt");
 
     assert!(video.starts_with(&format!("/products/{product}/video/?signature=")), "{video}");
     let whole = given(app, &video).await.expect(200);

@@ -10,9 +10,10 @@ use crate::permission::{Allowed, OwnAccount};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 
-/// Lists sign-ins, failures, ended sessions and changes of your account, newest first.
+/// Lists sign-ins, failures, ended sessions and changes of your account, newest first
 ///
-/// Sign-ins and failures are kept for 90 days, the newest 100 of either. Nobody else sees them.
+/// Sign-ins and failures are kept for 90 days, the newest 100 of either. No other account can see
+/// them.
 #[utoipa::path(get, path = "/me/activity/", tag = "accounts", operation_id = "listActivity",
     params(PageQuery), responses((status = 200, body = List<ActivityEntry>), Needs<OwnAccount>))]
 pub(crate) async fn list(

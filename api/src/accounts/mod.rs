@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use crate::input::no_content;
 
-/// One sentence for a person.
+/// A sentence for a person.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Detail {
     /// What was done, and what comes next.

@@ -19,9 +19,9 @@ pub(super) fn reset_requested() -> Response {
     )
 }
 
-/// Sets a new password; all other sessions end.
+/// Changes your password
 ///
-/// Of several changes by the same present password, one counts.
+/// All other sessions end. Of several changes made with the same present password, one counts.
 #[utoipa::path(post, path = "/password/change/", tag = "accounts", operation_id = "changePassword",
     request_body = ChangePassword, responses((status = 204), Needs<SecureAccount>))]
 pub(crate) async fn change(
@@ -33,7 +33,9 @@ pub(crate) async fn change(
     Ok(no_content())
 }
 
-/// Has a mail with a reset link sent, where the address is known.
+/// Requests a mail with a link that sets a new password
+///
+/// The answer is the same where the address belongs to no account.
 #[utoipa::path(post, path = "/password/reset/", tag = "accounts", operation_id = "requestPasswordReset",
     request_body = RequestPasswordReset, responses((status = 202, body = Detail)))]
 pub(crate) async fn request_reset(
@@ -45,9 +47,12 @@ pub(crate) async fn request_reset(
     Ok(reset_requested())
 }
 
-/// Sets a new password by the link from the mail; every session ends.
+/// Sets a new password, by the link from the mail
+///
+/// Every session ends.
 #[utoipa::path(post, path = "/password/reset/confirm/", tag = "accounts", operation_id = "confirmPasswordReset",
-    request_body = ConfirmPasswordReset, responses((status = 204)))]
+    request_body = ConfirmPasswordReset, responses((status = 204)),
+    extensions(("x-problems" = json!(["invalid_reset_link"]))))]
 pub(crate) async fn confirm_reset(
     Visitor(caller): Visitor,
     State(app): State<App>,

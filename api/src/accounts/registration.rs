@@ -29,10 +29,13 @@ pub(super) fn resent() -> Response {
     )
 }
 
-/// Registers an END_USER; the answer tells nothing about whether the address is known.
+/// Registers an account
+///
+/// The account is an END_USER, and can be used once the link in the mail has been opened. The answer
+/// is the same where the address is registered already: its owner gets a mail that says so.
 #[utoipa::path(post, path = "/register/", tag = "accounts", operation_id = "register",
-    request_body = Register, responses((status = 201, body = Detail),
-        (status = 403, description = "A role other than END_USER was asked for", body = crate::problem::ProblemBody, content_type = "application/problem+json")))]
+    request_body = Register, responses((status = 201, body = Detail)),
+    extensions(("x-problems" = json!(["role_not_self_assignable"]))))]
 pub(crate) async fn register(
     Visitor(caller): Visitor,
     State(app): State<App>,
@@ -42,11 +45,15 @@ pub(crate) async fn register(
     Ok(registered())
 }
 
-/// Confirms an address: the link in the mail. A browser is taken to a page that says the same.
+/// Activates an account or confirms a new e-mail address, by the link from the mail
+///
+/// A second click answers 200 again. A browser (`Accept: text/html`) is redirected to a page that
+/// says the same.
 #[utoipa::path(get, path = "/activate/{uid}/{token}/", tag = "accounts", operation_id = "activate",
-    params(("uid" = String, Path, description = "base64url of the user id"),
-           ("token" = String, Path, description = "From the mail")),
-    responses((status = 200, body = Detail), (status = 303, description = "For a browser: the page that says the same")))]
+    params(("uid" = String, Path, description = "The user's id in base64url", example = "AZqkV2JgcAGAAAAAAAAAAQ"),
+           ("token" = String, Path, description = "The token from the mail", example = "bWFpbGVk")),
+    responses((status = 200, body = Detail), (status = 303, description = "Redirects a browser to the page in Location")),
+    extensions(("x-problems" = json!(["invalid_activation_link", "email_taken"]))))]
 pub(crate) async fn activate(
     Visitor(caller): Visitor,
     State(app): State<App>,
@@ -71,7 +78,9 @@ pub(crate) async fn activate(
     Ok(detail(StatusCode::OK, "The address is confirmed: sign in."))
 }
 
-/// Sends the activation mail again, where there is an account that waits for it.
+/// Sends the activation mail again
+///
+/// The answer is the same where no account waits for its activation.
 #[utoipa::path(post, path = "/activate/resend/", tag = "accounts", operation_id = "resendActivation",
     request_body = ActivationResend, responses((status = 202, body = Detail)))]
 pub(crate) async fn resend(
@@ -83,12 +92,13 @@ pub(crate) async fn resend(
     Ok(resent())
 }
 
-/// Restores the e-mail address that an account had before a change: the link in the mail to it.
+/// Restores the former e-mail address, by the link from the mail to it
 ///
-/// Every session ends; the present password and a second factor that came after the change open
-/// nothing any more, so ask for a new password. Works for 7 days, and once.
+/// Every session ends. The present password and a second factor that came after the change stop
+/// working: request a password reset afterwards. The link works once, for 7 days.
 #[utoipa::path(post, path = "/email/undo/", tag = "accounts", operation_id = "undoEmailChange",
-    request_body = UndoEmailChange, responses((status = 204)))]
+    request_body = UndoEmailChange, responses((status = 204)),
+    extensions(("x-problems" = json!(["invalid_undo_link"]))))]
 pub(crate) async fn undo_email_change(
     Visitor(caller): Visitor,
     State(app): State<App>,

@@ -15,32 +15,32 @@ use crate::App;
 use crate::input::{Input, Nothing, no_content};
 use crate::openapi::Needs;
 use crate::permission::{Allowed, OwnSecondFactor, Recent};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 
-/// How one's second factor is.
+/// The state of a second factor.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SecondFactor {
-    /// Whether one is in force.
+    /// Whether a second factor is enabled.
     enabled: bool,
-    /// Recovery codes that were not used.
+    /// The number of recovery codes that were not used.
     recovery_codes_left: i64,
 }
 
-/// What sets an authenticator app up.
+/// The secret of a new second factor.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Enrolment {
     /// The secret in base32, to be typed in.
     #[schema(example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")]
     secret: String,
-    /// The same as an address, for a QR code.
+    /// The secret as an `otpauth:` URL, for a QR code.
     #[schema(format = "uri")]
     otpauth_url: String,
 }
 
-/// What stands in for a lost authenticator.
+/// Codes that replace a lost authenticator.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Recovery {
-    /// 10 codes, each good once. They are shown this once.
+    /// 10 codes that work once each. They are shown this once.
     recovery_codes: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl From<RecoveryCodes> for Recovery {
     }
 }
 
-/// Tells whether your second factor is in force, and how many recovery codes are left.
+/// Gets the state of your second factor
 #[utoipa::path(get, path = "/me/second-factor/", tag = "accounts", operation_id = "getSecondFactor",
     responses((status = 200, body = SecondFactor), Needs<OwnSecondFactor>))]
 pub(crate) async fn find(
@@ -63,13 +63,13 @@ pub(crate) async fn find(
     Ok(Json(SecondFactor { enabled, recovery_codes_left }))
 }
 
-/// Begins to set up a second factor. It is in force once a code of it was given to `confirm/`.
+/// Starts to set up a second factor
 ///
-/// Asking again replaces a secret that was not confirmed. Needs a proof of who you are within the last
-/// 5 minutes.
+/// It is enabled once a code of it has been sent to `POST /me/second-factor/confirm/`. Asking again
+/// replaces a secret that was not confirmed.
 #[utoipa::path(post, path = "/me/second-factor/", tag = "accounts", operation_id = "beginSecondFactor",
-    request_body(content = Option<Nothing>), responses((status = 200, body = Enrolment), Needs<OwnSecondFactor>,
-        (status = 409, description = "One is in force", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body(content = Option<Nothing>), responses((status = 200, body = Enrolment), Needs<OwnSecondFactor>),
+    extensions(("x-problems" = json!(["reauthentication_required", "second_factor_enabled"]))))]
 pub(crate) async fn begin(
     Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
@@ -82,12 +82,12 @@ pub(crate) async fn begin(
     }))
 }
 
-/// Puts a second factor in force by a code of it; gives recovery codes, once.
+/// Enables a second factor by a code of it
 ///
-/// All other sessions end.
+/// Answers recovery codes, which are shown this once. All other sessions end.
 #[utoipa::path(post, path = "/me/second-factor/confirm/", tag = "accounts", operation_id = "confirmSecondFactor",
-    request_body = ConfirmSecondFactor, responses((status = 200, body = Recovery), Needs<OwnSecondFactor>,
-        (status = 409, description = "One is in force", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body = ConfirmSecondFactor, responses((status = 200, body = Recovery), Needs<OwnSecondFactor>),
+    extensions(("x-problems" = json!(["second_factor_enabled"]))))]
 pub(crate) async fn confirm(
     Allowed(caller): Allowed<OwnSecondFactor>,
     State(app): State<App>,
@@ -97,11 +97,12 @@ pub(crate) async fn confirm(
     Ok(Json(codes.into()))
 }
 
-/// Disables your second factor: the password is enough again.
+/// Disables your second factor
 ///
-/// All other sessions end. Needs a proof of who you are within the last 5 minutes.
+/// The password is enough to sign in again. All other sessions end.
 #[utoipa::path(delete, path = "/me/second-factor/", tag = "accounts", operation_id = "disableSecondFactor",
-    responses((status = 204), Needs<OwnSecondFactor>))]
+    responses((status = 204), Needs<OwnSecondFactor>),
+    extensions(("x-problems" = json!(["reauthentication_required"]))))]
 pub(crate) async fn disable(
     Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
@@ -110,12 +111,12 @@ pub(crate) async fn disable(
     Ok(no_content())
 }
 
-/// Gives you new recovery codes, once; those before are void.
+/// Replaces your recovery codes
 ///
-/// Needs a proof of who you are within the last 5 minutes.
+/// The new codes are shown this once; the old ones stop working.
 #[utoipa::path(post, path = "/me/second-factor/recovery-codes/", tag = "accounts", operation_id = "replaceRecoveryCodes",
-    request_body(content = Option<Nothing>), responses((status = 200, body = Recovery), Needs<OwnSecondFactor>,
-        (status = 409, description = "No second factor is in force", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body(content = Option<Nothing>), responses((status = 200, body = Recovery), Needs<OwnSecondFactor>),
+    extensions(("x-problems" = json!(["reauthentication_required", "second_factor_not_enabled"]))))]
 pub(crate) async fn replace_codes(
     Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,

@@ -20,7 +20,7 @@ use crate::input::{Input, no_content};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, OwnAccount, Recent, SecureAccount, Visitor};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 
 /// Body of `POST /login/`.
 #[derive(Deserr, ToSchema)]
@@ -38,7 +38,7 @@ pub(crate) struct Login {
 #[derive(Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub(crate) struct CompleteLogin {
-    /// From the answer of `POST /login/`; good for 5 minutes.
+    /// The `challenge` of `POST /login/`, which works for 5 minutes.
     challenge: String,
     /// A code of the second factor, or a recovery code.
     #[schema(example = "123456")]
@@ -48,7 +48,7 @@ pub(crate) struct CompleteLogin {
 /// An open session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// Which.
+    /// The session's id.
     id: SessionId,
     /// Whether this request belongs to it.
     current: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Session {
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = "date-time")]
     last_used_at: OffsetDateTime,
-    /// When it ends by itself.
+    /// When it expires.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = "date-time")]
     expires_at: OffsetDateTime,
@@ -77,28 +77,28 @@ pub(crate) struct RefreshToken {
 /// A session's tokens.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SignedIn {
-    /// JWT, to be sent as `Authorization: Bearer`.
+    /// The access token (a JWT), to be sent as `Authorization: Bearer …`.
     access: String,
-    /// Good for one refresh.
+    /// The refresh token, which works once.
     refresh: String,
     /// `Bearer` (RFC 6750).
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds that `access` lives.
+    /// The seconds until `access` expires.
     expires_in: u64,
-    /// Who is signed in.
+    /// The account that is signed in.
     user: User,
 }
 
-/// Opens a session.
+/// Signs in
 ///
-/// An account with a second factor is answered 401 `second_factor_required`, with a `challenge` for
-/// `POST /login/second-factor/`.
+/// Send `access` as `Authorization: Bearer …`, and trade `refresh` for new tokens before it expires
+/// after `expires_in` seconds. An account with a second factor is answered 401
+/// `second_factor_required`, with a `challenge` for `POST /login/second-factor/`.
 #[utoipa::path(post, path = "/login/", tag = "accounts", operation_id = "login",
-    request_body = Login, responses((status = 200, body = SignedIn),
-        (status = 401, description = "The address or the password is wrong, or a second factor is required", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The account is not activated, or was shut", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body = Login, responses((status = 200, body = SignedIn)),
+    extensions(("x-problems" = json!(["invalid_credentials", "second_factor_required",
+        "account_not_activated", "account_deactivated", "too_many_attempts"]))))]
 pub(crate) async fn login(
     CameFrom(origin): CameFrom,
     State(app): State<App>,
@@ -107,14 +107,14 @@ pub(crate) async fn login(
     signed_in(&app, app.commands.login(&email, &password, &origin).await?).await
 }
 
-/// Opens a session by a code, after `POST /login/` asked for one.
+/// Signs in with a second factor
 ///
-/// `code` is the 6 digits that the authenticator shows, or a recovery code; each is good once.
+/// Takes the `challenge` of `POST /login/`, and as `code` the 6 digits that the authenticator shows,
+/// or a recovery code. Each code works once.
 #[utoipa::path(post, path = "/login/second-factor/", tag = "accounts", operation_id = "completeLogin",
-    request_body = CompleteLogin, responses((status = 200, body = SignedIn),
-        (status = 401, description = "The challenge or the code is wrong, or is over", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The account was shut", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body = CompleteLogin, responses((status = 200, body = SignedIn)),
+    extensions(("x-problems" = json!(["invalid_challenge", "invalid_second_factor",
+        "account_deactivated", "too_many_attempts"]))))]
 pub(crate) async fn complete(
     CameFrom(origin): CameFrom,
     State(app): State<App>,
@@ -123,14 +123,14 @@ pub(crate) async fn complete(
     signed_in(&app, app.commands.complete_login(&challenge, &code, &origin).await?).await
 }
 
-/// Trades a refresh token for new tokens; one that comes again ends its session.
+/// Trades a refresh token for new tokens
 ///
-/// For 10 seconds, and until the new refresh token is used, the same answer is given again: for a
-/// client whose answer was lost.
+/// A refresh token works once: one that comes again ends its session. A client whose answer was lost
+/// may ask again within 10 seconds, unless it has used the new refresh token already, and gets the
+/// same answer.
 #[utoipa::path(post, path = "/token/refresh/", tag = "accounts", operation_id = "refreshToken",
-    request_body = RefreshToken, responses((status = 200, body = SignedIn),
-        (status = 401, description = "The token is not ours, is over, or was used before", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The account was shut", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body = RefreshToken, responses((status = 200, body = SignedIn)),
+    extensions(("x-problems" = json!(["invalid_token", "token_reused", "account_deactivated"]))))]
 pub(crate) async fn refresh(
     Visitor(caller): Visitor,
     State(app): State<App>,
@@ -139,7 +139,9 @@ pub(crate) async fn refresh(
     signed_in(&app, app.commands.refresh(&caller.context(), &refresh).await?).await
 }
 
-/// Ends the session, its access tokens included.
+/// Signs out
+///
+/// Ends the session of the refresh token; its access tokens stop working at once.
 #[utoipa::path(post, path = "/logout/", tag = "accounts", operation_id = "logout",
     request_body = RefreshToken, responses((status = 205, description = "Signed out"), Needs<SecureAccount>))]
 pub(crate) async fn logout(
@@ -151,7 +153,7 @@ pub(crate) async fn logout(
     Ok(StatusCode::RESET_CONTENT.into_response())
 }
 
-/// Lists one's open sessions, newest first.
+/// Lists your open sessions, newest first
 #[utoipa::path(get, path = "/me/sessions/", tag = "accounts", operation_id = "listSessions",
     responses((status = 200, body = Vec<Session>), Needs<OwnAccount>))]
 pub(crate) async fn list(
@@ -169,11 +171,12 @@ pub(crate) async fn list(
     Ok(Json(shown.collect()))
 }
 
-/// Ends one of your sessions, its access tokens included.
+/// Ends one of your sessions
 ///
-/// Needs a proof of who you are within the last 5 minutes.
+/// Its access tokens stop working at once.
 #[utoipa::path(delete, path = "/me/sessions/{id}/", tag = "accounts", operation_id = "endSession",
-    params(("id" = SessionId, Path)), responses((status = 204), Needs<OwnAccount>))]
+    params(("id" = SessionId, Path)), responses((status = 204), Needs<OwnAccount>),
+    extensions(("x-problems" = json!(["reauthentication_required"]))))]
 pub(crate) async fn end(
     Recent(caller): Recent<OwnAccount>,
     State(app): State<App>,
@@ -186,11 +189,10 @@ pub(crate) async fn end(
     }
 }
 
-/// Ends all of your sessions, this one included.
-///
-/// Needs a proof of who you are within the last 5 minutes.
+/// Ends all of your sessions, this one included
 #[utoipa::path(delete, path = "/me/sessions/", tag = "accounts", operation_id = "endAllSessions",
-    responses((status = 204), Needs<OwnAccount>))]
+    responses((status = 204), Needs<OwnAccount>),
+    extensions(("x-problems" = json!(["reauthentication_required"]))))]
 pub(crate) async fn end_all(
     Recent(caller): Recent<OwnAccount>,
     State(app): State<App>,
@@ -199,12 +201,13 @@ pub(crate) async fn end_all(
     Ok(no_content())
 }
 
-/// Confirms that it is you, for what needs a recent proof: 5 minutes from now on.
+/// Confirms your identity for the next 5 minutes
 ///
-/// Takes `password`, or `code` where a second factor is in force; not both.
+/// For operations that answer 403 `reauthentication_required` otherwise. Takes `password`, or `code`
+/// where a second factor is enabled; not both.
 #[utoipa::path(post, path = "/me/reauthenticate/", tag = "accounts", operation_id = "reauthenticate",
-    request_body = Reauthenticate, responses((status = 204), Needs<SecureAccount>,
-        (status = 429, description = "Too many failures", body = ProblemBody, content_type = "application/problem+json")))]
+    request_body = Reauthenticate, responses((status = 204), Needs<SecureAccount>),
+    extensions(("x-problems" = json!(["invalid_credentials", "invalid_second_factor", "too_many_attempts"]))))]
 pub(crate) async fn reauthenticate(
     Allowed(caller): Allowed<SecureAccount>,
     CameFrom(origin): CameFrom,

@@ -20,7 +20,7 @@ use crate::resource::{changed, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["role", "is_active"];
 
-/// Lists accounts, newest first.
+/// Lists accounts, newest first
 #[utoipa::path(get, path = "/users/", tag = "accounts", operation_id = "listUsers",
     params(PageQuery), responses((status = 200, body = List<User>), Needs<ReadUsers>))]
 pub(crate) async fn list(
@@ -35,7 +35,7 @@ pub(crate) async fn list(
     Ok(here.list(Users(app.pool.clone()).list(visibility, &page).await?))
 }
 
-/// One account.
+/// Gets an account
 #[utoipa::path(get, path = "/users/{id}/", tag = "accounts", operation_id = "getUser",
     params(("id" = UserId, Path)), responses((status = 200, body = User), (status = 304), Needs<ReadUsers>))]
 pub(crate) async fn find(
@@ -47,10 +47,13 @@ pub(crate) async fn find(
     Ok(show::<User>(&app, &caller, id).await?.unless(&had))
 }
 
-/// Changes somebody's role, or whether they may sign in; their tokens end at once.
+/// Changes an account's role, or whether its person may sign in
+///
+/// The account's access tokens stop working at once.
 #[utoipa::path(patch, path = "/users/{id}/", tag = "accounts", operation_id = "manageUser",
     params(("id" = UserId, Path)), request_body = ManageUser,
-    responses((status = 200, body = User), Needs<ManageUsers>))]
+    responses((status = 200, body = User), Needs<ManageUsers>),
+    extensions(("x-problems" = json!(["own_account", "last_admin"]))))]
 pub(crate) async fn manage(
     Allowed(caller): Allowed<ManageUsers>,
     State(app): State<App>,

@@ -10,57 +10,139 @@ use utoipa::ToSchema;
 use crate::list::List;
 use crate::payload::{Recipient, sealed_data};
 
-/// What the `data` of an event holds, by its `event`. All but `progress` have an `id`, the position
-/// in the log: sent back as `Last-Event-ID`, it has the stream go on after it, on any replica.
+/// The `data` of a live event. Its `type` is the same as the `event` that the stream names. Every
+/// event but `progress` has an `id`, the position in the log: sent back as `Last-Event-ID`, it has
+/// the stream resume after it, on any replica.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(discriminator(property_name = "type", mapping(
+    ("snapshot" = "#/components/schemas/SnapshotEvent"),
+    ("product" = "#/components/schemas/ProductEvent"),
+    ("gone" = "#/components/schemas/GoneEvent"),
+    ("progress" = "#/components/schemas/ProgressEvent"),
+    ("resync" = "#/components/schemas/ResyncEvent"),
+)))]
 #[expect(clippy::large_enum_variant, reason = "it lives for moments")]
-pub(super) enum LiveEvent {
-    /// `snapshot`: what is so now, in the form of a list.
-    Snapshot(List<Product>),
-    /// `product`: something happened to a product.
+pub(crate) enum LiveEvent {
+    Snapshot(Snapshot),
     Changed(Changed),
-    /// `gone`: a product was deleted, or may no longer be seen.
     Gone(Gone),
-    /// `progress`: how far a worker is with a video. It has no id, and some may be missing.
     Progress(Progressed),
-    /// `resync`: events are missing, since the client was too slow or away for too long. What it
-    /// shows has to be got anew; events from here on follow.
     Resync(Resync),
 }
 
-/// A product, and what happened to it.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Changed {
-    /// As it is now, which may be later than what happened.
-    pub product: Product,
-    /// What happened, as `/products/{id}/moderation/` tells it; `null` for whom it tells nothing.
-    pub happened: Option<TimelineEntry>,
+/// Makes the type of a member `type` that has one value.
+macro_rules! tags {
+    ($($tag:ident),+) => {$(
+        #[derive(Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $tag {
+            $tag,
+        }
+    )+};
 }
 
-/// A product that can't be seen any more.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Gone {
-    /// Which.
-    pub product: ProductId,
-    /// What happened; `null` for whom the timeline tells nothing.
-    pub happened: Option<TimelineEntry>,
+/// The names of events.
+mod tag {
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    tags!(Snapshot, Product, Gone, Progress, Resync);
 }
 
-/// How far a video is.
+/// Begins a stream that is not resumed: the products as they are now, in the form of a list page.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Progress)]
-pub(super) struct Progressed {
-    /// Whose video.
-    pub product: ProductId,
+#[schema(as = SnapshotEvent)]
+pub(crate) struct Snapshot {
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    kind: tag::Snapshot,
+    /// The next page of the same list; `null` on the last.
+    #[schema(format = "uri")]
+    next: Option<String>,
+    /// The previous page; `null` on the first.
+    #[schema(format = "uri")]
+    previous: Option<String>,
+    /// The products.
+    results: Vec<Product>,
+}
+
+/// Something happened to a product.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProductEvent)]
+pub(crate) struct Changed {
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    kind: tag::Product,
+    /// The product as it is now, which may be later than the event.
+    product: Product,
+    /// The entry of its timeline; `null` for a reader who may not see the timeline.
+    happened: Option<TimelineEntry>,
+}
+
+/// A product was deleted, or the reader may no longer see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GoneEvent)]
+pub(crate) struct Gone {
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    kind: tag::Gone,
+    /// The product's id.
+    product: ProductId,
+    /// The entry of its timeline; `null` for a reader who may not see the timeline.
+    happened: Option<TimelineEntry>,
+}
+
+/// How much of a video has been processed. It has no `id`, and some may be missing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProgressEvent)]
+pub(crate) struct Progressed {
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    kind: tag::Progress,
+    /// The id of the product whose video it is.
+    product: ProductId,
     /// Per cent.
     #[schema(minimum = 0, maximum = 100)]
-    pub percent: u8,
+    percent: u8,
 }
 
-/// Nothing but that something is missing.
+/// Events are missing, since the client was too slow or away for too long: it has to get again
+/// what it shows. The events that follow are complete.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Resync {}
+#[schema(as = ResyncEvent)]
+pub(crate) struct Resync {
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    kind: tag::Resync,
+}
+
+impl LiveEvent {
+    /// Products as they are now.
+    pub(crate) fn snapshot(List { next, previous, results }: List<Product>) -> Self {
+        Self::Snapshot(Snapshot { kind: tag::Snapshot::Snapshot, next, previous, results })
+    }
+
+    /// Something that happened to a product.
+    pub(crate) const fn changed(product: Product, happened: Option<TimelineEntry>) -> Self {
+        Self::Changed(Changed { kind: tag::Product::Product, product, happened })
+    }
+
+    /// A product that can't be seen any more.
+    pub(crate) const fn gone(product: ProductId, happened: Option<TimelineEntry>) -> Self {
+        Self::Gone(Gone { kind: tag::Gone::Gone, product, happened })
+    }
+
+    /// How far a video is, in per cent.
+    pub(crate) const fn progress(product: ProductId, percent: u8) -> Self {
+        Self::Progress(Progressed { kind: tag::Progress::Progress, product, percent })
+    }
+
+    /// Events are missing.
+    pub(crate) const fn resync() -> Self {
+        Self::Resync(Resync { kind: tag::Resync::Resync })
+    }
+}
 
 impl LiveEvent {
     const fn name(&self) -> &'static str {

@@ -3,13 +3,14 @@
 //!
 //! `hub.rs` follows the log, once per process, and hands what happened to the readers whom it
 //! concerns, each of whom has a `mailbox.rs`; `reader.rs` is one stream, from where the client left
-//! off; `event.rs` says what is sent.
+//! off; `event.rs` says what is sent, and `watcher.rs` who may watch.
 
 mod event;
 mod hub;
 mod mailbox;
 mod reader;
 mod resume;
+mod watcher;
 
 use std::time::Duration;
 
@@ -29,40 +30,46 @@ use crate::App;
 use crate::caller::Caller;
 use crate::host::LinkBase;
 use crate::list::{Here, List};
-use crate::media_links::Links;
+use crate::media_links::{Links, SIGNATURE};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::payload::Recipient;
-use crate::permission::{Allowed, ReadProducts};
+use crate::permission::ReadProducts;
 use crate::problem::Problem;
 use crate::query::Params;
-use event::LiveEvent;
+pub(crate) use event::LiveEvent;
 use reader::Reader;
 use resume::{LastEventId, Start};
+use watcher::Watcher;
 
 /// How often a stream says that it is alive: proxies cut what is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Products of a stream's first event.
 const SHOWN: i64 = 100;
 
-/// What happens to one product, from now on or from `Last-Event-ID` on.
+/// Streams the events of a product
 ///
-/// `snapshot` comes first, unless the stream is resumed. `gone` ends the stream.
+/// `snapshot` comes first, unless the stream is resumed by `Last-Event-ID`. `gone` ends the stream,
+/// as does the end of the access token or of the link. A browser's `EventSource` opens the
+/// product's `live_url`, since it can't send the header `Authorization`.
 #[utoipa::path(get, path = "/products/{id}/live/", tag = "products", operation_id = "watchProduct",
     params(("id" = ProductId, Path),
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has: those after it follow")),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client has: the stream resumes after it")),
     responses((status = 200, content_type = "text/event-stream", body = LiveEvent,
-        description = "Server-sent events: each one's `data` is one of these, by its `event`. Ends with the access token"),
-        Needs<ReadProducts>))]
+        description = "Server-sent events; the `data` of each is a JSON object of this schema"),
+        Needs<ReadProducts>),
+    security(("bearer" = []), ("signature" = [])),
+    extensions(("x-problems" = json!(["invalid_media_link", "too_many_streams"]))))]
 pub(crate) async fn product(
-    Allowed(caller): Allowed<ReadProducts>,
+    watcher: Watcher,
     State(app): State<App>,
     Id(id): Id<ProductId>,
     params: Params,
     LastEventId(last): LastEventId,
     recipient: Recipient,
 ) -> Result<Response, Problem> {
-    params.finish()?;
+    without_signature(params)?;
+    let caller = watcher.admitted(&app, Some(id)).await?;
     let mut reader = Reader::admitted(&app, &caller, Scope::One(id), recipient)?;
     // Whoever may not know of it is told so before anything else, resumed or not.
     let found = Products(app.pool.clone()).find_at(Visibility::of(caller.actor), id).await?;
@@ -78,25 +85,29 @@ pub(crate) async fn product(
     Ok(streamed(reader))
 }
 
-/// What happens to one's own products; to all of them for whoever sees everything, such as the
-/// moderators' queue.
+/// Streams the events of your products, or of all products
 ///
-/// `snapshot` comes first, unless the stream is resumed: the newest 100 of one's own products, or
-/// of those that wait for their review.
+/// An END_USER gets the events of their own products, everybody else those of all products.
+/// `snapshot` comes first, unless the stream is resumed by `Last-Event-ID`: the newest 100 of your
+/// own products, or of those that wait for review. A browser's `EventSource` opens the `live_url`
+/// of `GET /me/`.
 #[utoipa::path(get, path = "/live/", tag = "products", operation_id = "watchProducts",
-    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has: those after it follow")),
+    params(("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client has: the stream resumes after it")),
     responses((status = 200, content_type = "text/event-stream", body = LiveEvent,
-        description = "Server-sent events: each one's `data` is one of these, by its `event`. Ends with the access token"),
-        Needs<ReadProducts>))]
+        description = "Server-sent events; the `data` of each is a JSON object of this schema"),
+        Needs<ReadProducts>),
+    security(("bearer" = []), ("signature" = [])),
+    extensions(("x-problems" = json!(["invalid_media_link", "too_many_streams"]))))]
 pub(crate) async fn all(
-    Allowed(caller): Allowed<ReadProducts>,
+    watcher: Watcher,
     State(app): State<App>,
     params: Params,
     LastEventId(last): LastEventId,
     recipient: Recipient,
     LinkBase(base): LinkBase,
 ) -> Result<Response, Problem> {
-    params.finish()?;
+    without_signature(params)?;
+    let caller = watcher.admitted(&app, None).await?;
     let scope = scope_of(&caller);
     let mut reader = Reader::admitted(&app, &caller, scope, recipient)?;
     match resume::start(&app, last, reader.caught_up(), &scope).await? {
@@ -108,6 +119,12 @@ pub(crate) async fn all(
         Start::Lost(head) => reader.lost(head),
     }
     Ok(streamed(reader))
+}
+
+/// Refuses unknown parameters; who asks is judged apart.
+fn without_signature(mut params: Params) -> Result<(), Problem> {
+    params.text(SIGNATURE);
+    Ok(params.finish()?)
 }
 
 fn scope_of(caller: &Caller) -> Scope {

@@ -1,4 +1,4 @@
-//! One stream: what was missed first, then what happens, for as long as its token is good.
+//! One stream: first the events that the client missed, then new ones, until its token or link expires.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use projections::{News, Product, Scope, Visibility};
 use rand::RngExt;
 use tokio::time::Instant;
 
-use super::event::{Changed, Gone, LiveEvent, Progressed, Resync};
+use super::event::LiveEvent;
 use super::hub::Seat;
 use super::mailbox::{Mail, Tidings};
 use crate::App;
@@ -78,7 +78,7 @@ impl Reader {
     /// Begins with what is so, as of that position.
     pub(super) fn begin(&mut self, position: i64, list: List<Product>) {
         self.sent = position;
-        self.ready.push_back((Some(position), LiveEvent::Snapshot(list)));
+        self.ready.push_back((Some(position), LiveEvent::snapshot(list)));
     }
 
     /// Begins after that position.
@@ -90,7 +90,7 @@ impl Reader {
     pub(super) fn lost(&mut self, position: i64) {
         metrics::counter!("live_resyncs_total").increment(1);
         self.sent = position;
-        self.ready.push_back((Some(position), LiveEvent::Resync(Resync {})));
+        self.ready.push_back((Some(position), LiveEvent::resync()));
     }
 
     /// The events, as they are sent.
@@ -158,7 +158,7 @@ impl Reader {
             Tidings::News(news) => self.tell(&news),
             Tidings::Progress { product, owner, percent } => {
                 if self.visibility.covers(owner) {
-                    let progress = LiveEvent::Progress(Progressed { product, percent });
+                    let progress = LiveEvent::progress(product, percent);
                     self.ready.push_back((None, progress));
                 }
             }
@@ -175,10 +175,10 @@ impl Reader {
         let covered = self.visibility.covers(row.owner_id);
         let happened = covered.then(|| news.entry.clone());
         let event = if !row.deleted && (covered || row.listed) {
-            LiveEvent::Changed(Changed { product: self.links.show(news.view.clone()), happened })
+            LiveEvent::changed(self.links.show(news.view.clone()), happened)
         } else {
             self.over = matches!(self.scope, Scope::One(_));
-            LiveEvent::Gone(Gone { product: row.id, happened })
+            LiveEvent::gone(row.id, happened)
         };
         self.ready.push_back((Some(news.position), event));
     }

@@ -19,12 +19,3 @@ pub use strict::parse as parse_strictly;
 
 pub(crate) use answer::{ENCRYPTION_KEY, Recipient, sealed, sealed_data};
 pub(crate) use request::{LARGEST, open_request};
-
-/// What stands in the place of any JSON, in a request or in an answer.
-#[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct EncryptedPayload {
-    /// A JWE (RFC 7516) in compact form: `alg` ECDH-ES, `enc` A256GCM. In a request its protected
-    /// header has `htm` (the method), `htu` (the path), `iat` (now) and `jti` (a name of its own).
-    data: String,
-}

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use http::StatusCode;
 
 /// A code, its status, and what it means.
-type Code = (&'static str, u16, &'static str);
+pub(crate) type Code = (&'static str, u16, &'static str);
 
 /// Every code, by status. `docs/problems.md` says the same.
 const CODES: &[Code] = &[
@@ -60,7 +60,7 @@ const CODES: &[Code] = &[
     (
         "invalid_media_link",
         403,
-        "The link to a file is wrong or has expired; the product has a new one.",
+        "The signed link is wrong or has expired; its product, or /me/, has a new one.",
     ),
     ("own_account", 403, "The caller cannot change their own role or deactivate themselves."),
     ("own_product", 403, "The caller cannot review their own product."),
@@ -137,6 +137,16 @@ const CODES: &[Code] = &[
         "The server is overloaded, or its database is down; `Retry-After` says when to try again.",
     ),
 ];
+
+/// What is catalogued under a code.
+pub(crate) fn catalogued(code: &str) -> Option<Code> {
+    CODES.iter().find(|(known, ..)| *known == code).copied()
+}
+
+/// Every code.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    CODES.iter().map(|(code, ..)| *code)
+}
 
 /// What an answer without a problem of its own becomes.
 pub(super) fn generic(status: StatusCode) -> (&'static str, &'static str) {

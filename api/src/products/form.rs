@@ -28,29 +28,55 @@ const LARGEST_DESCRIPTION: usize = 100_000;
 /// How a problem names the bodies that are read.
 const KINDS: &str = "application/json or multipart/form-data";
 
-/// The parts of a form; where a product is changed, those that change it.
+/// A product as a form, with its video as a file.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(super) struct ProductForm {
-    /// What it is called.
-    #[schema(min_length = 1, max_length = 200, required = false)]
+    /// Its name.
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// What it is.
+    /// Its description.
     #[schema(max_length = 20000, required = false)]
     description: String,
-    /// Its category.
-    #[schema(required = false)]
+    /// The id of its category.
     category_id: domain::CategoryId,
-    /// What it costs, as a decimal number.
-    #[schema(required = false, example = "12.50")]
+    /// Its price as a decimal number, if it has one.
+    #[schema(required = false)]
     price_amount: String,
-    /// In which currency (ISO 4217).
-    #[schema(required = false, example = "EUR")]
+    /// The currency of its price (ISO 4217).
+    #[schema(required = false)]
     price_currency: String,
-    /// A finished upload of the caller's, in place of a file.
+    /// The id of a finished upload of the caller's that becomes its video, instead of a file.
     #[schema(required = false)]
     upload_id: UploadId,
-    /// The file.
+    /// Its video.
+    #[schema(value_type = String, format = Binary, required = false)]
+    video: Vec<u8>,
+}
+
+/// Changes of a product as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct ProductEditForm {
+    /// A new name.
+    #[schema(min_length = 1, max_length = 200, required = false)]
+    name: String,
+    /// A new description.
+    #[schema(max_length = 20000, required = false)]
+    description: String,
+    /// The id of another category.
+    #[schema(required = false)]
+    category_id: domain::CategoryId,
+    /// A new price as a decimal number; empty for none.
+    #[schema(required = false)]
+    price_amount: String,
+    /// The currency of the new price (ISO 4217).
+    #[schema(required = false)]
+    price_currency: String,
+    /// The id of a finished upload of the caller's that replaces its video, instead of a file.
+    #[schema(required = false)]
+    upload_id: UploadId,
+    /// A video that replaces the present one.
     #[schema(value_type = String, format = Binary, required = false)]
     video: Vec<u8>,
 }

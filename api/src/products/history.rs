@@ -17,18 +17,21 @@ use crate::permission::{Allowed, ReadOwnUploads, ReadProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 
-/// A product with its past.
+/// A product with its timeline.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ProductHistory)]
 pub(crate) struct Upload {
     #[serde(flatten)]
     product: Product,
-    /// Whether it has left every other list.
+    /// Whether it was deleted.
     deleted: bool,
-    /// All that happened to it, oldest first.
+    /// Its events, oldest first.
     timeline: Vec<TimelineEntry>,
 }
 
-/// Lists what the caller ever submitted, deleted products too, each with its timeline.
+/// Lists all products that you ever submitted, with their timelines, newest first
+///
+/// Deleted products too.
 #[utoipa::path(get, path = "/products/history/", tag = "products", operation_id = "listOwnUploads",
     params(PageQuery), responses((status = 200, body = List<Upload>), Needs<ReadOwnUploads>))]
 pub(crate) async fn uploads(
@@ -51,7 +54,10 @@ pub(crate) async fn uploads(
     Ok(here.list(slice.map(upload)))
 }
 
-/// All that happened to a product, oldest first: who, when, what, which version was judged, why.
+/// Gets the timeline of a product, oldest first
+///
+/// Who changed what from what to what, when and why, and which version a decision judged. For the
+/// product's owner, STAFF, ADMIN and AUDITOR; of a deleted product too.
 #[utoipa::path(get, path = "/products/{id}/moderation/", tag = "products", operation_id = "getProductModeration",
     params(("id" = ProductId, Path)), responses((status = 200, body = Vec<TimelineEntry>), Needs<ReadProducts>))]
 pub(crate) async fn moderation(

@@ -11,8 +11,8 @@ use domain::product::{FinishedVideo, ProcessingStatus};
 use domain::{ProductId, UploadId};
 use futures::TryStreamExt;
 use http::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, LOCATION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -20,15 +20,13 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use projections::{Products, RowVideo, Visibility};
-use url::form_urlencoded;
 
 use super::range::{Part, asked_for, has};
 use crate::App;
-use crate::caller::Caller;
-use crate::media_links::{Links, SIGNATURE, with_signature};
+use crate::media_links::{AskedBy, Links, with_signature, wrong_link};
 use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, ReadProducts};
+use crate::permission::ReadProducts;
 use crate::problem::Problem;
 
 const POSTER_TYPE: &str = "image/jpeg";
@@ -51,16 +49,9 @@ pub(super) struct File {
 
 /// Who asks for a file, and how.
 pub(crate) struct Asked {
-    by: By,
+    by: AskedBy,
     method: Method,
     headers: HeaderMap,
-}
-
-enum By {
-    /// Whoever the header speaks for.
-    SignedIn(Caller),
-    /// Whoever has a link, in the name of its holder.
-    Link(String, Caller),
 }
 
 impl<S> FromRequestParts<S> for Asked
@@ -71,34 +62,25 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let mut query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        // As everywhere, what is empty is not given.
-        let signature = query.find(|(name, value)| name == SIGNATURE && !value.is_empty());
-        let signature = signature.map(|(_, value)| value.into());
-        let by = match signature {
-            Some(signature) if !parts.headers.contains_key(AUTHORIZATION) => {
-                By::Link(signature, Caller::anonymous(parts))
-            }
-            Some(_) | None => {
-                let signed_in = Allowed::<ReadProducts>::from_request_parts(parts, state).await;
-                By::SignedIn(signed_in?.0)
-            }
-        };
+        let by = AskedBy::from_request_parts(parts, state).await?;
         Ok(Self { by, method: parts.method.clone(), headers: parts.headers.clone() })
     }
 }
 
-/// The video.
+/// Gets a product's video
+///
+/// For everybody who can see the product: with the header `Authorization`, or by the product's
+/// `video_url`, which has a `signature` instead.
 #[utoipa::path(get, path = "/products/{id}/video/", tag = "products", operation_id = "getProductVideo",
     params(("id" = ProductId, Path),
-        ("signature" = Option<String>, Query, description = "As `video_url` has it: stands for the header Authorization"),
-        ("Range" = Option<String>, Header, description = "bytes=first-last")),
-    responses((status = 200, content_type = "video/*", description = "All of it"),
-        (status = 206, content_type = "video/*", description = "The range that was asked for"),
-        (status = 304, description = "The client has it"),
-        (status = 307, description = "Storage gives it out, at the address in Location, within a minute"),
-        (status = 416, description = "The range lies outside", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
-        Needs<ReadProducts>))]
+        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110, 14)", example = "bytes=0-1023")),
+    responses((status = 200, body = Vec<u8>, content_type = "video/*", description = "The whole file"),
+        (status = 206, body = Vec<u8>, content_type = "video/*", description = "The requested range"),
+        (status = 304),
+        (status = 307, description = "The storage serves the file, at the address in Location, for a minute"),
+        Needs<ReadProducts>),
+    security(("bearer" = []), ("signature" = [])),
+    extensions(("x-problems" = json!(["invalid_media_link", "range_not_satisfiable"]))))]
 pub(crate) async fn video(
     asked: Asked,
     State(app): State<App>,
@@ -116,17 +98,20 @@ pub(crate) async fn video(
     give(&app, file, &asked).await
 }
 
-/// A picture of the video.
+/// Gets a picture of a product's video
+///
+/// For everybody who can see the product: with the header `Authorization`, or by the product's
+/// `poster_url`, which has a `signature` instead.
 #[utoipa::path(get, path = "/products/{id}/poster/", tag = "products", operation_id = "getProductPoster",
     params(("id" = ProductId, Path),
-        ("signature" = Option<String>, Query, description = "As `poster_url` has it: stands for the header Authorization"),
-        ("Range" = Option<String>, Header, description = "bytes=first-last")),
-    responses((status = 200, content_type = "image/jpeg", description = "All of it"),
-        (status = 206, content_type = "image/jpeg", description = "The range that was asked for"),
-        (status = 304, description = "The client has it"),
-        (status = 307, description = "Storage gives it out, at the address in Location, within a minute"),
-        (status = 416, description = "The range lies outside", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
-        Needs<ReadProducts>))]
+        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110, 14)", example = "bytes=0-1023")),
+    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg", description = "The whole file"),
+        (status = 206, body = Vec<u8>, content_type = "image/jpeg", description = "The requested range"),
+        (status = 304),
+        (status = 307, description = "The storage serves the file, at the address in Location, for a minute"),
+        Needs<ReadProducts>),
+    security(("bearer" = []), ("signature" = [])),
+    extensions(("x-problems" = json!(["invalid_media_link", "range_not_satisfiable"]))))]
 pub(crate) async fn poster(
     asked: Asked,
     State(app): State<App>,
@@ -163,8 +148,8 @@ impl Asked {
         id: ProductId,
     ) -> Result<(FinishedVideo, bool), Problem> {
         let (caller, upload) = match &self.by {
-            By::SignedIn(caller) => (caller.clone(), None),
-            By::Link(signature, caller) => {
+            AskedBy::SignedIn(caller) => (caller.clone(), None),
+            AskedBy::Link(signature, caller) => {
                 let link = app.commands.read_media_link(kind, id, signature);
                 let link = link.ok_or_else(wrong_link)?;
                 let role = app.commands.role_of_holder(link.holder).await?;
@@ -194,20 +179,12 @@ impl Asked {
         (kind, product, upload): (MediaKind, ProductId, UploadId),
     ) -> String {
         match &self.by {
-            By::SignedIn(caller) => {
+            AskedBy::SignedIn(caller) => {
                 Links::of(app, caller).signed(path.to_owned(), kind, product, upload)
             }
-            By::Link(signature, _) => with_signature(path, signature),
+            AskedBy::Link(signature, _) => with_signature(path, signature),
         }
     }
-}
-
-fn wrong_link() -> Problem {
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "invalid_media_link",
-        "The link is wrong or has expired: get the product again for a new one.",
-    )
 }
 
 /// The file, or what the client asked of it.

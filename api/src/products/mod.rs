@@ -32,7 +32,7 @@ use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 use crate::references::Referring;
 use crate::resource::{changed, created, expected, expected_of, get, show};
-use form::{ProductForm, Received};
+use form::{ProductEditForm, ProductForm, Received};
 
 const WRITABLE: [&str; 6] =
     ["name", "description", "category", "category_id", "price", "upload_id"];
@@ -42,38 +42,40 @@ const WRITABLE: [&str; 6] =
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(crate) struct ProductQuery {
-    /// Where their review is.
+    /// Those whose review is in this state.
     #[param(required = false)]
     status: ProductStatus,
-    /// Where they belong.
+    /// Those of this category.
     #[param(required = false)]
     category: CategoryId,
-    /// Who submitted them: an id, or `me`.
-    #[param(required = false, value_type = String)]
+    /// Those that this account submitted: an id, or `me`.
+    #[param(required = false, value_type = String, example = "me")]
     uploaded_by: UserId,
-    /// Where their video is.
+    /// Those whose video is in this state.
     #[param(required = false)]
     processing_status: ProcessingStatus,
-    /// Words that name or description has; `"phrases"`, `or` and `-not` as in a web search.
+    /// Those with these words in name or description; `"phrases"`, `or` and `-not` as in a web search.
     #[param(required = false, max_length = 500)]
     q: String,
-    /// `created_at`, `name` or `price`; with `-` the greatest first.
-    #[param(required = false, value_type = String, example = "-created_at",
-        pattern = "^-?(created_at|name|price)$")]
+    /// The order; with `-` the greatest comes first.
+    #[param(required = false)]
     ordering: Ordering,
 }
 
-/// Which moment.
+/// A time.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(crate) struct MomentQuery {
-    /// Show it as it was then (RFC 3339); for its owner, STAFF, ADMIN and AUDITOR.
-    #[param(required = false, value_type = String, format = "date-time")]
+    /// A time (RFC 3339): the product as it was then.
+    #[param(required = false, value_type = String, format = "date-time", example = "2026-01-31T12:00:00Z")]
     as_of: String,
 }
 
-/// Lists the products that the caller may see, newest first.
+/// Lists products, newest first
+///
+/// An END_USER sees the products of others that are APPROVED and READY, and all of their own;
+/// everybody else sees all products.
 #[utoipa::path(get, path = "/products/", tag = "products", operation_id = "listProducts",
     params(ProductQuery, PageQuery), responses((status = 200, body = List<Product>), Needs<ReadProducts>))]
 pub(crate) async fn list(
@@ -98,10 +100,15 @@ pub(crate) async fn list(
     Ok(here.list(slice.map(|view| links.show(view))))
 }
 
-/// Hands a product in for review, with a video if it is sent as a form.
+/// Creates a product
+///
+/// It is PENDING until a moderator approves it. A video comes as the part `video` of a form, or is
+/// uploaded before (`POST /uploads/`) and named by `upload_id`. A file that is not a video makes a
+/// product whose `processing_status` is FAILED; its timeline says why.
 #[utoipa::path(post, path = "/products/", tag = "products", operation_id = "submitProduct",
     request_body(content((SubmitProduct = "application/json"), (ProductForm = "multipart/form-data"))),
-    responses((status = 201, body = Product), Needs<WriteProducts>))]
+    responses((status = 201, body = Product), Needs<WriteProducts>),
+    extensions(("x-problems" = json!(["malformed_multipart", "too_many_parts", "video_too_large"]))))]
 pub(crate) async fn submit(
     Allowed(caller): Allowed<WriteProducts>,
     State(app): State<App>,
@@ -133,7 +140,9 @@ async fn submitted(
     .await
 }
 
-/// One product; with `as_of` as it was then.
+/// Gets a product
+///
+/// With `as_of` the product as it was then: for its owner, STAFF, ADMIN and AUDITOR.
 #[utoipa::path(get, path = "/products/{id}/", tag = "products", operation_id = "getProduct",
     params(("id" = ProductId, Path), MomentQuery),
     responses((status = 200, body = Product), (status = 304), Needs<ReadProducts>))]
@@ -168,11 +177,14 @@ async fn not_ones_own(app: &App, caller: &Caller, id: ProductId) -> Problem {
     }
 }
 
-/// Says anew what a product is; one that was judged goes back to review.
+/// Replaces a product
+///
+/// Your own, or as an ADMIN any. A product that was approved or rejected goes back to review.
 #[utoipa::path(put, path = "/products/{id}/", tag = "products", operation_id = "replaceProduct",
     params(("id" = ProductId, Path)),
     request_body(content((SubmitProduct = "application/json"), (ProductForm = "multipart/form-data"))),
-    responses((status = 200, body = Product), Needs<WriteProducts>))]
+    responses((status = 200, body = Product), Needs<WriteProducts>),
+    extensions(("x-problems" = json!(["malformed_multipart", "too_many_parts", "read_only", "video_too_large"]))))]
 pub(crate) async fn replace(
     Allowed(caller): Allowed<WriteProducts>,
     State(app): State<App>,
@@ -186,11 +198,14 @@ pub(crate) async fn replace(
     .await
 }
 
-/// Changes a product; one that was judged goes back to review.
+/// Changes a product
+///
+/// Your own, or as an ADMIN any. A product that was approved or rejected goes back to review.
 #[utoipa::path(patch, path = "/products/{id}/", tag = "products", operation_id = "editProduct",
     params(("id" = ProductId, Path)),
-    request_body(content((EditProduct = "application/json"), (ProductForm = "multipart/form-data"))),
-    responses((status = 200, body = Product), Needs<WriteProducts>))]
+    request_body(content((EditProduct = "application/json"), (ProductEditForm = "multipart/form-data"))),
+    responses((status = 200, body = Product), Needs<WriteProducts>),
+    extensions(("x-problems" = json!(["malformed_multipart", "too_many_parts", "read_only", "video_too_large"]))))]
 pub(crate) async fn edit(
     Allowed(caller): Allowed<WriteProducts>,
     State(app): State<App>,
@@ -242,7 +257,9 @@ async fn edited(
     .await
 }
 
-/// Takes a product out of every list; its history stays.
+/// Deletes a product
+///
+/// Your own, or as an ADMIN any. It leaves every list; its history stays.
 #[utoipa::path(delete, path = "/products/{id}/", tag = "products", operation_id = "deleteProduct",
     params(("id" = ProductId, Path)), responses((status = 204), Needs<WriteProducts>))]
 pub(crate) async fn delete(

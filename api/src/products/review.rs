@@ -14,10 +14,13 @@ use crate::permission::{Allowed, ModerateProducts, WriteProducts};
 use crate::problem::Problem;
 use crate::resource::{changed, expected};
 
-/// Lets a product be ordered.
+/// Approves a product
+///
+/// Not your own. `reason` is needed where this reverses a rejection.
 #[utoipa::path(post, path = "/products/{id}/approve/", tag = "products", operation_id = "approveProduct",
     params(("id" = ProductId, Path)), request_body(content = Option<ApproveProduct>),
-    responses((status = 200, body = Product), Needs<ModerateProducts>))]
+    responses((status = 200, body = Product), Needs<ModerateProducts>),
+    extensions(("x-problems" = json!(["own_product", "already_decided", "not_reviewable", "video_not_ready"]))))]
 pub(crate) async fn approve(
     Allowed(caller): Allowed<ModerateProducts>,
     State(app): State<App>,
@@ -30,10 +33,13 @@ pub(crate) async fn approve(
     changed(&app, &caller, id, &done).await
 }
 
-/// Refuses a product, with the reason that its owner will read.
+/// Rejects a product
+///
+/// Not your own. Its owner reads the reason.
 #[utoipa::path(post, path = "/products/{id}/reject/", tag = "products", operation_id = "rejectProduct",
     params(("id" = ProductId, Path)), request_body = RejectProduct,
-    responses((status = 200, body = Product), Needs<ModerateProducts>))]
+    responses((status = 200, body = Product), Needs<ModerateProducts>),
+    extensions(("x-problems" = json!(["own_product", "already_decided", "not_reviewable"]))))]
 pub(crate) async fn reject(
     Allowed(caller): Allowed<ModerateProducts>,
     State(app): State<App>,
@@ -46,7 +52,9 @@ pub(crate) async fn reject(
     changed(&app, &caller, id, &done).await
 }
 
-/// Withdraws a product.
+/// Withdraws a product
+///
+/// Your own, or as an ADMIN any. It can be resubmitted.
 #[utoipa::path(post, path = "/products/{id}/cancel/", tag = "products", operation_id = "cancelProduct",
     params(("id" = ProductId, Path)), request_body(content = Option<Nothing>),
     responses((status = 200, body = Product), Needs<WriteProducts>))]
@@ -62,10 +70,13 @@ pub(crate) async fn cancel(
     changed(&app, &caller, id, &done).await
 }
 
-/// Puts a rejected or withdrawn product back to review.
+/// Resubmits a rejected or withdrawn product for review
+///
+/// Your own, or as an ADMIN any.
 #[utoipa::path(post, path = "/products/{id}/resubmit/", tag = "products", operation_id = "resubmitProduct",
     params(("id" = ProductId, Path)), request_body(content = Option<Nothing>),
-    responses((status = 200, body = Product), Needs<WriteProducts>))]
+    responses((status = 200, body = Product), Needs<WriteProducts>),
+    extensions(("x-problems" = json!(["not_resubmittable"]))))]
 pub(crate) async fn resubmit(
     Allowed(caller): Allowed<WriteProducts>,
     State(app): State<App>,

@@ -18,20 +18,20 @@ use crate::problem::Problem;
 /// Where the cues say the pictures are.
 const SPRITE: &str = "sprite/";
 
-/// Thumbnails of the video, up to 100 in one picture
+/// Gets the thumbnails of a product's video, up to 100 in one picture
 ///
-/// `thumbnails.vtt` says which part of it stands for which time. A video that was finished before there
-/// were thumbnails has none.
+/// `thumbnails.vtt` says which part of the picture belongs to which time. A video that was finished
+/// before there were thumbnails has none. The `signature` of `poster_url` opens this too.
 #[utoipa::path(get, path = "/products/{id}/sprite/", tag = "products", operation_id = "getProductSprite",
     params(("id" = ProductId, Path),
-        ("signature" = Option<String>, Query, description = "As `poster_url` has it: stands for the header Authorization"),
-        ("Range" = Option<String>, Header, description = "bytes=first-last")),
-    responses((status = 200, content_type = "image/jpeg", description = "All of it"),
-        (status = 206, content_type = "image/jpeg", description = "The range that was asked for"),
-        (status = 304, description = "The client has it"),
-        (status = 307, description = "Storage gives it out, at the address in Location, within a minute"),
-        (status = 416, description = "The range lies outside", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
-        Needs<ReadProducts>))]
+        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110, 14)", example = "bytes=0-1023")),
+    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg", description = "The whole file"),
+        (status = 206, body = Vec<u8>, content_type = "image/jpeg", description = "The requested range"),
+        (status = 304),
+        (status = 307, description = "The storage serves the file, at the address in Location, for a minute"),
+        Needs<ReadProducts>),
+    security(("bearer" = []), ("signature" = [])),
+    extensions(("x-problems" = json!(["invalid_media_link", "range_not_satisfiable"]))))]
 pub(crate) async fn sprite(
     asked: Asked,
     State(app): State<App>,
@@ -42,15 +42,18 @@ pub(crate) async fn sprite(
     give(&app, File::picture(path, format!("sprite-{id}.jpg"), etag), &asked).await
 }
 
-/// Which part of the sprite stands for which time, as WebVTT
+/// Gets the index of the thumbnails as WebVTT
 ///
-/// Each cue's text is an address relative to this one, with a link's signature, since players fetch it without the
-/// header Authorization, and a media fragment: `sprite/?signature=…#xywh=160,0,160,90`.
+/// Each cue is an address relative to this one, with a `signature`, since players fetch it without the
+/// header `Authorization`, and a media fragment: `sprite/?signature=…#xywh=160,0,160,90`. The product's
+/// `thumbnails_url` leads here.
 #[utoipa::path(get, path = "/products/{id}/thumbnails.vtt", tag = "products", operation_id = "getProductThumbnails",
-    params(("id" = ProductId, Path),
-        ("signature" = Option<String>, Query, description = "As `poster_url` has it: stands for the header Authorization")),
-    responses((status = 200, content_type = "text/vtt", description = "All of it"),
-        Needs<ReadProducts>))]
+    params(("id" = ProductId, Path)),
+    responses((status = 200, body = String, content_type = "text/vtt",
+        example = json!("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nsprite/?signature=AAAA#xywh=0,0,160,90\n")),
+        Needs<ReadProducts>),
+    security(("bearer" = []), ("signature" = [])),
+    extensions(("x-problems" = json!(["invalid_media_link"]))))]
 pub(crate) async fn cues(
     asked: Asked,
     State(app): State<App>,

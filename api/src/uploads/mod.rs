@@ -27,35 +27,41 @@ use crate::multipart::too_large;
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, UploadFiles};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use answer::{appended, lengthened, made, misplaced, overrun, refusal, standing, unless_whole};
 use checksum::Checksum;
 use protocol::{LENGTH, OCTETS, OFFSET, Tus, unreadable};
 use receive::{Intake, Received};
 
-/// Tells what the server can do, in `Tus-Version`, `Tus-Extension`, `Tus-Max-Size` and
-/// `Tus-Checksum-Algorithm`.
+/// Gets the server's upload capabilities
 #[utoipa::path(options, path = "/uploads/", tag = "uploads", operation_id = "getUploadOptions",
-    responses((status = 204, description = "See the headers")))]
+    responses((status = 204, description = "The headers say what the server supports", headers(
+        ("Tus-Version" = String, description = "Supported versions of tus"),
+        ("Tus-Extension" = String, description = "Supported extensions of tus"),
+        ("Tus-Max-Size" = i64, description = "The largest upload, in bytes"),
+        ("Tus-Checksum-Algorithm" = String, description = "Supported algorithms of Upload-Checksum")))))]
 pub(crate) async fn options() -> Response {
     // `protocol::speak` adds the other headers.
     ([(ALLOW, "POST,OPTIONS")], no_content()).into_response()
 }
 
-/// Makes an upload; bytes may come along.
+/// Creates an upload
+///
+/// Bytes may come with the request (creation-with-upload). An upload that is neither finished nor used
+/// expires after 24 hours; `upload_id` of a product takes a finished one.
 #[utoipa::path(post, path = "/uploads/", tag = "uploads", operation_id = "createUpload",
-    params(("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$"),
-        ("Upload-Length" = Option<String>, Header, description = "Bytes that it will have", pattern = "^[0-9]+$"),
-        ("Upload-Defer-Length" = Option<String>, Header, description = "1, where Upload-Length comes later", pattern = "^1$"),
-        ("Upload-Metadata" = Option<String>, Header, description = "Keys, with values in base64"),
+    params(("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$", example = "1.0.0"),
+        ("Upload-Length" = Option<String>, Header, description = "The size of the file in bytes", pattern = "^[0-9]+$", example = "20000000"),
+        ("Upload-Defer-Length" = Option<String>, Header, description = "1 where Upload-Length comes later", pattern = "^1$"),
+        ("Upload-Metadata" = Option<String>, Header, description = "Keys, with values in base64", example = "filename ZmlsbS5tcDQ="),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256, and the body's digest in base64")),
-    request_body(description = "Bytes", content_type = "application/offset+octet-stream"),
-    responses((status = 201, description = "Location says where it is"),
-        (status = 410, description = "It has expired", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "Another version of tus", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Another request is at it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 460, description = "Upload-Checksum is another", body = ProblemBody, content_type = "application/problem+json"),
-        Needs<UploadFiles>))]
+    request_body(content = Option<Vec<u8>>, description = "The first bytes of the file, or nothing", content_type = "application/offset+octet-stream"),
+    responses((status = 201, description = "Created, at the address in Location", headers(
+            ("Upload-Offset" = i64, description = "The bytes that came along, where any did"),
+            ("Upload-Expires" = String, description = "When the upload expires"))),
+        Needs<UploadFiles>),
+    extensions(("x-problems" = json!(["invalid_header", "too_many_uploads", "upload_expired", "unsupported_tus_version",
+        "video_too_large", "upload_overrun", "upload_locked", "checksum_mismatch"]))))]
 pub(crate) async fn create(
     Allowed(caller): Allowed<UploadFiles>,
     _: Tus,
@@ -111,15 +117,19 @@ async fn first_bytes(
     Err(refused.unwrap_or_else(Problem::internal))
 }
 
-/// Tells how far an upload has come. A request that is at it is asked to come to an end first.
+/// Gets the offset of an upload
+///
+/// A request that is appending bytes is asked to finish first.
 #[utoipa::path(head, path = "/uploads/{id}/", tag = "uploads", operation_id = "getUploadOffset",
-    params(("id" = UploadId, Path),
-        ("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$")),
-    responses((status = 200, description = "Upload-Offset says how many bytes there are"),
-        (status = 410, description = "It has expired"),
-        (status = 412, description = "Another version of tus"),
-        (status = 423, description = "Another request is at it, and goes on"),
-        Needs<UploadFiles>))]
+    params(("id" = UploadId, Path), ("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$", example = "1.0.0")),
+    responses((status = 200, description = "The state of the upload", headers(
+            ("Upload-Offset" = i64, description = "The bytes that have arrived"),
+            ("Upload-Length" = i64, description = "The size of the file, where it is known"),
+            ("Upload-Defer-Length" = i64, description = "1 where the size is not known yet"),
+            ("Upload-Metadata" = String, description = "As it was sent"),
+            ("Upload-Expires" = String, description = "When the upload expires"))),
+        Needs<UploadFiles>),
+    extensions(("x-problems" = json!(["upload_expired", "unsupported_tus_version", "upload_locked"]))))]
 pub(crate) async fn find(
     Allowed(caller): Allowed<UploadFiles>,
     _: Tus,
@@ -130,21 +140,21 @@ pub(crate) async fn find(
     Ok(standing(&upload))
 }
 
-/// Sends the bytes from an offset on. What arrived stays, whatever becomes of the connection.
+/// Appends bytes to an upload
+///
+/// The bytes that arrived are kept when the connection breaks: get the offset, and go on from there.
 #[utoipa::path(patch, path = "/uploads/{id}/", tag = "uploads", operation_id = "appendToUpload",
-    params(("id" = UploadId, Path),
-        ("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$"),
-        ("Upload-Offset" = String, Header, description = "Bytes that the upload has", pattern = "^[0-9]+$"),
-        ("Upload-Length" = Option<String>, Header, description = "Bytes that it will have, where that was left open", pattern = "^[0-9]+$"),
+    params(("id" = UploadId, Path), ("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$", example = "1.0.0"),
+        ("Upload-Offset" = String, Header, description = "The bytes that the upload has", pattern = "^[0-9]+$", example = "0"),
+        ("Upload-Length" = Option<String>, Header, description = "The size of the file, where it was deferred", pattern = "^[0-9]+$"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256, and the body's digest in base64")),
-    request_body(description = "Bytes", content_type = "application/offset+octet-stream"),
-    responses((status = 204, description = "Upload-Offset says how many bytes there are"),
-        (status = 409, description = "The upload has another number of bytes", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "It has expired", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "Another version of tus", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Another request is at it, or has taken it over", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 460, description = "Upload-Checksum is another; the bytes are not kept", body = ProblemBody, content_type = "application/problem+json"),
-        Needs<UploadFiles>))]
+    request_body(content = Vec<u8>, description = "The bytes from the offset on", content_type = "application/offset+octet-stream"),
+    responses((status = 204, description = "The bytes are stored", headers(
+            ("Upload-Offset" = i64, description = "The bytes that have arrived"),
+            ("Upload-Expires" = String, description = "When the upload expires"))),
+        Needs<UploadFiles>),
+    extensions(("x-problems" = json!(["invalid_header", "offset_mismatch", "upload_expired", "unsupported_tus_version",
+        "video_too_large", "upload_overrun", "upload_locked", "checksum_mismatch"]))))]
 pub(crate) async fn append(
     Allowed(caller): Allowed<UploadFiles>,
     _: Tus,
@@ -192,15 +202,11 @@ fn prepare(app: &App, parts: &Parts, upload: &mut Upload, offset: i64) -> Result
     Ok(limit)
 }
 
-/// Takes an upload away, unless it is a product's video.
+/// Deletes an upload
 #[utoipa::path(delete, path = "/uploads/{id}/", tag = "uploads", operation_id = "deleteUpload",
-    params(("id" = UploadId, Path),
-        ("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$")),
-    responses((status = 204),
-        (status = 409, description = "It is a product's video", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "It has expired", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "Another version of tus", body = ProblemBody, content_type = "application/problem+json"),
-        Needs<UploadFiles>))]
+    params(("id" = UploadId, Path), ("Tus-Resumable" = String, Header, description = "The version of tus", pattern = r"^1\.0\.0$", example = "1.0.0")),
+    responses((status = 204), Needs<UploadFiles>),
+    extensions(("x-problems" = json!(["upload_in_use", "upload_expired", "unsupported_tus_version", "upload_locked"]))))]
 pub(crate) async fn delete(
     Allowed(caller): Allowed<UploadFiles>,
     _: Tus,

@@ -71,6 +71,11 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// For somebody who came without a token of their own, until that Unix second.
+    pub(super) const fn new(who: Authenticated, generation: i64, expires: i64) -> Self {
+        Self { who, generation, expires }
+    }
+
     /// How long it lives yet.
     pub fn left(&self) -> Duration {
         let now = OffsetDateTime::now_utc();

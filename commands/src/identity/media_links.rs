@@ -1,6 +1,6 @@
-//! Links to files, for what cannot send a header, such as a `<video>` element. A signature is an
-//! HMAC over file, holder and expiry: nothing is stored, and whether the holder may still see the
-//! file is asked at every use.
+//! Signed links to files and live events, for what cannot send a header, such as a `<video>`
+//! element or an `EventSource`. A signature is an HMAC over target, holder and expiry: nothing is
+//! stored, and whether the holder may still see the target is asked at every use.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::access::{Authenticated, Standing};
 use super::keyed;
 use crate::{CommandError, Commands};
 
@@ -18,23 +19,26 @@ const SHORTEST: i64 = 600;
 /// Links that are made within so many seconds of each other are the same, so that caches know them.
 const STEP: i64 = 300;
 
-/// What of a product's video a link leads to.
+/// What a link leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaKind {
     /// The video itself.
     Video,
     /// A picture of it.
     Poster,
+    /// Live events.
+    Live,
 }
 
-/// One file, in the name of somebody signed in.
+/// One target, in the name of somebody signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaLink {
-    /// Which file of the upload.
+    /// What it leads to.
     pub kind: MediaKind,
-    /// The product that shows it.
+    /// The product that shows it; nil for the live events of all that concerns the holder.
     pub product: ProductId,
-    /// The upload that it was made of: a link to a video is none to the one that replaces it.
+    /// The upload that the file was made of: a link to a video is none to the one that replaces
+    /// it. Nil for live events.
     pub upload: UploadId,
     /// In whose name.
     pub holder: MediaHolder,
@@ -49,6 +53,17 @@ pub struct MediaHolder {
     pub session: SessionId,
 }
 
+impl MediaLink {
+    /// A link to the live events of one product, or of all that concerns the holder.
+    pub fn live(product: Option<ProductId>, holder: MediaHolder) -> Self {
+        let (product, upload) = (product.unwrap_or(NO_PRODUCT), UploadId::from_uuid(Uuid::nil()));
+        Self { kind: MediaKind::Live, product, upload, holder }
+    }
+}
+
+/// Stands for a product where there is none.
+const NO_PRODUCT: ProductId = ProductId::from_uuid(Uuid::nil());
+
 /// Signs links, and reads what was signed.
 pub(crate) struct MediaLinks {
     key: [u8; 32],
@@ -59,6 +74,7 @@ impl MediaKind {
         match self {
             Self::Video => b"video",
             Self::Poster => b"poster",
+            Self::Live => b"live",
         }
     }
 }
@@ -74,12 +90,20 @@ impl MediaLinks {
         BASE64.encode([said.as_slice(), &self.mac(link.kind, link.product, &said)].concat())
     }
 
-    fn read(&self, kind: MediaKind, product: ProductId, text: &str, now: i64) -> Option<MediaLink> {
+    /// What was signed, and when it expires.
+    fn read(
+        &self,
+        kind: MediaKind,
+        product: ProductId,
+        text: &str,
+        now: i64,
+    ) -> Option<(MediaLink, i64)> {
         let bytes = BASE64.decode(text).ok()?;
         let (said, mac) = bytes.split_first_chunk::<SAID>()?;
         let genuine: bool = self.mac(kind, product, said).as_slice().ct_eq(mac).into();
         let (expiry, ids) = said.split_first_chunk::<8>()?;
-        if !genuine || i64::from_be_bytes(*expiry) <= now {
+        let expiry = i64::from_be_bytes(*expiry);
+        if !genuine || expiry <= now {
             return None;
         }
         let mut ids = ids.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok());
@@ -87,7 +111,8 @@ impl MediaLinks {
             user: UserId::from_uuid(ids.next()?),
             session: SessionId::from_uuid(ids.next()?),
         };
-        Some(MediaLink { kind, product, upload: UploadId::from_uuid(ids.next()?), holder })
+        let upload = UploadId::from_uuid(ids.next()?);
+        Some((MediaLink { kind, product, upload, holder }, expiry))
     }
 
     fn mac(&self, kind: MediaKind, product: ProductId, said: &[u8; SAID]) -> [u8; 32] {
@@ -125,11 +150,35 @@ impl Commands {
         signature: &str,
     ) -> Option<MediaLink> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        self.parts.identity.media_links().read(kind, product, signature, now)
+        let read = self.parts.identity.media_links().read(kind, product, signature, now);
+        read.map(|(link, _)| link)
+    }
+
+    /// Whom a link to live events speaks for, and when it expires; `None` where it is not genuine,
+    /// for other events, or over.
+    pub fn read_live_link(
+        &self,
+        product: Option<ProductId>,
+        signature: &str,
+    ) -> Option<(MediaHolder, i64)> {
+        let (now, product) =
+            (OffsetDateTime::now_utc().unix_timestamp(), product.unwrap_or(NO_PRODUCT));
+        let read = self.parts.identity.media_links().read(MediaKind::Live, product, signature, now);
+        read.map(|(link, expiry)| (link.holder, expiry))
     }
 
     /// The role that a holder has now; `None` where the session has ended or the account is shut.
     pub async fn role_of_holder(&self, holder: MediaHolder) -> Result<Option<Role>, CommandError> {
+        Ok(self.standing_of_holder(holder, 0).await?.map(|standing| standing.who.role))
+    }
+
+    /// What a holder may do now, up to that Unix second; `None` where the session has ended or the
+    /// account is shut. Like a token's standing it ends with every later act that ends access.
+    pub async fn standing_of_holder(
+        &self,
+        holder: MediaHolder,
+        expires: i64,
+    ) -> Result<Option<Standing>, CommandError> {
         let open: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND user_id = $2
                             AND ended_at IS NULL AND expires_at > now())",
@@ -143,7 +192,12 @@ impl Commands {
         }
         let user = self.recall::<User>(holder.user, 1).await?;
         let account = user.account().filter(|account| account.activated && !account.deactivated);
-        Ok(account.map(|account| account.role))
+        Ok(account.map(|account| {
+            let MediaHolder { user, session } = holder;
+            let (role, limit) = (account.role, self.limit(account));
+            let who = Authenticated { user, role, session, limit };
+            Standing::new(who, account.access_generation, expires)
+        }))
     }
 }
 
@@ -170,12 +224,14 @@ mod tests {
     fn a_link_is_good_for_its_file_and_for_ten_to_fifteen_minutes() {
         let (links, link) = (MediaLinks::new([7; 32]), link());
         let signature = links.sign(&link, NOW);
-        let read = |kind, product, now| links.read(kind, product, &signature, now);
+        let read =
+            |kind, product, now| links.read(kind, product, &signature, now).map(|(link, _)| link);
 
         assert_eq!(read(link.kind, link.product, NOW), Some(link));
         assert_eq!(read(link.kind, link.product, NOW + 600), Some(link));
         assert_eq!(read(link.kind, link.product, NOW + 900), None);
         assert_eq!(read(MediaKind::Poster, link.product, NOW), None);
+        assert_eq!(read(MediaKind::Live, link.product, NOW), None);
         assert_eq!(read(link.kind, ProductId::from_uuid(Uuid::from_u128(9)), NOW), None);
         assert_eq!(MediaLinks::new([8; 32]).read(link.kind, link.product, &signature, NOW), None);
     }

@@ -36,10 +36,10 @@ pub enum CategoryCommand {
 #[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct CreateCategory {
-    /// Unique without regard to case.
+    /// Its name, unique without regard to case.
     #[schema(value_type = String, min_length = 1, max_length = 100)]
     pub name: CategoryName,
-    /// What belongs into it.
+    /// Its description.
     #[deserr(default)]
     #[schema(value_type = String, max_length = 2000, required = false, default = "")]
     pub description: CategoryDescription,

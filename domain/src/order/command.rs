@@ -44,13 +44,13 @@ pub struct Line {
     pub offer: Option<Offer>,
 }
 
-/// One line of a body.
+/// A product to order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct Requested {
-    /// Which product.
+    /// The product's id.
     pub product: ProductId,
-    /// How many.
+    /// The quantity.
     #[schema(value_type = i64, minimum = 1, maximum = 1000)]
     pub quantity: Quantity,
 }
@@ -75,11 +75,11 @@ impl<E: DeserializeError> Deserr<E> for Quantity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct PlaceOrder {
-    /// One of each; 1 to 100.
+    /// The ids of products, one of each, 1 to 100 of them.
     #[deserr(default)]
     #[schema(value_type = Vec<ProductId>, required = false, min_items = 1, max_items = 100)]
     pub products: Given<Vec<ProductId>>,
-    /// So many of each; 1 to 100.
+    /// Products with quantities, 1 to 100 of them.
     #[deserr(default)]
     #[schema(value_type = Vec<Requested>, required = false, min_items = 1, max_items = 100)]
     pub items: Given<Vec<Requested>>,
@@ -89,15 +89,15 @@ pub struct PlaceOrder {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct EditOrder {
-    /// What is ordered from now on, one of each; by its buyer.
+    /// The ids of the new products, one of each; set by the buyer.
     #[deserr(default)]
     #[schema(value_type = Vec<ProductId>, required = false, min_items = 1, max_items = 100)]
     pub products: Given<Vec<ProductId>>,
-    /// What is ordered from now on; by its buyer.
+    /// The new items; set by the buyer.
     #[deserr(default)]
     #[schema(value_type = Vec<Requested>, required = false, min_items = 1, max_items = 100)]
     pub items: Given<Vec<Requested>>,
-    /// SUCCESS (by staff) or CANCELLED.
+    /// The new state: CANCELLED, or SUCCESS (set by STAFF and ADMIN).
     #[deserr(default)]
     #[schema(value_type = OrderStatus, required = false)]
     pub status: Given<OrderStatus>,

@@ -29,32 +29,23 @@ pub enum OrderEvent {
     OrderDeleted,
 }
 
-/// One product of an order, as it was when it was ordered.
+/// A product of an order, as it was when it was ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderItem {
-    /// Which product.
+    /// The product's id.
     pub product: ProductId,
-    /// Its name then.
+    /// Its name when it was ordered.
     #[schema(value_type = String)]
     pub name: ProductName,
-    /// Its price then.
+    /// Its price when it was ordered; `null` where it had none.
     pub price: Option<Money>,
-    /// How many.
+    /// The quantity.
     pub quantity: i64,
 }
 
-impl OrderEvent {
-    /// Its type in the log.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::OrderPlaced { .. } => "OrderPlaced",
-            Self::OrderItemsChanged { .. } => "OrderItemsChanged",
-            Self::OrderFulfilled => "OrderFulfilled",
-            Self::OrderCancelled => "OrderCancelled",
-            Self::OrderDeleted => "OrderDeleted",
-        }
-    }
-}
+crate::event::names!(
+    OrderEvent: OrderPlaced, OrderItemsChanged, OrderFulfilled, OrderCancelled, OrderDeleted,
+);
 
 /// None of them does.
 impl crate::HoldsPersonal for OrderEvent {

@@ -19,7 +19,7 @@ pub use lines::{total, wrong_lines};
 
 use crate::{Actor, Role, UserId};
 
-/// Where an order is.
+/// The state of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {

@@ -79,20 +79,20 @@ pub enum ProductCommand {
 #[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct SubmitProduct {
-    /// What it is called.
+    /// Its name.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     pub name: ProductName,
-    /// What it is.
+    /// Its description.
     #[deserr(default)]
     #[schema(value_type = String, max_length = 20000, required = false, default = "")]
     pub description: ProductDescription,
-    /// Its category; `category` as GET gives it does too.
+    /// The id of its category; `category`, as GET gives it, is accepted instead.
     pub category_id: CategoryId,
     /// Its price, if it has one.
     #[deserr(default)]
     #[schema(required = false)]
     pub price: Option<Money>,
-    /// A finished upload of the caller's (`/uploads/`) that becomes its video.
+    /// The id of a finished upload of the caller's (`/uploads/`), which becomes its video.
     #[deserr(default)]
     #[schema(required = false)]
     pub upload_id: Option<UploadId>,
@@ -110,7 +110,7 @@ pub struct EditProduct {
     #[deserr(default)]
     #[schema(value_type = String, max_length = 20000, required = false)]
     pub description: Given<ProductDescription>,
-    /// Another category; `category` as GET gives it does too.
+    /// The id of another category; `category`, as GET gives it, is accepted instead.
     #[deserr(default)]
     #[schema(value_type = CategoryId, required = false)]
     pub category_id: Given<CategoryId>,
@@ -118,7 +118,7 @@ pub struct EditProduct {
     #[deserr(default)]
     #[schema(value_type = Option<Money>, required = false)]
     pub price: Patch<Money>,
-    /// A finished upload of the caller's (`/uploads/`) that becomes its video.
+    /// The id of a finished upload of the caller's (`/uploads/`), which becomes its video.
     #[deserr(default)]
     #[schema(value_type = UploadId, required = false)]
     pub upload_id: Given<UploadId>,
@@ -128,7 +128,7 @@ pub struct EditProduct {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct ApproveProduct {
-    /// Why; needed where it reverses a rejection.
+    /// The reason; required where this reverses a rejection.
     #[deserr(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2000, required = false)]
     pub reason: Option<Reason>,
@@ -138,7 +138,7 @@ pub struct ApproveProduct {
 #[derive(Clone, Debug, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct RejectProduct {
-    /// Why; its owner will read it.
+    /// The reason, which the owner reads.
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
     pub reason: Reason,
 }

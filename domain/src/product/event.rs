@@ -156,24 +156,11 @@ impl ProductDetails {
     }
 }
 
-impl ProductEvent {
-    /// Its type in the log.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::ProductSubmitted { .. } => "ProductSubmitted",
-            Self::ProductEdited { .. } => "ProductEdited",
-            Self::VideoUploaded { .. } => "VideoUploaded",
-            Self::VideoFinalized { .. } => "VideoFinalized",
-            Self::VideoFailed { .. } => "VideoFailed",
-            Self::ProductReturnedToReview { .. } => "ProductReturnedToReview",
-            Self::ProductApproved { .. } => "ProductApproved",
-            Self::ProductRejected { .. } => "ProductRejected",
-            Self::ProductCancelled { .. } => "ProductCancelled",
-            Self::ProductResubmitted { .. } => "ProductResubmitted",
-            Self::ProductDeleted { .. } => "ProductDeleted",
-        }
-    }
-}
+crate::event::names!(
+    ProductEvent: ProductSubmitted, ProductEdited, VideoUploaded, VideoFinalized, VideoFailed,
+    ProductReturnedToReview, ProductApproved, ProductRejected, ProductCancelled,
+    ProductResubmitted, ProductDeleted,
+);
 
 impl HoldsPersonal for ProductEvent {
     fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {

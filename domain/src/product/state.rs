@@ -4,17 +4,17 @@ use utoipa::ToSchema;
 use super::{FinishedVideo, ProductDetails, ProductEvent, ProductName, UploadedVideo};
 use crate::{Actor, Money, UploadId, UserId};
 
-/// Where a product is in its review.
+/// The state of a product's review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProductStatus {
-    /// Waits for a moderator.
+    /// Waits for review.
     Pending,
     /// May be ordered.
     Approved,
-    /// Was refused; its owner may edit or resubmit it.
+    /// Rejected; its owner may edit or resubmit it.
     Rejected,
-    /// Was withdrawn by its owner.
+    /// Withdrawn by its owner.
     Cancelled,
 }
 
@@ -41,7 +41,7 @@ impl ProductStatus {
     }
 }
 
-/// Where a product's video is on its way to being shown.
+/// The state of a product's video; READY where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProcessingStatus {

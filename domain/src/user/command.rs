@@ -149,9 +149,9 @@ pub struct RequestPasswordReset {
 #[derive(Clone, Debug, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct ConfirmPasswordReset {
-    /// From the link: base64url of the user id.
+    /// The `uid` of the link.
     pub uid: String,
-    /// From the link.
+    /// The `token` of the link.
     pub token: String,
     /// The new password.
     #[schema(value_type = String, format = "password", min_length = 8, max_length = 128)]
@@ -162,9 +162,9 @@ pub struct ConfirmPasswordReset {
 #[derive(Clone, Debug, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct UndoEmailChange {
-    /// From the link: base64url of the user id.
+    /// The `uid` of the link.
     pub uid: String,
-    /// From the link.
+    /// The `token` of the link.
     pub token: String,
 }
 
@@ -207,7 +207,7 @@ pub struct ChangePassword {
 #[derive(Clone, Debug, Default, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct ChangeEmail {
-    /// A new address; it counts once the link in the mail to it has been opened.
+    /// The new address; it counts once the link in the mail to it has been opened.
     #[deserr(default)]
     #[schema(value_type = String, format = "email", max_length = 254, required = false)]
     pub email: Given<NewEmailAddress>,

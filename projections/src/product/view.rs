@@ -25,51 +25,59 @@ pub struct ProductView {
     pub progress: Option<i16>,
 }
 
-/// A listing.
+/// A product.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Product {
-    /// Which product.
+    /// The product's id.
     pub id: ProductId,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its description.
     pub description: String,
-    /// Where it belongs.
+    /// Its category.
     pub category: CategorySummary,
-    /// What it costs, if it has a price.
+    /// Its price; `null` where it has none.
     pub price: Option<Money>,
-    /// The video, once it can be shown.
+    /// Its video; `null` until there is one that can be played.
     pub video: Option<VideoFacts>,
-    /// Where to watch it: a link that needs no header, works for 10 to 15 minutes, and only for as
-    /// long as whoever was given it may see the product.
+    /// A signed link to the video, for a `<video>` element; `null` where there is none. Like every
+    /// signed link it needs no `Authorization` header, works for 10 to 15 minutes, and stops when
+    /// the caller's session ends or the caller may no longer see the product.
     #[schema(format = "uri-reference")]
     pub video_url: Option<String>,
-    /// Where to see a picture of it; a link of the same kind.
+    /// A signed link to a picture of the video; `null` where there is none.
     #[schema(format = "uri-reference")]
     pub poster_url: Option<String>,
-    /// Where its review is.
+    /// A signed link to the index of the video's thumbnails (WebVTT); `null` where there is no
+    /// video.
+    #[schema(format = "uri-reference")]
+    pub thumbnails_url: Option<String>,
+    /// A signed link to the product's live events, for an `EventSource`.
+    #[schema(format = "uri-reference")]
+    pub live_url: String,
+    /// The state of its review.
     pub status: ProductStatus,
-    /// Where its video is.
+    /// The state of its video.
     pub processing_status: ProcessingStatus,
-    /// How far the video is, in per cent.
+    /// How much of the video has been processed, in per cent.
     #[schema(minimum = 0, maximum = 100)]
     pub processing_progress: i16,
-    /// Who submitted it.
+    /// The account that submitted it.
     pub uploaded_by: UserId,
-    /// Counts what happened to it.
+    /// Its version: counts its events.
     pub version: i64,
     /// When it was submitted.
     #[serde(with = "crate::timestamp")]
     pub created_at: OffsetDateTime,
-    /// When anything last happened to it.
+    /// When its last event happened.
     #[serde(with = "crate::timestamp")]
     pub updated_at: OffsetDateTime,
 }
 
-/// A category, within a product.
+/// The category of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CategorySummary {
-    /// Which category.
+    /// The category's id.
     pub id: CategoryId,
     /// Its name.
     pub name: String,
@@ -77,20 +85,20 @@ pub struct CategorySummary {
     pub description: String,
 }
 
-/// What is known of a video.
+/// A video's properties.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VideoFacts {
-    /// Bytes.
+    /// Size in bytes.
     pub size: i64,
     /// SHA-256 of the bytes, lower-case hex.
     pub sha256: String,
     /// Media type (RFC 6838).
     pub content_type: String,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: i64,
-    /// Pixels.
+    /// Width in pixels, as displayed.
     pub width: i32,
-    /// Pixels.
+    /// Height in pixels, as displayed.
     pub height: i32,
 }
 
@@ -117,16 +125,22 @@ impl ProductView {
     }
 }
 
-/// Where files are to be had: whoever shows a product says so.
+/// Makes the links in a product's representation.
 pub trait MediaLinks {
-    /// Where to watch the video.
+    /// The link to the video.
     fn video(&self, product: ProductId, upload: UploadId) -> String;
 
-    /// Where to see a picture of it.
+    /// The link to a picture of it.
     fn poster(&self, product: ProductId, upload: UploadId) -> String;
+
+    /// The link to the index of its thumbnails.
+    fn thumbnails(&self, product: ProductId, upload: UploadId) -> String;
+
+    /// The link to the product's live events.
+    fn live(&self, product: ProductId) -> String;
 }
 
-/// For whoever can sign in at the files' own addresses.
+/// Plain paths, which need the `Authorization` header.
 impl MediaLinks for () {
     fn video(&self, product: ProductId, _: UploadId) -> String {
         format!("/products/{product}/video/")
@@ -134,6 +148,14 @@ impl MediaLinks for () {
 
     fn poster(&self, product: ProductId, _: UploadId) -> String {
         format!("/products/{product}/poster/")
+    }
+
+    fn thumbnails(&self, product: ProductId, _: UploadId) -> String {
+        format!("/products/{product}/thumbnails.vtt")
+    }
+
+    fn live(&self, product: ProductId) -> String {
+        format!("/products/{product}/live/")
     }
 }
 
@@ -149,6 +171,7 @@ impl ProductView {
             Some(Json(RowVideo::Finished(_) | RowVideo::Uploaded(_))) | None => None,
         };
         let upload = video.as_ref().map(|video| video.upload);
+        let pictured = upload.filter(|_| row.has_poster);
         Product {
             id,
             name: row.name,
@@ -161,7 +184,9 @@ impl ProductView {
             price,
             video: video.map(VideoFacts::from),
             video_url: upload.map(|upload| links.video(id, upload)),
-            poster_url: upload.filter(|_| row.has_poster).map(|upload| links.poster(id, upload)),
+            poster_url: pictured.map(|upload| links.poster(id, upload)),
+            thumbnails_url: pictured.map(|upload| links.thumbnails(id, upload)),
+            live_url: links.live(id),
             status: row.status,
             processing_status: row.processing_status,
             processing_progress,

@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 
 use super::TimelineEntry;
 
-/// One member before and after.
+/// A member that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FieldChange {
-    /// Which member; `video` by its SHA-256.
+    /// The member's name; a `video` is told by its SHA-256.
     pub field: &'static str,
-    /// Before; `null` where there was nothing.
+    /// Its value before; `null` where there was none.
     pub from: Value,
-    /// After; `null` where there is nothing.
+    /// Its value after; `null` where there is none.
     pub to: Value,
 }
 

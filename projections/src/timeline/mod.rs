@@ -4,4 +4,4 @@ mod entry;
 mod query;
 
 pub use entry::FieldChange;
-pub use query::{Timeline, TimelineActor, TimelineEntry, timeline_of};
+pub use query::{Timeline, TimelineActor, TimelineEntry, TimelineEntryType, timeline_of};

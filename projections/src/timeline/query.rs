@@ -2,47 +2,64 @@
 
 use std::collections::HashMap;
 
+use domain::order::OrderEvent;
 use domain::product::ProductEvent;
-use domain::{Actor, Event, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId};
+use domain::{
+    Actor, Event, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId, choice,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{PgPool, QueryBuilder};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::FieldChange;
 use super::entry::entry;
 use crate::{OpenPersonal, ReadError, Visibility, log};
 
-/// One thing that happened.
+/// An entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TimelineEntry {
-    /// The thing's version after it.
+    /// The version of the product or order after it.
     pub sequence: i64,
     /// What happened: the event's type.
     #[serde(rename = "type")]
+    #[schema(value_type = TimelineEntryType)]
     pub kind: &'static str,
-    /// When.
+    /// When it happened.
     #[serde(with = "crate::timestamp")]
     pub at: OffsetDateTime,
     /// Who did it.
     pub actor: TimelineActor,
-    /// Why.
+    /// The reason; `null` where there is none.
     pub reason: Option<String>,
-    /// The version that a decision judged.
+    /// The version that a decision judged; `null` where this is no decision.
     pub judged: Option<i64>,
-    /// What changed from what to what.
+    /// The members that changed.
     pub changes: Vec<FieldChange>,
 }
+
+/// Types of entries, for the OpenAPI document: the events of products and of orders.
+pub struct TimelineEntryType;
+
+impl PartialSchema for TimelineEntryType {
+    fn schema() -> RefOr<Schema> {
+        let names = ProductEvent::NAMES.iter().chain(OrderEvent::NAMES).copied();
+        choice("What happened to a product or an order.", names)
+    }
+}
+
+impl ToSchema for TimelineEntryType {}
 
 /// Who did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum TimelineActor {
-    /// Somebody signed in.
+    /// A person.
     User {
-        /// The account.
+        /// The account's id.
         id: UserId,
         /// Its role at that time.
         role: Role,
