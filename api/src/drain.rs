@@ -1,8 +1,8 @@
 //! The body of a request from the first byte to the last: it comes in time, or the answer is 408.
 //! Where the answer comes first, a short rest is read and dropped, so that the connection can be used
 //! again; before a long one the answer says that the connection ends, and `server/lingering.rs`
-//! closes it in stages (RFC 9112, 9.6). In HTTP/2 the rest is read after the answer: clients lose an
-//! answer whose stream is reset, even where the reset says that nothing is wrong (RFC 9113, 8.1).
+//! closes it in stages (RFC 9112, 9.6). In HTTP/2 the rest is read after the answer: some clients
+//! (curl 7) lose an answer whose stream is reset, even without an error (RFC 9113, 8.1).
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

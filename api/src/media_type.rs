@@ -90,7 +90,7 @@ mod tests {
     fn coded(values: &[&'static str]) -> HeaderMap {
         let lines = values.iter().map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
         let mut headers = typed(JSON);
-        lines.for_each(|(name, value)| drop(headers.append(name, value)));
+        headers.extend(lines);
         headers
     }
 
