@@ -7,6 +7,7 @@
 mod activity;
 mod category;
 mod error;
+mod listing;
 pub mod log;
 mod machine;
 mod models;
@@ -31,12 +32,12 @@ pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
 pub use personal::OpenPersonal;
 pub use product::{
-    CategorySummary, MediaLinks, News, Product, ProductAt, ProductFilter, ProductRow, ProductView,
-    Products, RowVideo, Scope, Search, SearchError, VideoFacts,
+    CategorySummary, MediaLinks, News, Past, Product, ProductAt, ProductFilter, ProductRow,
+    ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,
 };
 pub use rebuild::rebuild;
 pub use timeline::{FieldChange, Timeline, TimelineActor, TimelineEntry, timeline_of};
-pub use user::{User, UserRow, Users};
+pub use user::{User, UserFilter, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;
 

@@ -11,10 +11,10 @@ pub(crate) mod thumbnails;
 mod upload;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::product::{EditProduct, ProcessingStatus, ProductStatus, SubmitProduct};
-use domain::{CategoryId, ProductId, UserId};
-use projections::{Ordering, Product, ProductFilter, Products, Visibility};
+use domain::{CategoryId, Currency, ProductId, UserId};
+use projections::{Ordering, Past, Product, ProductFilter, Products, Visibility};
 use utoipa::IntoParams;
 
 use crate::App;
@@ -46,6 +46,9 @@ pub(crate) struct ProductQuery {
     /// Where they belong.
     #[param(required = false)]
     category: CategoryId,
+    /// What their price is in (ISO 4217), in any case; leaves out what has no price.
+    #[param(required = false, value_type = String, example = "EUR", min_length = 3, max_length = 3)]
+    currency: Currency,
     /// Who submitted them: an id, or `me`.
     #[param(required = false, value_type = String)]
     uploaded_by: UserId,
@@ -55,20 +58,36 @@ pub(crate) struct ProductQuery {
     /// Words that name or description has; `"phrases"`, `or` and `-not` as in a web search.
     #[param(required = false, max_length = 500)]
     q: String,
-    /// `created_at`, `name` or `price`; with `-` the greatest first.
+    /// `created_at`, `name` or `price`; with `-` the greatest first. By price means by currency, then
+    /// by amount within it: amounts of different currencies are not compared. What has no price comes
+    /// last either way.
     #[param(required = false, value_type = String, example = "-created_at",
         pattern = "^-?(created_at|name|price)$")]
     ordering: Ordering,
 }
 
-/// Which moment.
+/// Which past; either parameter, not both.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct MomentQuery {
+pub(crate) struct PastQuery {
     /// Show it as it was then (RFC 3339); for its owner, STAFF, ADMIN and AUDITOR.
     #[param(required = false, value_type = String, format = "date-time")]
     as_of: String,
+    /// Show it as that version left it: a `sequence` of its timeline; for the same callers.
+    #[param(required = false, minimum = 1)]
+    version: i64,
+}
+
+/// The past that is asked for, if any.
+fn past(params: &mut Params) -> Option<Past> {
+    let (as_of, version) = (params.time("as_of"), params.version("version"));
+    if as_of.is_some() && version.is_some() {
+        for name in ["as_of", "version"] {
+            params.refuse(name, "Give as_of or version, not both.");
+        }
+    }
+    as_of.map(Past::AsOf).or(version.map(Past::Version))
 }
 
 /// Lists the products that the caller may see, newest first.
@@ -83,6 +102,7 @@ pub(crate) async fn list(
     let filter = ProductFilter {
         status: params.take("status"),
         category: params.id("category"),
+        currency: params.take("currency"),
         uploaded_by: params.user("uploaded_by", &caller),
         processing_status: params.take("processing_status"),
         q: params.take("q"),
@@ -119,9 +139,11 @@ pub(crate) async fn submit(
     created(&app, &caller, &made).await
 }
 
-/// One product; with `as_of` as it was then.
+/// Gets one product, or how it was with `as_of` or `version`.
+///
+/// A past that the product does not have, or in which it was deleted, answers 404.
 #[utoipa::path(get, path = "/products/{id}/", tag = "products", operation_id = "getProduct",
-    params(("id" = ProductId, Path), MomentQuery),
+    params(("id" = ProductId, Path), PastQuery),
     responses((status = 200, body = Product), (status = 304), Needs<ReadProducts>))]
 pub(crate) async fn find(
     Allowed(caller): Allowed<ReadProducts>,
@@ -130,14 +152,14 @@ pub(crate) async fn find(
     mut params: Params,
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let moment = params.time("as_of");
+    let past = past(&mut params);
     params.finish()?;
-    let Some(moment) = moment else {
+    let Some(past) = past else {
         return Ok(show::<Product>(&app, &caller, id).await?.unless(&had));
     };
     let visibility = Visibility::of(caller.actor);
-    match Products(app.pool.clone()).as_of(visibility, id, moment).await? {
-        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).into_response()),
+    match Products(app.pool.clone()).past(visibility, id, past).await? {
+        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).unless(&had)),
         None => Err(not_ones_own(&app, &caller, id).await),
     }
 }

@@ -1,7 +1,9 @@
 //! The catalogue: one row per product.
 
+mod gone;
 mod list;
 mod news;
+mod past;
 mod query;
 mod row;
 mod search;
@@ -9,6 +11,7 @@ mod view;
 
 pub use list::ProductFilter;
 pub use news::{News, Scope};
+pub use past::Past;
 pub use query::{ProductAt, Products};
 pub use row::{ProductRow, RowVideo};
 pub use search::{Search, SearchError};

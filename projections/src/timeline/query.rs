@@ -32,7 +32,7 @@ pub struct TimelineEntry {
     pub reason: Option<String>,
     /// The version that a decision judged.
     pub judged: Option<i64>,
-    /// What changed from what to what.
+    /// What changed from what to what; in the first entry, what it began with.
     pub changes: Vec<FieldChange>,
 }
 
