@@ -41,6 +41,9 @@ pub use user::{User, UserFilter, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;
 
+// Helpers of tests call this crate by its name.
+#[cfg(test)]
+extern crate self as projections;
 #[cfg(test)]
 #[path = "../../tests/mutated.rs"]
 mod mutated;

@@ -5,7 +5,7 @@
 //! index has in this order, such as words, are the rest. Then a bounded stretch of the merged
 //! parts is looked through first, which fills the page where matches are common; where that did
 //! not, they are rare, so all of them are gathered by the indexes of the conditions themselves and
-//! sorted.
+//! sorted. What is common as a whole, and rare where the page begins, costs as much as there is of it.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,9 @@ use uuid::Uuid;
 use crate::ReadError;
 use crate::page::{Scan, Section};
 
-/// Rows that are looked through before all matches are gathered.
-pub(crate) const STRETCH: usize = 2_000;
+/// Rows that are looked through first, times those of a page: enough where most rows match, and so few
+/// that no planner sorts what an index has in order.
+const FIRST_STRETCH: usize = 10;
 
 /// Something that rows fulfil.
 #[derive(Clone, Debug)]
@@ -74,6 +75,9 @@ pub(crate) struct Listing {
     pub parts: Vec<Part>,
     /// What rows of the parts have to fulfil besides.
     pub rest: Part,
+    /// Rows that are looked through at most before all matches are gathered. More would make rare matches
+    /// dearer, fewer those that are neither rare nor common.
+    pub stretch: usize,
     /// The same rows, parts and rest together, by conditions that fit any index.
     pub gathered: Vec<Part>,
 }
@@ -114,13 +118,20 @@ impl Listing {
             return Ok(self.direct(scan, section).build_query_as().fetch_all(conn).await?);
         }
         // How rare the matches are decides which plan is good, so none is kept.
-        let mut walk = self.walk(scan, section);
-        let found = walk.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
-        if found.len() == scan.rows() {
-            return Ok(found);
+        for stretch in self.stretches(scan) {
+            let mut walk = self.walk(scan, section, stretch);
+            let found = walk.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
+            if found.len() == scan.rows() {
+                return Ok(found);
+            }
         }
         let mut gather = self.gather(scan, section);
         Ok(gather.build_query_as().persistent(false).fetch_all(conn).await?)
+    }
+
+    /// How far the merged parts are looked through, one after the other.
+    pub(crate) fn stretches(&self, scan: &Scan<'_>) -> [usize; 2] {
+        [FIRST_STRETCH * scan.rows(), self.stretch]
     }
 
     /// The page, read from the merged parts.
@@ -133,12 +144,12 @@ impl Listing {
     }
 
     /// What a stretch of the merged parts has of the page. It ends once the page is full.
-    pub(crate) fn walk(&self, scan: &Scan<'_>, section: Section) -> Sql {
+    pub(crate) fn walk(&self, scan: &Scan<'_>, section: Section, stretch: usize) -> Sql {
         let mut sql = self.begin();
         sql.push("(SELECT * FROM (SELECT * FROM ");
-        self.push_parts(&mut sql, scan, section, self.needs, STRETCH);
+        self.push_parts(&mut sql, scan, section, self.needs, stretch);
         sql.push(" m");
-        scan.push_order(&mut sql, section, STRETCH);
+        scan.push_order(&mut sql, section, stretch);
         sql.push(") s WHERE true");
         push_all(&mut sql, &self.rest);
         scan.push_order(&mut sql, section, scan.rows());

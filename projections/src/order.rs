@@ -166,6 +166,9 @@ impl Keyed for OrderRow {
     }
 }
 
+/// Orders that are looked through for a product before all that have it are gathered.
+const STRETCH: usize = 2_000;
+
 /// Which orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
@@ -253,6 +256,7 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
         needs: "",
         parts,
         rest,
+        stretch: STRETCH,
         gathered: vec![gathered.collect()],
     }
 }

@@ -65,14 +65,14 @@ pub enum CursorError {
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     #[serde(rename = "d")]
-    direction: Direction,
+    pub(crate) direction: Direction,
     #[serde(rename = "o")]
-    ordering: Ordering,
+    pub(crate) ordering: Ordering,
     #[serde(rename = "k")]
-    key: Key,
+    pub(crate) key: Key,
     /// Whether the row with that key is on the page.
     #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
-    including: bool,
+    pub(crate) including: bool,
 }
 
 /// Which way a page goes from its cursor.
@@ -299,8 +299,9 @@ impl<'a> Scan<'a> {
             (Section::Priced, Some(currency)) => {
                 sql.push(" AND price_currency = ").push_bind(currency.code());
             }
+            // All of these sort as one price; that it is one has an index begin within them.
             (Section::Unpriced, _) => {
-                sql.push(" AND price_currency IS NULL");
+                sql.push(format_args!(" AND price_currency IS NULL AND sort_price = {}", i64::MAX));
             }
         }
         if self.cursor.is_some_and(|cursor| Section::of(&cursor.key) == section) {
@@ -318,7 +319,7 @@ impl<'a> Scan<'a> {
             (false, true) => ">=",
         };
         match &cursor.key {
-            Key::Position(position) => {
+            Key::Position(position) | Key::Price(None, _, position) => {
                 sql.push(format_args!(" AND created_position {operator} ")).push_bind(*position);
             }
             // Where the currency is one and the same, an index would take that for where to begin.
@@ -328,7 +329,7 @@ impl<'a> Scan<'a> {
                 sql.push_bind(currency.clone()).push(", ").push_bind(*price);
                 sql.push(", ").push_bind(*position).push(")");
             }
-            Key::Price(_, price, position) => {
+            Key::Price(Some(_), price, position) => {
                 sql.push(format_args!(" AND (sort_price, created_position) {operator} ("));
                 sql.push_bind(*price).push(", ").push_bind(*position).push(")");
             }

@@ -251,6 +251,7 @@ impl Users {
             needs: "",
             parts,
             rest: vec![],
+            stretch: 0,
             gathered: vec![],
         };
         let mut conn = self.0.acquire().await?;

@@ -7,6 +7,10 @@ use super::{ProductRow, Search, view};
 use crate::listing::{Condition, Listing, Part};
 use crate::{Fold, Ordering, SortBy, Visibility};
 
+/// Rows that are looked through before all matches are gathered: 5 ms. What one in 200 rows has is found
+/// in them; of what is rarer, there are 10,000 in 2,000,000, which are gathered in 10 ms.
+const STRETCH: usize = 5_000;
+
 /// Which products, in which order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProductFilter {
@@ -72,8 +76,22 @@ pub(super) fn listing(scopes: &[Scope], filter: &ProductFilter) -> Listing {
         needs: if filter.q.is_some() { ", search" } else { "" },
         parts: scopes.iter().flat_map(|scope| scope.parts(filter)).collect(),
         rest: rest(scopes, filter),
-        gathered: scopes.iter().map(|scope| scope.gathered(filter)).collect(),
+        stretch: STRETCH,
+        gathered: gathered(scopes, filter),
     }
+}
+
+/// The rows that match, for any index that has a condition of theirs. Both shelves of all owners are
+/// one, so that an index of words is read once.
+fn gathered(scopes: &[Scope], filter: &ProductFilter) -> Vec<Part> {
+    let has_all = |shelf| scopes.contains(&Scope { shelf, owner: filter.uploaded_by });
+    if has_all(Shelf::Listed) && has_all(Shelf::Unlisted) {
+        let states = [status(filter), processing(filter)];
+        let owner = filter.uploaded_by.map(owned_by);
+        let all = [Some(Condition::sql("NOT deleted")), Some(OF_ONE), owner];
+        return vec![all.into_iter().chain(states).chain(others(filter)).flatten().collect()];
+    }
+    scopes.iter().map(|scope| scope.gathered(filter)).collect()
 }
 
 /// The conditions that some scope has no index for in the list's order.
@@ -115,7 +133,7 @@ impl Scope {
     }
 
     fn owner(self) -> Option<Condition> {
-        self.owner.map(|owner| Condition::Id("owner_id = ", owner.uuid()))
+        self.owner.map(owned_by)
     }
 
     /// Rows that one index each has in the list's order, as many of the filters as it knows applied.
@@ -169,12 +187,20 @@ impl Scope {
 
     /// Rows that match, for any index that has a condition of theirs.
     fn gathered(self, filter: &ProductFilter) -> Part {
-        let states = [status(filter), processing(filter)].into_iter().flatten();
+        let states = [status(filter), processing(filter)].into_iter();
         let states = states.filter(|_| self.shelf != Shelf::Listed);
-        let others = [self.owner(), category(filter), currency(filter), words(filter)];
-        let others = others.into_iter().flatten();
-        [self.shelf(), OF_ONE].into_iter().chain(others).chain(states).collect()
+        let all = [Some(self.shelf()), Some(OF_ONE), self.owner()];
+        all.into_iter().chain(states).chain(others(filter)).flatten().collect()
     }
+}
+
+/// The conditions that have nothing to do with whose a product is and where it stands.
+fn others(filter: &ProductFilter) -> [Option<Condition>; 3] {
+    [category(filter), currency(filter), words(filter)]
+}
+
+fn owned_by(owner: UserId) -> Condition {
+    Condition::Id("owner_id = ", owner.uuid())
 }
 
 fn category(filter: &ProductFilter) -> Option<Condition> {

@@ -4,6 +4,8 @@ mod gone;
 mod list;
 mod news;
 mod past;
+#[cfg(test)]
+mod plans;
 mod query;
 mod row;
 mod search;
