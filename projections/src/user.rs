@@ -240,7 +240,9 @@ impl Users {
         };
         let mut parts = filter.parts();
         if let Some(user) = only {
-            parts.iter_mut().for_each(|part| part.push(Condition::Id("id = ", user.uuid())));
+            for part in &mut parts {
+                part.push(Condition::Id("id = ", user.uuid()));
+            }
         }
         let columns = UserRow::TABLE.column_list();
         let listing = Listing {

@@ -81,14 +81,14 @@ pub(super) fn listing(scopes: &[Scope], filter: &ProductFilter) -> Listing {
     }
 }
 
-/// The rows that match, for any index that has a condition of theirs. Both shelves of all owners are
+/// The rows that match, for any index that has a condition of theirs: none is forbidden. Both shelves of all owners are
 /// one, so that an index of words is read once.
 fn gathered(scopes: &[Scope], filter: &ProductFilter) -> Vec<Part> {
     let has_all = |shelf| scopes.contains(&Scope { shelf, owner: filter.uploaded_by });
     if has_all(Shelf::Listed) && has_all(Shelf::Unlisted) {
         let states = [status(filter), processing(filter)];
         let owner = filter.uploaded_by.map(owned_by);
-        let all = [Some(Condition::sql("NOT deleted")), Some(OF_ONE), owner];
+        let all = [Some(Condition::sql("NOT deleted")), Some(OF_ALL), owner];
         return vec![all.into_iter().chain(states).chain(others(filter)).flatten().collect()];
     }
     scopes.iter().map(|scope| scope.gathered(filter)).collect()
@@ -100,6 +100,9 @@ fn rest(scopes: &[Scope], filter: &ProductFilter) -> Part {
         scopes.iter().any(|scope| !has(scope, filter))
     };
     let mut rest = vec![];
+    if missing(&Scope::has_owner) {
+        rest.extend(filter.uploaded_by.map(owned_by));
+    }
     if missing(&Scope::has_category) {
         rest.extend(category(filter));
     }
@@ -136,10 +139,11 @@ impl Scope {
         self.owner.map(owned_by)
     }
 
-    /// Rows that one index each has in the list's order, as many of the filters as it knows applied.
+    /// Rows that one index each has in the list's order, as many of the filters as it knows applied. Only
+    /// what a category has unlisted is sorted where the list is not by time: it is little, and STAFF's.
     fn parts(self, filter: &ProductFilter) -> Vec<Part> {
         let part = |conditions: Vec<Condition>| [vec![self.shelf()], conditions].concat();
-        if let Some(owner) = self.owner() {
+        if let Some(owner) = self.owner().filter(|_| self.has_owner(filter)) {
             return vec![match status(filter).filter(|_| self.has_index_of_status(filter)) {
                 Some(status) => part(vec![owner, status]),
                 None => part(vec![owner, OF_ONE]),
@@ -165,8 +169,15 @@ impl Scope {
         self.shelf == Shelf::Unlisted && filter.ordering.by == SortBy::Created
     }
 
+    /// An owner's listed rows have an index by time alone: each index more is one that every approval
+    /// writes to, and whoever has many of all rows is soon met among all.
+    fn has_owner(&self, filter: &ProductFilter) -> bool {
+        let by_time = filter.ordering.by == SortBy::Created;
+        self.owner.is_none() || by_time || self.shelf != Shelf::Listed
+    }
+
     fn has_category(&self, filter: &ProductFilter) -> bool {
-        filter.category.is_none() || self.owner.is_none()
+        filter.category.is_none() || self.owner.is_none() || !self.has_owner(filter)
     }
 
     /// Listed rows all have the one status that there are listed rows for.
@@ -189,7 +200,7 @@ impl Scope {
     fn gathered(self, filter: &ProductFilter) -> Part {
         let states = [status(filter), processing(filter)].into_iter();
         let states = states.filter(|_| self.shelf != Shelf::Listed);
-        let all = [Some(self.shelf()), Some(OF_ONE), self.owner()];
+        let all = [Some(self.shelf()), Some(OF_ALL), self.owner()];
         all.into_iter().chain(states).chain(others(filter)).flatten().collect()
     }
 }

@@ -75,7 +75,7 @@ impl Products {
         let mut moment = self.0.begin_with(one_moment).await?;
         let head = log::head(&mut moment).await?;
         let scopes = list::scopes(visibility, filter);
-        let slice = page_of(&mut *moment, &scopes, filter, page).await?;
+        let slice = page_of(&mut moment, &scopes, filter, page).await?;
         moment.commit().await?;
         Ok((head, slice))
     }
