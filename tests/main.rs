@@ -48,6 +48,8 @@ mod predecessor;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod reads;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod scanning;

@@ -289,6 +289,13 @@ impl Commands {
         erased
     }
 
+    /// The account that signs in with an address, found as sign-in finds it.
+    pub async fn holder_of(&self, email: &EmailAddress) -> Result<Option<UserId>, CommandError> {
+        let claim = self.email_claim(email);
+        let holder = self.parts.store.holder(claim.kind(), &claim.name).await?;
+        Ok(holder.map(UserId::from_uuid))
+    }
+
     async fn account(&self, user: UserId) -> Result<Option<Account>, CommandError> {
         Ok(self.load::<User>(user).await?.account().cloned())
     }
@@ -311,14 +318,11 @@ impl Commands {
         kind: &str,
         command: UserCommand,
     ) -> Result<(), CommandError> {
-        let claim = self.email_claim(email);
-        let Parts { store, identity, pool, .. } = &*self.parts;
-        let holder = store.holder(claim.kind(), &claim.name).await?;
-        let is_admitted = identity.admits_mail(pool, kind, &claim.name).await?;
+        let Parts { identity, pool, .. } = &*self.parts;
+        let holder = self.holder_of(email).await?;
+        let is_admitted = identity.admits_mail(pool, kind, &identity.lookup(email)).await?;
         match holder.filter(|_| is_admitted) {
-            Some(user) => {
-                self.execute::<User>(context, UserId::from_uuid(user), command).await.map(drop)
-            }
+            Some(user) => self.execute::<User>(context, user, command).await.map(drop),
             None => Ok(()),
         }
     }

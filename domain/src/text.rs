@@ -7,6 +7,7 @@ use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::folding;
 use crate::input::read_string;
 
 /// Why a text is refused; the message is for whoever typed it.
@@ -27,6 +28,9 @@ pub enum TextError {
     /// Has a NUL, which PostgreSQL's text can't hold.
     #[error("Null characters are not allowed.")]
     Nul,
+    /// Is required, and has nothing to see.
+    #[error("This field has only characters that cannot be seen: enter some that can.")]
+    Invisible,
     /// Not an e-mail address (RFC 5321).
     #[error("Enter a valid e-mail address.")]
     NotAnEmail,
@@ -54,6 +58,8 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
             Err(TextError::TooShort { min: MIN })
         } else if length > MAX {
             Err(TextError::TooLong { max: MAX })
+        } else if MIN > 0 && !folding::is_visible(text) {
+            Err(TextError::Invisible)
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -64,9 +70,9 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
         &self.0
     }
 
-    /// The form under which two texts count as the same: compatibility-composed, lower case.
+    /// The form under which two texts count as the same.
     pub fn folded(&self) -> String {
-        self.0.nfkc().collect::<String>().to_lowercase()
+        folding::folded(&self.0)
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::choice;
+use domain::{Currency, choice};
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 use utoipa::openapi::{RefOr, Schema};
@@ -67,14 +67,14 @@ pub enum CursorError {
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     #[serde(rename = "d")]
-    direction: Direction,
+    pub(crate) direction: Direction,
     #[serde(rename = "o")]
-    ordering: Ordering,
+    pub(crate) ordering: Ordering,
     #[serde(rename = "k")]
-    key: Key,
+    pub(crate) key: Key,
     /// Whether the row with that key is on the page.
     #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
-    including: bool,
+    pub(crate) including: bool,
 }
 
 /// Which way a page goes from its cursor.
@@ -94,8 +94,8 @@ pub enum Direction {
 pub enum Key {
     /// `created_position`.
     Position(i64),
-    /// `sort_price, created_position`.
-    Price(i64, i64),
+    /// `price_currency, sort_price, created_position`.
+    Price(Option<String>, i64, i64),
     /// `sort_name, created_position`.
     Name(String, i64),
 }
@@ -107,7 +107,7 @@ pub enum SortBy {
     Created,
     /// Its name.
     Name,
-    /// Its price; what has none counts as dearest.
+    /// Its price: by currency, then by amount. What has none comes last, both ways.
     Price,
 }
 
@@ -201,10 +201,12 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
         let cursor: Self = serde_json::from_slice(&json).map_err(|_| CursorError::Malformed)?;
+        // PostgreSQL's text holds no NUL, so no row can have given a key with one.
         let fits = match (cursor.ordering.by, &cursor.key) {
-            (SortBy::Created, Key::Position(_)) | (SortBy::Price, Key::Price(..)) => true,
-            // PostgreSQL's text holds no NUL, so no row can have given this key.
-            (SortBy::Name, Key::Name(name, _)) => !name.contains('\0'),
+            (SortBy::Created, Key::Position(_)) | (SortBy::Price, Key::Price(None, ..)) => true,
+            (SortBy::Price, Key::Price(Some(text), ..)) | (SortBy::Name, Key::Name(text, _)) => {
+                !text.contains('\0')
+            }
             (SortBy::Created | SortBy::Name | SortBy::Price, _) => false,
         };
         if fits { Ok(cursor) } else { Err(CursorError::Malformed) }
@@ -216,11 +218,35 @@ pub(crate) trait Keyed {
     fn key(&self, by: SortBy) -> Key;
 }
 
+/// A piece of a list that an index has in its order. A list by price has two, one after the other:
+/// an index that is read backwards would have what has no price first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// All of it.
+    Whole,
+    /// What has a price.
+    Priced,
+    /// What has none.
+    Unpriced,
+}
+
+impl Section {
+    fn of(key: &Key) -> Self {
+        match key {
+            Key::Position(_) | Key::Name(..) => Self::Whole,
+            Key::Price(Some(_), ..) => Self::Priced,
+            Key::Price(None, ..) => Self::Unpriced,
+        }
+    }
+}
+
 /// How a page is read: which way, from where, how far.
 pub(crate) struct Scan<'a> {
     ordering: Ordering,
     cursor: Option<&'a Cursor>,
     limit: usize,
+    /// The one that all rows have.
+    currency: Option<Currency>,
 }
 
 impl<'a> Scan<'a> {
@@ -230,7 +256,23 @@ impl<'a> Scan<'a> {
             return Err(CursorError::OtherOrdering);
         }
         let limit = usize::try_from(page.limit.clamp(1, 100)).unwrap_or(1);
-        Ok(Self { ordering, cursor, limit })
+        Ok(Self { ordering, cursor, limit, currency: None })
+    }
+
+    /// Of rows that all have that currency, if one is given.
+    pub(crate) fn in_currency(self, currency: Option<Currency>) -> Result<Self, CursorError> {
+        let key = self.cursor.map(|cursor| &cursor.key);
+        if let (Some(currency), Some(Key::Price(of_cursor, ..))) = (currency, key)
+            && of_cursor.as_deref() != Some(currency.code())
+        {
+            return Err(CursorError::OtherOrdering);
+        }
+        Ok(Self { currency, ..self })
+    }
+
+    /// Rows to read: one more than the page has tells whether another follows.
+    pub(crate) fn rows(&self) -> usize {
+        self.limit + 1
     }
 
     fn goes_back(&self) -> bool {
@@ -239,6 +281,42 @@ impl<'a> Scan<'a> {
 
     fn descends(&self) -> bool {
         self.ordering.descending != self.goes_back()
+    }
+
+    /// The list's pieces from the cursor on, in the order in which they are read.
+    pub(crate) fn sections(&self) -> Vec<Section> {
+        use Section::{Priced, Unpriced, Whole};
+        let mut sections = match (self.ordering.by, self.currency) {
+            (SortBy::Created | SortBy::Name, _) => vec![Whole],
+            (SortBy::Price, Some(_)) => vec![Priced],
+            (SortBy::Price, None) => vec![Priced, Unpriced],
+        };
+        if self.goes_back() {
+            sections.reverse();
+        }
+        let first = self.cursor.map(|cursor| Section::of(&cursor.key));
+        let begins = sections.iter().position(|section| Some(*section) == first);
+        sections.split_off(begins.unwrap_or(0))
+    }
+
+    /// Adds the conditions that rows are of that piece and beyond the cursor.
+    pub(crate) fn push_section(&self, sql: &mut QueryBuilder<'_, Postgres>, section: Section) {
+        match (section, self.currency) {
+            (Section::Whole, _) => {}
+            (Section::Priced, None) => {
+                sql.push(" AND price_currency IS NOT NULL");
+            }
+            (Section::Priced, Some(currency)) => {
+                sql.push(" AND price_currency = ").push_bind(currency.code());
+            }
+            // All of these sort as one price; that it is one has an index begin within them.
+            (Section::Unpriced, _) => {
+                sql.push(format_args!(" AND price_currency IS NULL AND sort_price = {}", i64::MAX));
+            }
+        }
+        if self.cursor.is_some_and(|cursor| Section::of(&cursor.key) == section) {
+            self.push_after(sql);
+        }
     }
 
     /// Adds the condition that rows are beyond the cursor.
@@ -251,10 +329,17 @@ impl<'a> Scan<'a> {
             (false, true) => ">=",
         };
         match &cursor.key {
-            Key::Position(position) => {
+            Key::Position(position) | Key::Price(None, _, position) => {
                 sql.push(format_args!(" AND created_position {operator} ")).push_bind(*position);
             }
-            Key::Price(price, position) => {
+            // Where the currency is one and the same, an index would take that for where to begin.
+            Key::Price(Some(currency), price, position) if self.currency.is_none() => {
+                let columns = "(price_currency, sort_price, created_position)";
+                sql.push(format_args!(" AND {columns} {operator} ("));
+                sql.push_bind(currency.clone()).push(", ").push_bind(*price);
+                sql.push(", ").push_bind(*position).push(")");
+            }
+            Key::Price(Some(_), price, position) => {
                 sql.push(format_args!(" AND (sort_price, created_position) {operator} ("));
                 sql.push_bind(*price).push(", ").push_bind(*position).push(")");
             }
@@ -265,16 +350,28 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Adds order and limit: one row more than the page has tells whether another follows. The
-    /// limit is no parameter, lest the planner plan for any limit.
-    pub(crate) fn push_order(&self, sql: &mut QueryBuilder<'_, Postgres>) {
+    /// Adds order and limit. The limit is no parameter, lest the planner plan for any limit.
+    pub(crate) fn push_order(
+        &self,
+        sql: &mut QueryBuilder<'_, Postgres>,
+        section: Section,
+        limit: usize,
+    ) {
         let direction = if self.descends() { "DESC" } else { "ASC" };
-        match self.ordering.by {
-            SortBy::Created => sql.push(" ORDER BY "),
-            SortBy::Name => sql.push(format_args!(" ORDER BY sort_name {direction}, ")),
-            SortBy::Price => sql.push(format_args!(" ORDER BY sort_price {direction}, ")),
-        };
-        sql.push(format_args!("created_position {direction} LIMIT {}", self.limit + 1));
+        sql.push(" ORDER BY ");
+        match (self.ordering.by, section, self.currency) {
+            (SortBy::Created, ..) => {}
+            (SortBy::Name, ..) => {
+                sql.push(format_args!("sort_name {direction}, "));
+            }
+            (SortBy::Price, Section::Priced, Some(_)) => {
+                sql.push(format_args!("sort_price {direction}, "));
+            }
+            (SortBy::Price, ..) => {
+                sql.push(format_args!("price_currency {direction}, sort_price {direction}, "));
+            }
+        }
+        sql.push(format_args!("created_position {direction} LIMIT {limit}"));
     }
 
     /// Makes the page of the rows that were found.
@@ -318,7 +415,8 @@ mod tests {
         for cursor in [
             cursor("-created_at", Key::Position(7)),
             cursor("name", Key::Name("ö\"".to_owned(), 8)),
-            cursor("-price", Key::Price(i64::MAX, 9)),
+            cursor("-price", Key::Price(None, i64::MAX, 9)),
+            cursor("price", Key::Price(Some("EUR".to_owned()), 1250, 10)),
         ] {
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
@@ -328,7 +426,8 @@ mod tests {
     fn what_is_no_cursor_is_refused() {
         let forged = cursor("name", Key::Position(7)).to_string();
         let nul = cursor("name", Key::Name("\0".to_owned(), 7)).to_string();
-        for text in ["", "%", "e30", &forged, &nul] {
+        let nul_price = cursor("price", Key::Price(Some("\0".to_owned()), 1, 7)).to_string();
+        for text in ["", "%", "e30", &forged, &nul, &nul_price] {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError::Malformed), "{text}");
         }
     }
@@ -338,7 +437,8 @@ mod tests {
         let good = [
             cursor("-created_at", Key::Position(7)),
             cursor("name", Key::Name("ö\"".to_owned(), 8)),
-            cursor("-price", Key::Price(i64::MAX, 9)),
+            cursor("-price", Key::Price(None, i64::MAX, 9)),
+            cursor("price", Key::Price(Some("EUR".to_owned()), 1250, 10)),
         ];
         let json = good.iter().map(|cursor| serde_json::to_vec(cursor).unwrap());
         let texts = good.iter().map(|cursor| cursor.to_string().into_bytes());
