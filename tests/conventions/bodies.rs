@@ -38,9 +38,9 @@ async fn references_to_what_does_not_exist_are_told_beside_every_other_wrong_fie
         assert_wrong(send(&body).await, &["category_id", "name", "price", "upload_id"]);
         let wrong = ["category.colour", "category_id", "name", "price"];
         assert_wrong(send(&as_get).await, &wrong);
-        let sent = shop.app.request(method, path).by(&shop.seller).multipart(form());
+        let by_form = shop.app.request(method, path).by(&shop.seller).multipart(form());
         let wrong = ["category_id", "colour", "name", "price_amount", "upload_id"];
-        assert_wrong(sent.send().await, &wrong);
+        assert_wrong(by_form.send().await, &wrong);
     }
     let right = json!({"name": "Lamp", "category_id": nothing(), "upload_id": nothing()});
     let both = shop.app.post("/products/").by(&shop.seller).json(right).send().await;

@@ -96,6 +96,11 @@ async fn replaced(app: &App, mut parts: Parts, jwe: &str) -> Result<Request, Pro
     if !app.commands.take_payload_nonce(jti).await? {
         return Err(refused("jti was seen before"));
     }
+    if plaintext.is_empty() {
+        // To encrypt nothing is a mistake; to send nothing is not.
+        let detail = "The encrypted body is empty: encrypt a JSON object.";
+        return Err(Problem::bad("malformed_json", detail));
+    }
     let body = Bytes::from(plaintext);
     describe(&mut parts.headers, body.len());
     Ok(Request::from_parts(parts, body.into()))
