@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::list::{listing, scopes, uploads};
 use super::{ProductFilter, ProductView};
 use crate::listing::Listing;
-use crate::page::{Cursor, Direction, Key, Scan};
+use crate::page::{Cursor, Direction, Key};
+use crate::scan::Scan;
 use crate::{Ordering, Page, SortBy, Visibility};
 
 #[path = "../../tests/suite/database.rs"]
