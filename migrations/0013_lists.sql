@@ -31,8 +31,8 @@ INSERT INTO reservations (kind, name, owner, held_until)
 SELECT kind, name, owner, held_until FROM former ON CONFLICT DO NOTHING;
 
 -- A list is a merge of parts, each of which an index has in the list's order: listed rows, and unlisted
--- ones (by status, of which there are four), of everybody, of one owner, of one category. What a category
--- has unlisted, and an owner listed, have an index by time alone, since each is one more for every append.
+-- ones (by status, of which there are four), of everybody, of one owner, of one category. What an owner has
+-- listed has an index by time alone: each is one more for every append.
 -- Conditions on created_at always hold, and only the query that an index was made for says its own: no
 -- plan for one owner's rows, say, may walk through all of them. A position won't do for that: pages begin
 -- at one, and whatever is above 7 is above 0 too.
@@ -50,11 +50,11 @@ CREATE INDEX products_unlisted_price ON products (status, price_currency, sort_p
     WHERE NOT deleted AND NOT listed AND created_at > '-infinity';
 CREATE INDEX products_category ON products (category_id, listed, created_position)
     WHERE NOT deleted AND created_at >= '-infinity';
-CREATE INDEX products_category_name ON products (category_id, sort_name, created_position)
-    WHERE NOT deleted AND listed AND created_at >= '-infinity';
+CREATE INDEX products_category_name ON products (category_id, listed, sort_name, created_position)
+    WHERE NOT deleted AND created_at >= '-infinity';
 CREATE INDEX products_category_price
-    ON products (category_id, price_currency, sort_price, created_position)
-    WHERE NOT deleted AND listed AND created_at >= '-infinity';
+    ON products (category_id, listed, price_currency, sort_price, created_position)
+    WHERE NOT deleted AND created_at >= '-infinity';
 -- Also for their history, which has deleted ones.
 CREATE INDEX products_owner ON products (owner_id, deleted, listed, created_position)
     WHERE created_at >= '-infinity';

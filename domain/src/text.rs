@@ -5,7 +5,6 @@ use std::fmt::{self, Write};
 
 use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
 use crate::folding;
 use crate::input::read_string;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::machine::{self, Change};
-use crate::page::{Keyed, Scan, Section};
+use crate::scan::{Keyed, Scan, Section};
 use crate::{
     Fold, Key, Ordering, Page, ProductRow, ProjectionError, ReadError, Slice, SortBy, Table,
     Visibility,

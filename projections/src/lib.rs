@@ -16,6 +16,7 @@ mod page;
 mod personal;
 mod product;
 mod rebuild;
+mod scan;
 mod timeline;
 pub mod timestamp;
 mod user;

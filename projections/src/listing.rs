@@ -14,7 +14,7 @@ use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::ReadError;
-use crate::page::{Scan, Section};
+use crate::scan::{Scan, Section};
 
 /// Rows that are looked through first, times those of a page: enough where most rows match, and so few
 /// that no planner sorts what an index has in order.

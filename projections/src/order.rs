@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::listing::{Condition, Listing, Part};
-use crate::page::{Keyed, Scan};
+use crate::scan::{Keyed, Scan};
 use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
 
 /// A row of `orders`.
@@ -222,31 +222,12 @@ impl Orders {
     }
 }
 
-/// How a page of orders is read. Statuses are few, so one index serves a buyer's orders with and
-/// without that filter: a list without it is merged of the parts of each status.
+/// How a page of orders is read.
 fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
     let buyer = buyer.map(|user| Condition::Id("user_id = ", user.uuid()));
-    let status = |status: &OrderStatus| Condition::named("status", status.as_str());
-    let statuses = match (&buyer, filter.status) {
-        (_, Some(status)) => vec![status],
-        (Some(_), None) => OrderStatus::ALL.to_vec(),
-        (None, None) => vec![],
-    };
-    let shelf = || Condition::sql("NOT deleted");
-    let parts = if statuses.is_empty() {
-        // Always true: names the index of everybody's orders, which no other list may walk through.
-        vec![vec![shelf(), Condition::sql("created_at > '-infinity'")]]
-    } else {
-        let of = |one| [shelf()].into_iter().chain(buyer.clone()).chain([status(one)]).collect();
-        statuses.iter().map(of).collect()
-    };
-    let rest: Part = filter
-        .product
-        .map(|product| Condition::Ids("products @> ", vec![product.uuid()]))
-        .into_iter()
-        .collect();
-    let by_status = filter.status.as_ref().map(status);
-    let gathered = [shelf()].into_iter().chain(buyer).chain(by_status).chain(rest.clone());
+    let product = filter.product.map(|id| Condition::Ids("products @> ", vec![id.uuid()]));
+    let status = filter.status.map(|status| Condition::named("status", status.as_str()));
+    let gathered = [Some(SHELF), buyer.clone(), status, product.clone()];
     let columns = OrderRow::TABLE.column_list();
     Listing {
         table: OrderRow::TABLE.name,
@@ -254,9 +235,28 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
         columns,
         joins: "",
         needs: "",
-        parts,
-        rest,
+        parts: parts(buyer, filter.status),
+        rest: product.into_iter().collect(),
         stretch: STRETCH,
-        gathered: vec![gathered.collect()],
+        gathered: vec![gathered.into_iter().flatten().collect()],
     }
+}
+
+const SHELF: Condition = Condition::sql("NOT deleted");
+
+/// Always true: names the index of everybody's orders, which no other list may walk through.
+const OF_ALL: Condition = Condition::sql("created_at > '-infinity'");
+
+/// Statuses are few, so one index serves a buyer's orders with and without that filter: a list without
+/// it is merged of the parts of each status.
+fn parts(buyer: Option<Condition>, status: Option<OrderStatus>) -> Vec<Part> {
+    let statuses = match (&buyer, status) {
+        (_, Some(status)) => vec![status],
+        (Some(_), None) => OrderStatus::ALL.to_vec(),
+        (None, None) => return vec![vec![SHELF, OF_ALL]],
+    };
+    let of = |status: &OrderStatus| Condition::named("status", status.as_str());
+    let part =
+        |status| [Some(SHELF), buyer.clone(), Some(of(status))].into_iter().flatten().collect();
+    statuses.iter().map(part).collect()
 }

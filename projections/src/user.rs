@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::listing::{Condition, Listing, Part};
-use crate::page::{Keyed, Scan};
+use crate::scan::{Keyed, Scan};
 use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
 
 /// A row of `users`.

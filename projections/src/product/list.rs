@@ -139,8 +139,7 @@ impl Scope {
         self.owner.map(owned_by)
     }
 
-    /// Rows that one index each has in the list's order, as many of the filters as it knows applied. Only
-    /// what a category has unlisted is sorted where the list is not by time: it is little, and STAFF's.
+    /// Rows that one index each has in the list's order, as many of the filters as it knows applied.
     fn parts(self, filter: &ProductFilter) -> Vec<Part> {
         let part = |conditions: Vec<Condition>| [vec![self.shelf()], conditions].concat();
         if let Some(owner) = self.owner().filter(|_| self.has_owner(filter)) {

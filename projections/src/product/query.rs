@@ -6,7 +6,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use super::list::{self, Scope};
 use super::view::{JOINS, selected};
 use super::{ProductFilter, ProductView, gone};
-use crate::page::Scan;
+use crate::scan::Scan;
 use crate::{Page, ReadError, Slice, Visibility, log};
 
 /// Products, to be found and listed.

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 
 use super::{ProductRow, RowVideo};
 use crate::Fold;
-use crate::page::{Key, Keyed, SortBy};
+use crate::page::{Key, SortBy};
+use crate::scan::Keyed;
 
 /// A product's row, with what its representation takes from elsewhere.
 #[derive(Clone, Debug, PartialEq, FromRow)]
