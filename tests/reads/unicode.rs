@@ -10,7 +10,7 @@ const DECOMPOSED: &str = "Cre\u{300}me bru\u{302}le\u{301}e";
 
 /// As a query takes it.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[tokio::test]
