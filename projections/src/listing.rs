@@ -20,6 +20,9 @@ use crate::scan::{Scan, Section};
 /// that no planner sorts what an index has in order.
 const FIRST_STRETCH: usize = 10;
 
+/// Rows of which all are gathered rather than that thousands are looked through for them.
+const FEW: i64 = 2_000;
+
 /// Something that rows fulfil.
 #[derive(Clone, Debug)]
 pub(crate) enum Condition {
@@ -78,6 +81,8 @@ pub(crate) struct Listing {
     /// Rows that are looked through at most before all matches are gathered. More would make rare matches
     /// dearer, fewer those that are neither rare nor common.
     pub stretch: usize,
+    /// What has all rows of the list, if an index tells how many these are.
+    pub within: Option<Part>,
     /// The same rows, parts and rest together, by conditions that fit any index.
     pub gathered: Vec<Part>,
 }
@@ -118,7 +123,11 @@ impl Listing {
             return Ok(self.direct(scan, section).build_query_as().fetch_all(conn).await?);
         }
         // How rare the matches are decides which plan is good, so none is kept.
-        for stretch in self.stretches(scan) {
+        let [first, longest] = self.stretches(scan);
+        for stretch in [first, longest] {
+            if stretch == longest && self.has_few(conn).await? {
+                break;
+            }
             let mut walk = self.walk(scan, section, stretch);
             let found = walk.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
             if found.len() == scan.rows() {
@@ -127,6 +136,18 @@ impl Listing {
         }
         let mut gather = self.gather(scan, section);
         Ok(gather.build_query_as().persistent(false).fetch_all(conn).await?)
+    }
+
+    /// Whether the list has so few rows that all may be sorted.
+    async fn has_few(&self, conn: &mut PgConnection) -> Result<bool, ReadError> {
+        let Some(within) = &self.within else { return Ok(false) };
+        let table = self.table;
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+        sql.push(format_args!("SELECT FROM {table} WHERE true"));
+        push_all(&mut sql, within);
+        sql.push(format_args!(" LIMIT {}) rows", FEW + 1));
+        let rows: i64 = sql.build_query_scalar().fetch_one(conn).await?;
+        Ok(rows <= FEW)
     }
 
     /// How far the merged parts are looked through, one after the other.

@@ -228,6 +228,7 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
     let product = filter.product.map(|id| Condition::Ids("products @> ", vec![id.uuid()]));
     let status = filter.status.map(|status| Condition::named("status", status.as_str()));
     let gathered = [Some(SHELF), buyer.clone(), status, product.clone()];
+    let within = buyer.clone().map(|buyer| vec![SHELF, buyer]);
     let columns = OrderRow::TABLE.column_list();
     Listing {
         table: OrderRow::TABLE.name,
@@ -238,6 +239,7 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
         parts: parts(buyer, filter.status),
         rest: product.into_iter().collect(),
         stretch: STRETCH,
+        within,
         gathered: vec![gathered.into_iter().flatten().collect()],
     }
 }

@@ -254,6 +254,7 @@ impl Users {
             parts,
             rest: vec![],
             stretch: 0,
+            within: None,
             gathered: vec![],
         };
         let mut conn = self.0.acquire().await?;

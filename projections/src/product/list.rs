@@ -77,6 +77,7 @@ pub(super) fn listing(scopes: &[Scope], filter: &ProductFilter) -> Listing {
         parts: scopes.iter().flat_map(|scope| scope.parts(filter)).collect(),
         rest: rest(scopes, filter),
         stretch: STRETCH,
+        within: filter.uploaded_by.map(|owner| vec![owned_by(owner), OF_ONE]),
         gathered: gathered(scopes, filter),
     }
 }
