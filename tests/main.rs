@@ -59,6 +59,7 @@ mod support;
 mod thumbnails;
 #[cfg(test)]
 mod tls;
+mod tools;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]
