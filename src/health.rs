@@ -80,6 +80,7 @@ impl Checks {
             .filter_map(|(name, state)| match state {
                 TaskState::Running | TaskState::Ended => None,
                 TaskState::Restarting { .. } => Some(format!("{name} is being restarted")),
+                TaskState::Waiting { reason } => Some(format!("{name} wait: {reason}")),
                 TaskState::Halted { .. } => Some(format!("{name} has halted: see the log")),
             })
             .collect();

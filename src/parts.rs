@@ -52,6 +52,8 @@ pub enum Error {
     Log(#[from] projections::LogError),
     #[error(transparent)]
     Mail(#[from] workers::MailSettingsError),
+    #[error("no video can be finished here: {0}")]
+    Videos(#[from] workers::video::media::Unfit),
     #[error("NATS_URL cannot be used: {0}")]
     Nats(#[from] async_nats::ConnectError),
     #[error("messages of NATS cannot be subscribed to: {0}")]

@@ -80,6 +80,9 @@ async fn with(
     listeners: Listeners,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    if role != Role::Api {
+        workers::check_videos(&config.limits, &config.data_dir.join("scratch")).await?;
+    }
     let pool = database.pool.clone();
     if role == Role::Everything {
         read_models::bring_up_to_date(config, &pool).await?;

@@ -65,6 +65,7 @@ mod support;
 mod thumbnails;
 #[cfg(test)]
 mod tls;
+mod tools;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

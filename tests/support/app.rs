@@ -111,6 +111,11 @@ impl TestApp {
         self.program.run(arguments).await
     }
 
+    /// Runs a subcommand with a variable of its own.
+    pub async fn run_with_variable(&self, name: &str, value: &str, arguments: &[&str]) -> Outcome {
+        self.program.run_with_variable(name, value, arguments).await
+    }
+
     pub fn pool(&self) -> PgPool {
         self.pool.clone()
     }

@@ -81,7 +81,18 @@ impl Program {
 
     /// The same, with something to read on standard input.
     pub async fn run_with(&self, input: &str, arguments: &[&str]) -> Outcome {
-        let mut command = tokio::process::Command::from(self.command(arguments));
+        Self::end(self.command(arguments), input).await
+    }
+
+    /// Runs a subcommand to its end, with one variable that nothing else gets.
+    pub async fn run_with_variable(&self, name: &str, value: &str, arguments: &[&str]) -> Outcome {
+        let mut command = self.command(arguments);
+        command.env(name, value);
+        Self::end(command, "").await
+    }
+
+    async fn end(command: Command, input: &str) -> Outcome {
+        let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.kill_on_drop(true).spawn().unwrap();
         // A program that reads nothing may have ended by now.

@@ -34,6 +34,12 @@ pub fn to_be_converted() -> Vec<u8> {
     made(&[&pictures, &SOUND, &coded])
 }
 
+/// Two seconds in a container and with sound that browsers don't play, and pictures that they do.
+pub fn mkv_with_flac() -> Vec<u8> {
+    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
+    made(&[&PICTURES, &SOUND, &coded, &["-c:a", "flac", "-f", "matroska"]])
+}
+
 /// Without sound.
 pub fn silent(seconds: u32) -> Vec<u8> {
     let pictures = format!("testsrc=size=320x240:rate=24:duration={seconds}");

@@ -20,6 +20,11 @@ pub enum TaskState {
         /// What it met.
         reason: String,
     },
+    /// It waits for something that this machine lacks.
+    Waiting {
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// The program is ending.
     Ended,
 }

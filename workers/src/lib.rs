@@ -26,5 +26,5 @@ pub use relay::Relay;
 pub use subscriber::{Failed, Handler, Pace, Subscriber};
 pub use supervise::Fault;
 pub use sweeper::{Sweeper, Swept};
-pub use video::{ScannerAddress, VideoProgress, video_progress};
+pub use video::{ScannerAddress, VideoProgress, check_videos, video_progress};
 pub use workers::{Parts, Workers};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use commands::Commands;
 use object_store::ObjectStore;
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::{Health, TaskState};
@@ -16,7 +17,7 @@ use crate::subscriber::{Handler, Pace, Subscriber};
 use crate::supervise::supervise;
 use crate::sweeper::Sweeper;
 use crate::video::media::{Limits, confinement};
-use crate::video::{Announcer, Finalizer, ScannerAddress};
+use crate::video::{Announcer, Finalizer, Needs, ScannerAddress, VIDEOS, watch};
 
 /// What the workers work with.
 pub struct Parts {
@@ -60,7 +61,7 @@ impl Workers {
     /// Nothing runs yet.
     pub fn new(parts: Parts) -> Self {
         let health = Health::default();
-        let names = [relay::NAME, MAILER, FINALIZER, SWEEPER];
+        let names = [relay::NAME, MAILER, FINALIZER, SWEEPER, VIDEOS];
         for name in names {
             health.set(name, TaskState::Running);
         }
@@ -86,12 +87,14 @@ impl Workers {
         let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
         let letters = Pace { concurrency: parts.mail.conversations(), ..parts.pace };
         let mailer = subscriber(&parts, mailer, letters);
+        let needs = parts.needs();
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
-        let finalizer = subscriber(&parts, parts.finalizer(), videos);
+        let finalizer = subscriber(&parts, parts.finalizer(&needs), videos);
         let keep = |name| (name, self.health.clone(), shutdown.clone());
         let (relaying, mailing, finalizing) = (keep(relay::NAME), keep(MAILER), keep(FINALIZER));
         let (sweeping, sweeper) = (keep(SWEEPER), parts.sweeper());
         tokio::join!(
+            watch(needs, self.health.clone(), shutdown.clone()),
             supervise(relaying.0, relaying.1, relaying.2, |stop| relay.clone().run(stop)),
             supervise(mailing.0, mailing.1, mailing.2, |stop| Arc::clone(&mailer).run(stop)),
             supervise(finalizing.0, finalizing.1, finalizing.2, |stop| {
@@ -112,14 +115,21 @@ impl Parts {
         Sweeper::new(pool, media, self.media_folder.clone(), self.mail_folder.clone())
     }
 
-    fn finalizer(&self) -> Finalizer {
+    fn needs(&self) -> Arc<Needs> {
+        Arc::new(Needs {
+            limits: self.limits.clone(),
+            scanner: self.scanner.clone(),
+            scratch: self.scratch.clone(),
+            doubt: Notify::new(),
+        })
+    }
+
+    fn finalizer(&self, needs: &Arc<Needs>) -> Finalizer {
         Finalizer::new(
             self.pool.clone(),
             self.commands.clone(),
             Arc::clone(&self.media),
-            self.limits.clone(),
-            self.scanner.clone(),
-            self.scratch.clone(),
+            Arc::clone(needs),
             Announcer::new(self.nats.clone(), &self.prefix),
         )
     }

@@ -4,7 +4,7 @@
 //! presumed dead from changing anything; results get their lasting names only under the fence; and
 //! the command counts only while the product still waits for that very upload.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,10 +19,10 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::ScannerAddress;
 use super::announce::Announcer;
 use super::job::{self, Job};
-use super::media::{self, Failure, Finalized, Limits};
+use super::media::{self, Failure, Finalized};
+use super::readiness::Needs;
 use super::scratch::WorkFolder;
 use super::storage::{Storage, StorageError};
 use crate::mailer::unloadable;
@@ -36,9 +36,7 @@ pub(crate) struct Finalizer {
     pool: PgPool,
     commands: Commands,
     storage: Storage,
-    limits: Limits,
-    scanner: Option<ScannerAddress>,
-    scratch: PathBuf,
+    needs: Arc<Needs>,
     announcer: Announcer,
 }
 
@@ -54,18 +52,15 @@ enum Stand {
 }
 
 impl Finalizer {
-    /// `scratch` is a folder on disk with room for one video twice, per video at once.
     pub(crate) fn new(
         pool: PgPool,
         commands: Commands,
         media: Arc<dyn ObjectStore>,
-        limits: Limits,
-        scanner: Option<ScannerAddress>,
-        scratch: PathBuf,
+        needs: Arc<Needs>,
         announcer: Announcer,
     ) -> Self {
         let storage = Storage::new(media, pool.clone());
-        Self { pool, commands, storage, limits, scanner, scratch, announcer }
+        Self { pool, commands, storage, needs, announcer }
     }
 
     async fn finish(&self, product: ProductId, video: &UploadedVideo) -> Result<(), Failed> {
@@ -89,7 +84,10 @@ impl Finalizer {
         video: &UploadedVideo,
         progress: watch::Sender<u8>,
     ) -> Result<(), Failed> {
-        let work = WorkFolder::make(&self.scratch).map_err(|error| moving(error.into()))?;
+        let work = WorkFolder::make(&self.needs.scratch).map_err(|error| {
+            self.needs.doubt.notify_one();
+            moving(error.into())
+        })?;
         let input = work.path().join("original");
         self.storage.fetch(video, &input).await.map_err(moving)?;
         if let Some(found) = self.scan(&input).await? {
@@ -98,7 +96,7 @@ impl Finalizer {
         let report = |percent| {
             progress.send_replace(percent);
         };
-        match media::finalize(&input, work.path(), &self.limits, report).await {
+        match media::finalize(&input, work.path(), &self.needs.limits, report).await {
             Ok(finished) => {
                 self.publish(job, video.upload, &finished).await?;
                 self.command_finish(product, video.upload, finished).await
@@ -106,13 +104,19 @@ impl Finalizer {
             Err(Failure::Rejected(reason)) => {
                 self.command_fail(product, video.upload, reason.to_string()).await
             }
-            Err(Failure::Tool(error)) => Err(Failed::Transient(format!("a tool: {error}"))),
+            Err(Failure::Tool(error)) => {
+                self.needs.doubt.notify_one();
+                Err(Failed::Transient(format!("a tool: {error}")))
+            }
         }
     }
 
     async fn scan(&self, input: &Path) -> Result<Option<String>, Failed> {
-        let Some(scanner) = &self.scanner else { return Ok(None) };
-        scanner.scan(input).await.map_err(|error| Failed::Transient(error.to_string()))
+        let Some(scanner) = &self.needs.scanner else { return Ok(None) };
+        scanner.scan(input).await.map_err(|error| {
+            self.needs.doubt.notify_one();
+            Failed::Transient(error.to_string())
+        })
     }
 
     /// Puts the results where they will be looked for. Two workers that both believe in their

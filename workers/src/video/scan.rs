@@ -12,6 +12,8 @@ use url::Url;
 /// clamd's own patience between two chunks is 2 minutes, and its verdict may take as long.
 const PATIENCE: Duration = Duration::from_mins(5);
 const CHUNK: usize = 64 << 10;
+/// A scanner that takes longer to say that it is there is taken for absent.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than any answer.
 const ANSWER: u64 = 4096;
 
@@ -23,6 +25,11 @@ pub enum ScannerAddress {
     /// `unix:///path`
     Unix(PathBuf),
 }
+
+/// Either kind of socket.
+trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
 
 /// Why there is no verdict; none of it is the file's fault.
 #[derive(Debug, thiserror::Error)]
@@ -48,17 +55,34 @@ impl ScannerAddress {
         }
     }
 
+    /// Whether it is there and answers.
+    pub(super) async fn ping(&self) -> Result<(), ScanError> {
+        let asked = async {
+            let mut clamd = self.connect().await?;
+            clamd.write_all(b"zPING\0").await?;
+            let mut answer = Vec::new();
+            clamd.take(ANSWER).read_to_end(&mut answer).await?;
+            Ok(String::from_utf8_lossy(&answer).trim_end_matches(['\0', '\n']).to_owned())
+        };
+        let asked = tokio::time::timeout(PING_PATIENCE, asked).await;
+        let answer: io::Result<String> = asked.map_err(|_| ScanError::TooSlow)?;
+        let answer = answer.map_err(ScanError::Unreachable)?;
+        if answer == "PONG" { Ok(()) } else { Err(ScanError::Refused(answer)) }
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Connection>> {
+        Ok(match self {
+            Self::Tcp(host, port) => {
+                let host = host.trim_matches(['[', ']']);
+                Box::new(TcpStream::connect((host, *port)).await?)
+            }
+            Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        })
+    }
+
     /// What was found in the file, if anything was.
     pub(super) async fn scan(&self, file: &Path) -> Result<Option<String>, ScanError> {
-        let asked = async {
-            match self {
-                Self::Tcp(host, port) => {
-                    let host = host.trim_matches(['[', ']']);
-                    ask(TcpStream::connect((host, *port)).await?, file).await
-                }
-                Self::Unix(path) => ask(UnixStream::connect(path).await?, file).await,
-            }
-        };
+        let asked = async { ask(self.connect().await?, file).await };
         let answer = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| ScanError::TooSlow)?;
         verdict(answer.map_err(ScanError::Unreachable)?)
     }

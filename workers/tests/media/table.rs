@@ -153,7 +153,7 @@ fn fault(file: &Path) -> Option<String> {
 
 async fn outcome(film: PathBuf) -> Result<(), String> {
     let name = film.file_name().expect("a name").to_string_lossy().into_owned();
-    let work = film.with_extension("work");
+    let work = film.with_file_name(format!("{name}.work"));
     std::fs::create_dir(&work).expect("a work folder");
     let finished = finalize(&film, &work, &Limits::default(), |_| ()).await;
     let finished = finished.map_err(|failure| format!("{name}: {failure}"))?;

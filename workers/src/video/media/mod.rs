@@ -20,6 +20,7 @@ mod sprite;
 mod structure;
 mod symptoms;
 mod timeline;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,7 @@ pub use rejection::{Part, Rejection};
 pub use sandbox::{Confinement, ToolError, confinement};
 pub use sniff::Family;
 pub use sprite::Sprite;
+pub use tools::{Unfit, find as find_tools};
 
 use codec::Plan;
 use decode::Decoded;
@@ -181,6 +183,17 @@ fn ours(failure: Failure) -> Failure {
         }
         failure @ Failure::Tool(_) => failure,
     }
+}
+
+/// Fails where the programs that finish videos are not here, or can't do what is configured.
+pub async fn check_tools(limits: &Limits) -> Result<(), Unfit> {
+    tools::find()?;
+    tools::compare(limits).await
+}
+
+/// Finishes a film that is known to be good, in a folder that may be written.
+pub async fn try_out_tools(folder: &Path, limits: &Limits) -> Result<(), Unfit> {
+    tools::try_out(folder, limits).await
 }
 
 async fn inspect_bytes(input: &Path, limits: &Limits) -> Result<sniff::Family, Failure> {

@@ -21,7 +21,7 @@ use super::limits::Limits;
 use super::rejection::Rejection;
 use super::sniff::Family;
 use super::symptoms::Symptoms;
-use confine::Reach;
+pub(super) use confine::{Reach, found};
 use confinement::UNSHARE;
 pub use confinement::{Confinement, confinement};
 
@@ -103,6 +103,11 @@ impl Outcome {
     /// Whether it was ended for the processor time that it took.
     pub(super) fn is_out_of_time(&self) -> bool {
         self.signal == Some(Signal::SIGXCPU)
+    }
+
+    /// The error for a tool that failed without any input.
+    pub(super) fn unusable(&self, program: &str) -> ToolError {
+        unusable(program, &self.symptoms.tail())
     }
 
     /// The error for a tool that failed where nothing is wrong with its input.
@@ -196,14 +201,14 @@ fn reading(input: Input<'_>, limits: &Limits) -> Vec<OsString> {
 }
 
 /// Runs a program to its end, or to that of its time.
-async fn run(
+pub(super) async fn run(
     program: &str,
     arguments: &[OsString],
     reach: Reach,
     limits: &Limits,
     on_line: impl FnMut(&str) + Send,
 ) -> Result<Outcome, ToolError> {
-    let tool = confine::found(program).ok_or_else(|| unusable(program, &"it is not in PATH"))?;
+    let tool = found(program).ok_or_else(|| unusable(program, &"it is not in PATH"))?;
     let mut command = wrapped(&tool, limits).await;
     command.args(arguments);
     let started = confine::spawn(command, tool, reach).await;

@@ -61,7 +61,7 @@ const X32: i64 = 0x4000_0000;
 
 /// The files that one run of a tool is about.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reach {
+pub(in crate::video::media) struct Reach {
     /// A file to read.
     pub(super) input: Option<PathBuf>,
     /// A folder to make, write and read files in.
@@ -175,7 +175,7 @@ fn filter() -> bool {
 }
 
 /// Where a program is that would be found through `PATH`.
-pub(super) fn found(program: &str) -> Option<PathBuf> {
+pub(in crate::video::media) fn found(program: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
 
     let runs = |path: &Path| {
