@@ -37,7 +37,7 @@ pub(super) fn complete(openapi: &mut OpenApi) {
 fn complete_operation(operation: &mut Operation) {
     let id = operation.operation_id.clone().unwrap_or_default();
     if let Some(RefOr::T(body)) = &mut operation.request_body {
-        body.content.values_mut().for_each(|content| add(content, |name| request(name)));
+        body.content.values_mut().for_each(|content| add(content, request));
     }
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
