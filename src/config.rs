@@ -17,13 +17,12 @@ use std::path::PathBuf;
 use api::{ConnectionLimits, RateLimits};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
-use tracing_subscriber::EnvFilter;
 use url::Url;
 use workers::ScannerAddress;
 use workers::video::media::Limits;
 
 pub use nats_address::{NatsAddress, NatsLogin};
-pub use report::print;
+pub use report::listing;
 pub use tls::TlsFiles;
 pub use variables::Origin;
 
@@ -137,6 +136,14 @@ impl Config {
         Self::from_variables(Variables::read()?)
     }
 
+    /// Whether links in mails would name no address that another machine can reach.
+    pub fn links_lead_nowhere(&self) -> bool {
+        let is_default = |setting: &report::Setting| {
+            setting.variable == "PUBLIC_URL" && setting.origin == Origin::Default
+        };
+        self.bind.ip().is_unspecified() && self.settings.iter().any(is_default)
+    }
+
     /// The folder that mails are written to when no mail server is set.
     pub fn mail_dir(&self) -> PathBuf {
         self.data_dir.join("mail")
@@ -150,12 +157,16 @@ impl Config {
     /// What links start with once it is known where the API listens: port 0 leaves that to the
     /// system.
     pub fn public_url_at(&self, bound: SocketAddr) -> Url {
-        let follows = Url::parse(&format!("{}://{}", self.scheme(), self.bind))
-            .is_ok_and(|url| url == self.public_url);
         match Url::parse(&format!("{}://{bound}", self.scheme())) {
-            Ok(url) if follows => url,
+            Ok(url) if self.public_url_follows_bind() => url,
             Ok(_) | Err(_) => self.public_url.clone(),
         }
+    }
+
+    /// Whether links start with where the API listens, as no other public address is set.
+    pub fn public_url_follows_bind(&self) -> bool {
+        Url::parse(&format!("{}://{}", self.scheme(), self.bind))
+            .is_ok_and(|url| url == self.public_url)
     }
 
     /// The variables whose address has a password that everybody tries first.
@@ -171,7 +182,7 @@ impl Config {
         known.map(|(variable, _)| variable).collect()
     }
 
-    /// Each setting in force with its origin, secrets hidden.
+    /// Each setting in force with its origin, by name, secrets hidden.
     pub fn settings(&self) -> &[report::Setting] {
         &self.settings
     }
@@ -233,7 +244,7 @@ impl Config {
             )?,
             allow_unsafe_database: reader.value("ALLOW_UNSAFE_DATABASE", "false", parse::switch)?,
             log_format: reader.value("LOG_FORMAT", "text", parse::log_format)?,
-            log_filter: reader.value("RUST_LOG", DEFAULT_LOG_FILTER, log_filter)?,
+            log_filter: reader.value("RUST_LOG", DEFAULT_LOG_FILTER, parse::log_filter)?,
             data_dir,
             settings: reader.into_settings(),
         })
@@ -265,10 +276,11 @@ fn apart(text: &str, bind: SocketAddr) -> Result<Option<SocketAddr>, Expected> {
     }
 }
 
-fn log_filter(text: &str) -> Result<String, Expected> {
-    EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| "a log filter such as info or info,sqlx=debug".into())
+/// How a failure before the configuration is known is written.
+pub fn log_format() -> LogFormat {
+    let variables = Variables::read().unwrap_or_default();
+    let set = variables.text("LOG_FORMAT").and_then(|text| parse::log_format(text).ok());
+    set.unwrap_or(LogFormat::Text)
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Row};
+use sqlx::{ConnectOptions, Connection, PgPool, Row};
+use tokio::time::Instant;
+
+use crate::reach::{self, Unreachable};
 
 /// Append-only.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -16,13 +19,19 @@ const CONNECTIONS: u32 = 24;
 /// Of its workers.
 const WORKER_CONNECTIONS: u32 = 8;
 
+/// How long a server that is just starting is waited for, and one that does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Why a database can't be used; the text is meant for its user.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("DATABASE_URL must be a postgres:// address: {0}")]
     Url(sqlx::Error),
-    #[error("the database cannot be reached: {0}")]
-    Unreachable(sqlx::Error),
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    #[error("the database failed: {0}")]
+    Failed(sqlx::Error),
     #[error(
         "the database has {setting} = {value}, so it may lose what it has confirmed: turn it on, \
          or set ALLOW_UNSAFE_DATABASE=true"
@@ -34,14 +43,49 @@ pub enum Error {
     NotMigrated,
 }
 
-/// Connects, and refuses a database that may lose what it has confirmed.
-pub async fn connect(url: &SecretString, allow_unsafe: bool) -> Result<PgPool, Error> {
-    let pool = pool(options(url)?, CONNECTIONS);
-    drop(pool.acquire().await.map_err(Error::Unreachable)?);
+/// Connects, and refuses a database that may lose what it has confirmed. `variable` is what names
+/// the server when it can't be reached.
+pub async fn connect(
+    variable: &'static str,
+    url: &SecretString,
+    allow_unsafe: bool,
+) -> Result<PgPool, Error> {
+    let options = options(url)?;
+    check_reachable(variable, &options).await?;
+    let pool = pool(options, CONNECTIONS);
     if !allow_unsafe {
         refuse_unsafe(&pool).await?;
     }
     Ok(pool)
+}
+
+/// Connects once, since a pool does not tell why it has no connection.
+async fn check_reachable(
+    variable: &'static str,
+    options: &PgConnectOptions,
+) -> Result<(), Unreachable> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match tokio::time::timeout_at(deadline, options.connect()).await {
+            Ok(Ok(connection)) => {
+                // The check is done, whatever becomes of the connection.
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            Ok(Err(error)) if may_pass(&error) && Instant::now() + PAUSE < deadline => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(Err(error)) => return Err(reach::database(variable, options, &error)),
+            Err(_) => return Err(reach::slow_database(variable, options)),
+        }
+    }
+}
+
+/// 57P03 (cannot_connect_now) and 53300 (too_many_connections): the server answers, and may take a
+/// connection a moment later.
+fn may_pass(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("57P03" | "53300"))
 }
 
 fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
@@ -64,9 +108,8 @@ fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// For workers, who connect once they need it: what they write down is about the log and may be
-/// lost with the last moment before a crash, since each effect may be tried again; so their commits
-/// wait for no disk.
+/// A pool for workers, without a connection yet. Their commits do not wait for the disk: what they
+/// record may be lost in a crash, since each effect may be tried again.
 pub fn relaxed(url: &SecretString) -> Result<PgPool, Error> {
     Ok(pool(options(url)?.options([("synchronous_commit", "off")]), WORKER_CONNECTIONS))
 }
@@ -78,14 +121,14 @@ async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {
     )
     .fetch_all(pool)
     .await
-    .map_err(Error::Unreachable)?;
+    .map_err(Error::Failed)?;
     match rows.first() {
         Some(row) => Err(Error::Unsafe { setting: row.get("name"), value: row.get("setting") }),
         None => Ok(()),
     }
 }
 
-/// Brings the schema up to date; of several that do so at once, one does.
+/// Applies the migrations that are missing; of several programs that do so at once, one does.
 pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     Ok(MIGRATIONS.run(pool).await?)
 }
@@ -101,6 +144,6 @@ pub async fn check_migrated(pool: &PgPool) -> Result<(), Error> {
         Ok(applied) if applied >= newest => Ok(()),
         Ok(_) => Err(Error::NotMigrated),
         Err(error) if error.as_database_error().is_some() => Err(Error::NotMigrated),
-        Err(error) => Err(Error::Unreachable(error)),
+        Err(error) => Err(Error::Failed(error)),
     }
 }

@@ -9,8 +9,9 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::output;
 use crate::parts::{self, Error};
-use crate::subcommand::{say, users};
+use crate::subcommand::users;
 
 const EMAIL: &str = "admin@vetted.example";
 
@@ -28,9 +29,12 @@ pub async fn make(config: &Config, pool: &PgPool, commands: &Commands) -> Result
     let password = BASE64.encode(random.as_flattened());
     let user = users::make(commands, &email, &password, Role::Admin).await?;
     commands.require_password_change(&parts::operator(), user).await?;
-    say(&format!("The first ADMIN is {EMAIL} with the password {password}"))?;
-    say(&format!(
-        "(printed this once, to be changed at the first sign-in; the data are in {})",
-        config.data_dir.display()
-    ))
+    let told = format!("The first ADMIN is {EMAIL} with the password {password}");
+    let members = [("email", EMAIL), ("password", password.as_str())];
+    output::announce(config.log_format, &told, &members);
+    let data = config.data_dir.display();
+    let once =
+        format!("(printed only once; change it at the first sign-in; the data are in {data})");
+    output::announce(config.log_format, &once, &[]);
+    Ok(())
 }

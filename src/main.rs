@@ -1,4 +1,4 @@
-//! Vetted: a marketplace backend that can answer for its listings.
+//! Vetted: a marketplace backend that keeps a provable history of every listing.
 
 mod background;
 mod config;
@@ -9,12 +9,17 @@ mod health;
 mod healthcheck;
 mod listeners;
 mod metrics;
+mod output;
 mod parts;
 mod private;
 mod progress;
+mod reach;
 mod read_models;
+mod secrets;
 mod serve;
+mod servers;
 mod services;
+mod start;
 mod storage;
 mod subcommand;
 mod telemetry;
@@ -22,13 +27,12 @@ mod tls;
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use config::Config;
+use config::{Config, LogFormat};
 use serve::Role;
 use subcommand::{audit, demo, jwe_open, keys, migrate, projections, users, worker};
 use uuid::Uuid;
@@ -37,7 +41,10 @@ use uuid::Uuid;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Without a command: the API, the workers and what they need, all in one.
+/// A marketplace backend that keeps a provable history of every listing
+///
+/// Without a command it runs the API and the workers, and starts a private PostgreSQL and NATS
+/// server where DATABASE_URL and NATS_URL are unset.
 #[derive(Parser)]
 #[command(name = "vetted", version)]
 struct Cli {
@@ -47,76 +54,80 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API alone
+    /// Run the API without the workers
     Api,
-    /// Run the workers alone, or look after what they gave up on
+    /// Run the workers without the API, or manage their work
     Worker {
         #[command(subcommand)]
         command: Option<Worker>,
     },
-    /// Bring the database up to date
+    /// Bring the database schema up to date, and rebuild outdated read models
     Migrate,
     /// Manage accounts
     #[command(subcommand)]
     Users(Users),
-    /// Make or check the read models again from the log
+    /// Rebuild the read models from the event log, or compare them with it
     #[command(subcommand)]
     Projections(Projections),
-    /// Tell what the log says
+    /// Read the event log
     #[command(subcommand)]
     Audit(Audit),
-    /// Make data up, through the real commands
+    /// Fill a database with made-up accounts, categories and products
+    ///
+    /// Refuses where there are accounts already, unless --yes is given.
     Demo(demo::Demo),
-    /// Manage the keys that sign tokens
+    /// Manage the keys in SECRETS_FILE
     #[command(subcommand)]
     Keys(Keys),
-    /// Print the configuration in force, secrets hidden
+    /// Print every setting, its value and where it comes from, with secrets hidden
     Config {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Run a command with a PostgreSQL and a NATS of its own
+    /// Run a command, such as a test suite, beside a PostgreSQL and a NATS server of its own
     ///
-    /// The command finds them in TEST_DATABASE_URL and TEST_NATS_URL.
+    /// The command finds their addresses in TEST_DATABASE_URL and TEST_NATS_URL. Both servers stop
+    /// when it ends.
     Services {
-        /// Keep the data in this folder instead of removing it at the end
+        /// Keep the data of both servers in this folder, instead of removing them at the end
         #[arg(long)]
         dir: Option<PathBuf>,
         /// The command and its arguments
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
-    /// Ask the API or the worker on this machine whether it is well
+    /// Exit with 0 if the API or the worker on this machine is healthy
     #[command(hide = true)]
     Healthcheck,
-    /// Open one JWE, as the API does
+    /// Decrypt one JWE, as the API does
     #[command(hide = true)]
     JweOpen,
 }
 
 #[derive(Subcommand)]
 enum Worker {
-    /// Events that a worker gave up on
+    /// Manage events whose handling failed for good
     #[command(subcommand)]
     DeadLetters(DeadLetters),
     /// Remove expired uploads, and files that nothing refers to
     ///
-    /// Workers do so every hour.
+    /// Workers do this every hour.
     Sweep(worker::Sweep),
 }
 
 #[derive(Subcommand)]
 enum DeadLetters {
-    /// List them, oldest first
+    /// List the dead letters, oldest first
     List {
-        /// Print one JSON object a line
+        /// Print each as a JSON object on a line of its own
         #[arg(long)]
         json: bool,
     },
-    /// Have one tried again, or all
+    /// Have workers handle one dead letter again, or all
     Retry {
-        /// Which; all where none is given
+        /// The id of the dead letter; without it all are retried
+        #[arg(value_parser = subcommand::id, value_name = "ID")]
         id: Option<Uuid>,
         /// Print JSON
         #[arg(long)]
@@ -126,29 +137,32 @@ enum DeadLetters {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Make a new signing key; the one before stays accepted
+    /// Add new keys for signing, for encryption and for wrapping persons' keys
+    ///
+    /// The keys before them stay accepted, older ones are dropped. It may run while the program
+    /// serves.
     Rotate,
 }
 
 #[derive(Subcommand)]
 enum Users {
-    /// Make an account that needs no activation
+    /// Create an account that is active at once
     Create(users::Create),
-    /// Take the second factor away from somebody who has lost it; their sessions end
+    /// Remove the second factor of somebody who has lost it, and end their sessions
     ResetSecondFactor(users::ResetSecondFactor),
 }
 
 #[derive(Subcommand)]
 enum Projections {
-    /// Make read models again while the present ones serve
+    /// Rebuild read models from the event log; the present ones serve until it is done
     Rebuild {
-        /// Which; all where none is given
+        /// products, categories, orders or users; without it all are rebuilt
         name: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Compare the read models with the log, row by row
+    /// Compare the read models with the event log; exit with 1 where a row differs
     Verify {
         /// Print JSON
         #[arg(long)]
@@ -158,18 +172,36 @@ enum Projections {
 
 #[derive(Subcommand)]
 enum Audit {
-    /// Tell a product's life, step by step
+    /// Print a product's history, step by step
     Replay(audit::Replay),
 }
 
 fn main() -> ExitCode {
     // It fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    run(Cli::parse()).unwrap_or_else(|error| {
-        // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "vetted: {}", domain::one_line(&error.to_string()));
-        ExitCode::FAILURE
-    })
+    match Cli::try_parse() {
+        Ok(cli) => run(cli).unwrap_or_else(|error| failed(&*error)),
+        Err(error) => misused(&error),
+    }
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    let is_closed_pipe = |error: &parts::Error| matches!(error, parts::Error::Print(print) if print.is_closed_pipe());
+    if error.downcast_ref().is_some_and(is_closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    output::failure(config::log_format(), error);
+    ExitCode::FAILURE
+}
+
+/// Prints help, or what is wrong with the arguments.
+fn misused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && config::log_format() == LogFormat::Json {
+        output::failure(LogFormat::Json, error);
+    } else {
+        output::usage(error);
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
@@ -214,7 +246,7 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         }
         Some(Command::Audit(Audit::Replay(replay))) => audit::replay(config, &replay).await?,
         Some(Command::Demo(demo)) => demo::run(config, &demo).await?,
-        Some(Command::Config { json }) => config::print(config, json, &mut io::stdout().lock())?,
+        Some(Command::Config { json }) => print_config(config, json)?,
         Some(Command::Services { dir, command }) => {
             return Ok(services::run(dir.as_deref(), &command).await?);
         }
@@ -224,4 +256,11 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         Some(Command::JweOpen) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_config(config: &Config, json: bool) -> Result<(), parts::Error> {
+    if json {
+        return Ok(output::json(&config.settings())?);
+    }
+    Ok(config::listing(config).iter().try_for_each(|line| output::line(line))?)
 }

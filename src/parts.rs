@@ -1,11 +1,10 @@
-//! What every subcommand stands on: the database, and the commands on it.
+//! What every subcommand is built on: the database, the broker, and the commands.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use commands::identity::{Identity, Secrets, SecretsError};
+use commands::identity::{BindingError, Identity, Missing, SecretsError};
 use commands::{CommandError, Commands, Context};
 use domain::{RequestId, SystemActor};
 use secrecy::SecretString;
@@ -15,8 +14,10 @@ use uuid::Uuid;
 
 use crate::config::{Config, ConfigError, NatsAddress};
 use crate::embedded::{self, Nats, Postgres};
+use crate::output::PrintError;
+use crate::reach::Unreachable;
 use crate::read_models::Inline;
-use crate::{database, private, storage};
+use crate::{database, private, secrets, storage};
 
 /// Why the program can't do what it was asked for; the text is meant for its user.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,15 @@ pub enum Error {
     #[error(transparent)]
     Storage(#[from] storage::Error),
     #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    #[error("no data in {} and DATABASE_URL is unset: set DATABASE_URL, or DATA_DIR to where the data are", .0.display())]
+    NoData(PathBuf),
+    #[error(transparent)]
+    Print(#[from] PrintError),
+    #[error(transparent)]
     Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
@@ -45,7 +54,7 @@ pub enum Error {
     Mail(#[from] workers::MailSettingsError),
     #[error("NATS_URL cannot be used: {0}")]
     Nats(#[from] async_nats::ConnectError),
-    #[error("NATS cannot be listened to: {0}")]
+    #[error("messages of NATS cannot be subscribed to: {0}")]
     Subscribe(#[from] async_nats::SubscribeError),
     #[error(
         "{variable} {bind} cannot be listened on: {source}; stop what listens there, or set another {variable}"
@@ -63,7 +72,7 @@ pub enum Error {
     Usage(String),
 }
 
-/// A database, wherever it comes from.
+/// A connection to the database, configured or private.
 pub struct Database {
     /// The pool.
     pub pool: PgPool,
@@ -73,14 +82,22 @@ pub struct Database {
 
 impl Database {
     /// Connects to the configured database, or to the private one, which is started unless
-    /// another `vetted` runs it already.
-    pub async fn open(config: &Config) -> Result<Self, Error> {
-        let (url, embedded) = match &config.database_url {
-            Some(url) => (url.clone(), None),
-            None => private_database(config).await?,
+    /// another `vetted` runs it already; only with [`Missing::Create`] is a private one made.
+    /// A database of other secrets is refused, whatever it is opened for.
+    pub async fn open(config: &Config, missing: Missing) -> Result<Self, Error> {
+        let (variable, url, embedded) = if let Some(url) = &config.database_url {
+            ("DATABASE_URL", url.clone(), None)
+        } else {
+            let (url, embedded) = private_database(config, missing).await?;
+            ("the private PostgreSQL", url, embedded)
         };
-        let pool = database::connect(&url, config.allow_unsafe_database).await?;
-        Ok(Self { pool, url, embedded })
+        match connect(config, variable, &url).await {
+            Ok(pool) => Ok(Self { pool, url, embedded }),
+            Err(error) => {
+                stop(embedded).await;
+                Err(error)
+            }
+        }
     }
 
     /// A pool for workers, see [`database::relaxed`].
@@ -88,12 +105,21 @@ impl Database {
         Ok(database::relaxed(&self.url)?)
     }
 
-    /// Opens the database for one piece of work, and closes it whatever comes of that.
+    /// Opens the database that is there for one piece of work, and closes it even if that fails.
     pub async fn with<T>(
         config: &Config,
         work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let database = Self::open(config).await?;
+        Self::with_one(config, Missing::Leave, work).await
+    }
+
+    /// The same; where there is no database a private one is made with [`Missing::Create`].
+    pub async fn with_one<T>(
+        config: &Config,
+        missing: Missing,
+        work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let database = Self::open(config, missing).await?;
         let outcome = work(&database.pool).await;
         database.close().await;
         outcome
@@ -102,22 +128,42 @@ impl Database {
     /// Ends the private database, if this program started it.
     pub async fn close(self) {
         self.pool.close().await;
-        if let Some(postgres) = self.embedded {
-            postgres.stop().await;
-        }
+        stop(self.embedded).await;
     }
 }
 
-async fn private_database(config: &Config) -> Result<(SecretString, Option<Postgres>), Error> {
+async fn stop(embedded: Option<Postgres>) {
+    if let Some(postgres) = embedded {
+        postgres.stop().await;
+    }
+}
+
+async fn connect(
+    config: &Config,
+    variable: &'static str,
+    url: &SecretString,
+) -> Result<PgPool, Error> {
+    let pool = database::connect(variable, url, config.allow_unsafe_database).await?;
+    secrets::compare(config, &pool).await?;
+    Ok(pool)
+}
+
+async fn private_database(
+    config: &Config,
+    missing: Missing,
+) -> Result<(SecretString, Option<Postgres>), Error> {
     if let Some(url) = Postgres::running(&config.data_dir) {
         return Ok((url, None));
+    }
+    if missing == Missing::Leave && !Postgres::is_made(&config.data_dir) {
+        return Err(Error::NoData(config.data_dir.clone()));
     }
     make_data_dir(config)?;
     let postgres = Postgres::start(&config.data_dir).await?;
     Ok((postgres.url().clone(), Some(postgres)))
 }
 
-/// A broker, wherever it comes from.
+/// A connection to the broker, configured or private.
 pub struct Broker {
     /// Where it is.
     pub address: NatsAddress,
@@ -146,41 +192,27 @@ impl Broker {
     }
 }
 
-fn make_data_dir(config: &Config) -> Result<(), Error> {
+/// Makes `DATA_DIR` where there is none.
+pub fn make_data_dir(config: &Config) -> Result<(), Error> {
     let what = "making DATA_DIR";
     private::make_data_dir(&config.data_dir).map_err(|source| Error::Io { what, source })
 }
 
 /// The write side, on a database that is up to date.
-pub fn commands(config: &Config, pool: &PgPool, public_url: &Url) -> Result<Commands, Error> {
-    let identity = Identity::try_new(&secrets(config)?, public_url)?
+pub async fn commands(
+    config: &Config,
+    pool: &PgPool,
+    public_url: &Url,
+    missing: Missing,
+) -> Result<Commands, Error> {
+    let secrets = secrets::open(config, pool, missing).await?;
+    let identity = Identity::try_new(&secrets, public_url)?
         .with_session_idle_days(config.session_idle_days)
         .with_second_factor_for(config.require_second_factor.clone());
     Ok(Commands::new(pool.clone(), Arc::new(Inline::default()), identity))
 }
 
-/// The keys, unless others than this program's account and its group may have read them.
-pub fn secrets(config: &Config) -> Result<Secrets, Error> {
-    const OF_OTHERS: u32 = 0o027;
-    let file = &config.secrets_file;
-    if file.parent() == Some(&config.data_dir) {
-        make_data_dir(config)?;
-    }
-    let secrets = Secrets::load_or_create(file)?;
-    let what = "looking at SECRETS_FILE";
-    let mode = fs::metadata(file).map_err(|source| Error::Io { what, source })?.mode();
-    if mode & OF_OTHERS == 0 {
-        return Ok(secrets);
-    }
-    Err(Error::Usage(format!(
-        "SECRETS_FILE {} may be read or changed by others (mode {:03o}): they may know its keys. \
-         Run `chmod 600` on it where they don't, or move it away to have new ones made.",
-        file.display(),
-        mode & 0o777
-    )))
-}
-
-/// A context for what somebody does at the command line.
+/// The context of a command that is given at the command line.
 pub fn operator() -> Context {
     Context::system(SystemActor::Operator, RequestId::from_uuid(Uuid::now_v7()))
 }

@@ -1,15 +1,17 @@
-//! How far long work is: a bar on a terminal, log lines elsewhere.
+//! The progress of long work: a bar on a terminal, log lines elsewhere.
 
 use std::cell::Cell;
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::config::LogFormat;
+use crate::output;
+
 /// Between two log lines.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Shows how far something is.
+/// Shows the progress of one piece of work.
 pub struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
@@ -17,9 +19,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins; `what` is what the person waits for.
-    pub fn new(what: &'static str) -> Self {
-        let bar = stderr().is_terminal().then(|| {
+    /// Begins; `what` is what the person waits for. A log of JSON objects has no room for a bar.
+    pub fn new(format: LogFormat, what: &'static str) -> Self {
+        let bar = (output::is_watched() && format == LogFormat::Text).then(|| {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
             let bar = ProgressBar::new(0).with_message(what);
             style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
@@ -27,7 +29,7 @@ impl Progress {
         Self { what, bar, told: Cell::new(Instant::now()) }
     }
 
-    /// So much of it is done.
+    /// Shows how much is done.
     pub fn at(&self, done: i64, total: i64) {
         match &self.bar {
             Some(bar) => {

@@ -1,25 +1,25 @@
-//! The read models, as the appender needs them: neither crate knows the other.
+//! Connects the read models to the appender: neither crate depends on the other.
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use commands::identity::Secrets;
+use commands::identity::Missing;
 use commands::{AnyRow, Commands, Vault, Write};
 use domain::{CategoryId, Recorded, StreamId, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::Config;
-use crate::database;
 use crate::parts::Error;
 use crate::progress::Progress;
+use crate::{database, secrets};
 
-/// Migrates, and makes read models again whose folds have changed.
+/// Applies migrations, and rebuilds read models whose folds have changed.
 pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Error> {
     database::migrate(pool).await?;
     let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
     if !outdated.is_empty() {
-        let progress = Progress::new("making read models again");
-        let personal = Opener::try_new(config, pool)?;
+        let progress = Progress::new(config.log_format, "rebuilding read models");
+        let personal = Opener::open(config, pool).await?;
         let at = |done, total| progress.at(done, total);
         projections::rebuild(pool, &personal, Some(&outdated), at).await?;
     }
@@ -35,9 +35,9 @@ impl Opener {
         Self(commands.vault().clone())
     }
 
-    /// With the program's secrets.
-    pub fn try_new(config: &Config, pool: &PgPool) -> Result<Self, Error> {
-        let secrets = Secrets::load_or_create(&config.secrets_file)?;
+    /// With the secrets of this database.
+    pub async fn open(config: &Config, pool: &PgPool) -> Result<Self, Error> {
+        let secrets = secrets::open(config, pool, Missing::Leave).await?;
         Ok(Self(Vault::try_new(pool.clone(), &secrets)?))
     }
 }

@@ -1,11 +1,11 @@
 //! The program at work: the API, the workers, or both, until a signal ends it.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use commands::Commands;
+use commands::identity::Missing;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use sqlx::PgPool;
@@ -23,8 +23,7 @@ use crate::listeners::Listeners;
 use crate::parts::{self, Broker, Database, Error};
 use crate::read_models::Opener;
 use crate::storage::{self, Media};
-use crate::subcommand::say;
-use crate::{database, metrics, read_models};
+use crate::{database, metrics, output, read_models, servers, start};
 
 /// What of the program runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +56,10 @@ struct Running<'a> {
 
 /// Serves until a signal ends it.
 pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
-    for variable in config.with_known_passwords() {
-        tracing::warn!("{variable} has a password that everybody tries first: set another");
-    }
     let shutdown = until_signalled()?;
     let listeners = Listeners::open(config)?;
-    let database = Database::open(config).await?;
+    let missing = if role == Role::Everything { Missing::Create } else { Missing::Leave };
+    let database = Database::open(config, missing).await?;
     let outcome = match Broker::open(config).await {
         Ok(broker) => {
             let outcome = with(config, role, &database, &broker, listeners, shutdown).await;
@@ -93,19 +90,18 @@ async fn with(
         Role::Everything | Role::Api => config.public_url_at(listeners.bound),
         Role::Worker => config.public_url.clone(),
     };
-    let commands = parts::commands(config, &pool, &public_url)?;
+    let commands = parts::commands(config, &pool, &public_url, Missing::Create).await?;
     if role == Role::Everything && config.database_url.is_none() {
         first_admin::make(config, &pool, &commands).await?;
     }
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
-    let nats = broker.address.options().name("vetted").retry_on_initial_connect();
-    let connecting = background.handle().spawn(nats.connect(broker.address.servers.clone()));
-    let nats = connecting.await.map_err(io::Error::from).map_err(failed)??;
-    let media = storage::open(config)?;
+    let nats = servers::connect_nats(&broker.address, background.handle()).await?;
+    let media = storage::open(config).await?;
     let relaxed = database.relaxed()?;
     let running =
         Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
+    start::log(config, role);
     running.all(role, listeners).await
 }
 
@@ -116,6 +112,7 @@ impl Running<'_> {
             Checks::new(self.pool.clone(), self.nats.clone(), Arc::clone(&self.media.store));
         if role != Role::Api {
             let parts = self.worker_parts()?;
+            self.check_servers_of(&parts);
             let commands = parts.commands.clone();
             let workers = Workers::new(parts);
             health = health.with_workers(workers.health());
@@ -137,10 +134,10 @@ impl Running<'_> {
         };
         let (bound, operations) = (listeners.bound, listeners.operations());
         listeners.serve(self.config, &app, service, &mut tasks, &self.shutdown)?;
-        self.announce(role, bound, operations)?;
+        self.announce(role, bound, operations);
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
-                // A part that panicked is not replaced: whoever watches starts the program anew.
+                // A task that panicked is not replaced: a supervisor restarts the program.
                 tracing::error!("a part of the program failed: {error}");
                 self.shutdown.cancel();
             }
@@ -148,12 +145,23 @@ impl Running<'_> {
         Ok(())
     }
 
+    /// In the background: the start waits for none of them.
+    fn check_servers_of(&self, parts: &workers::Parts) {
+        let background = self.background.handle();
+        if let Some(url) = &self.config.smtp_url {
+            background.spawn(servers::check_mail(url.clone(), parts.mail.clone()));
+        }
+        if let Some(scanner) = &self.config.scanner {
+            background.spawn(servers::check_scanner(scanner.clone()));
+        }
+    }
+
     fn live(&self) -> api::Live {
         let personal = Arc::new(Opener::of(&self.commands));
         api::Live::new(self.commands.clone(), self.pool.clone(), personal, self.shutdown.clone())
     }
 
-    /// What workers anywhere tell of the videos that they are at.
+    /// The progress of videos that any worker publishes.
     async fn video_progress(&self) -> Result<BoxStream<'static, api::Progress>, Error> {
         let told = workers::video_progress(&self.nats, &self.config.nats_prefix).await?;
         let progress = |workers::VideoProgress { product, upload, percent }| api::Progress {
@@ -175,6 +183,7 @@ impl Running<'_> {
             live: live.clone(),
             settings: api::Settings {
                 public_url: self.public_url.clone(),
+                links_follow_loopback: self.config.public_url_follows_bind(),
                 max_video_bytes: self.config.max_video_bytes,
                 cors_allowed_origins: self.config.cors_allowed_origins.clone(),
                 trusted_proxies: self.config.trusted_proxies.clone(),
@@ -212,25 +221,23 @@ impl Running<'_> {
         })
     }
 
-    fn announce(
-        &self,
-        role: Role,
-        bound: SocketAddr,
-        operations: Option<SocketAddr>,
-    ) -> Result<(), Error> {
-        let scheme = self.config.scheme();
-        say(&match role {
-            Role::Everything | Role::Api => format!("Vetted is at {scheme}://{bound}/"),
-            Role::Worker => format!("The workers say how they are at {scheme}://{bound}/readyz"),
-        })?;
+    fn announce(&self, role: Role, bound: SocketAddr, operations: Option<SocketAddr>) {
+        let format = self.config.log_format;
+        let url = format!("{}://{bound}/", self.config.scheme());
+        let told = match role {
+            Role::Everything | Role::Api => format!("Vetted is at {url}"),
+            Role::Worker => format!("The workers say how they are at {url}readyz"),
+        };
+        output::announce(format, &told, &[("url", &url)]);
         if let Some(operations) = operations {
-            say(&format!("Metrics and the details of /readyz are at http://{operations}/"))?;
+            let told = format!("Metrics and the details of /readyz are at http://{operations}/");
+            output::announce(format, &told, &[("url", &format!("http://{operations}/"))]);
         }
         if role != Role::Api && self.config.smtp_url.is_none() {
-            let folder = self.config.mail_dir();
-            say(&format!("Mails become files in {}", folder.display()))?;
+            let folder = self.config.mail_dir().display().to_string();
+            output::announce(format, &format!("Mails become files in {folder}"), &[]);
         }
-        say("Stop it with Ctrl-C.")
+        output::announce(format, "Stop it with Ctrl-C.", &[]);
     }
 }
 

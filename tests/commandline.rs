@@ -187,18 +187,6 @@ async fn a_wrong_value_stops_the_program_with_one_sentence_that_names_the_variab
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_told_in_one_sentence() {
-    let nowhere = "postgres://vetted:hunter2@127.0.0.1:1/vetted";
-    let program = Program::new(&[("DATABASE_URL", nowhere)]);
-
-    let told = program.run(&["migrate"]).await.expect(1);
-
-    assert!(told.stderr.starts_with("vetted: the database cannot be reached"), "{told:?}");
-    assert!(!told.stderr.contains("hunter2"));
-    assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
-}
-
-#[tokio::test]
 async fn wrong_usage_ends_with_2_and_help_with_0() {
     let program = Program::new(&[]);
 

@@ -75,6 +75,50 @@ fn domain_and_folds_reach_for_no_clock_no_chance_and_no_network() {
     }
 }
 
+/// People type texts that end up in terminals: `src/output.rs` escapes them, and the log does.
+#[test]
+fn nothing_is_printed_but_by_the_module_that_escapes() {
+    let apart = ["src/output.rs", "src/telemetry.rs"].map(|name| root().join(name));
+    let crates = ["src", "api/src", "commands/src", "domain/src", "projections/src", "workers/src"];
+    let files = crates.iter().flat_map(|folder| sources(&root().join(folder)));
+    for file in files.filter(|file| !apart.contains(file)) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for banned in [
+            "print!(",
+            "println!(",
+            "::stdout()",
+            " stdout()",
+            "(stdout()",
+            "::stderr()",
+            " stderr()",
+            "(stderr()",
+        ] {
+            let has = program.lines().any(|line| !is_of_model(&file) && line.contains(banned));
+            assert!(!has, "{} prints by {banned}: use src/output.rs", file.display());
+        }
+    }
+}
+
+/// A secrets file is made by the code that has looked whether the database has data, and nowhere else.
+#[test]
+fn secrets_are_made_only_where_the_database_was_looked_at() {
+    let folders = ["src", "api/src", "workers/src", "commands/src"];
+    let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_home =
+            ["identity/binding.rs", "identity/secrets.rs"].iter().any(|f| file.ends_with(f));
+        assert!(is_home || !program.contains("load_or_create"), "{}", file.display());
+    }
+}
+
+/// A file that is compiled for tests alone, without the mark inside.
+fn is_of_model(file: &Path) -> bool {
+    file.ends_with("commands/src/identity/access_model.rs")
+}
+
 /// The program's own files below a folder; those of tests are apart.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];

@@ -40,11 +40,15 @@ mod openapi;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod payload;
 #[cfg(test)]
 mod predecessor;
 #[cfg(test)]
 mod privacy;
+#[cfg(test)]
+mod reads;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
@@ -65,3 +69,4 @@ mod tls;
 mod uploads;
 #[cfg(test)]
 mod walk;
+mod walkthrough;

@@ -72,6 +72,8 @@ impl App {
 pub struct Settings {
     /// What links start with.
     pub public_url: Url,
+    /// Whether links follow the loopback name that was asked: no public address is configured.
+    pub links_follow_loopback: bool,
     /// The largest video that is taken, in bytes.
     pub max_video_bytes: u64,
     /// Web origins that may call the API from a browser, as browsers write them.

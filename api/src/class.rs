@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use http::Method;
 
-use crate::input::media_type;
+use crate::media_type::media_type;
 
 /// What a request mostly costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,6 +49,13 @@ impl Tags {
     }
 }
 
+impl IfNoneMatch {
+    /// Whether the client has what that tag names.
+    pub(crate) fn names(&self, tag: &str) -> bool {
+        self.0.as_ref().is_some_and(|tags| tags.name(tag))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
@@ -127,7 +134,7 @@ impl<T: Resource> Versioned<T> {
             Err(problem) => return problem.into_response(),
         };
         let tag = tag(&self.resource, &body);
-        if had.0.as_ref().is_some_and(|tags| tags.name(&tag)) {
+        if had.names(&tag) {
             return (StatusCode::NOT_MODIFIED, [(ETAG, quoted(&tag))]).into_response();
         }
         self.answer(&tag, body)

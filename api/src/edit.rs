@@ -1,5 +1,5 @@
-//! Bodies of PUT and PATCH: what GET gave may be sent back, read-only members included, as long
-//! as those stay as they are.
+//! Bodies that make or change a resource, with all that is wrong with them. What GET gave may be
+//! sent back by PUT and PATCH, read-only members included, as long as those stay as they are.
 
 use deserr::Deserr;
 use domain::FieldErrors;
@@ -18,6 +18,7 @@ pub(crate) struct Edit {
     /// The representation as it is.
     pub current: Map<String, Value>,
     changed: FieldErrors,
+    wrong: FieldErrors,
 }
 
 impl Edit {
@@ -27,7 +28,13 @@ impl Edit {
             Ok(Value::Object(current)) => current,
             Ok(_) | Err(_) => Map::new(),
         };
-        Self { body, current, changed: FieldErrors::default() }
+        let (changed, wrong) = (FieldErrors::default(), FieldErrors::default());
+        Self { body, current, changed, wrong }
+    }
+
+    /// A body that makes something new.
+    pub(crate) fn creation(body: Map<String, Value>) -> Self {
+        Self::new(Object(body), &Map::new())
     }
 
     /// Takes out every member that can't be written, noting which of them were changed. What the
@@ -48,16 +55,24 @@ impl Edit {
         self.changed.add(field, READ_ONLY);
     }
 
+    /// Notes what else is wrong.
+    pub(crate) fn wrong(&mut self, errors: FieldErrors) {
+        self.wrong.merge(errors);
+    }
+
     /// Reads what is left; every wrong field is told at once.
     pub(crate) fn read<T: Deserr<FieldErrors>>(self) -> Result<T, Problem> {
-        let read = read(self.body);
-        if self.changed.is_empty() {
-            return Ok(read?);
+        let Self { body, changed, mut wrong, .. } = self;
+        match read(body) {
+            Ok(read) if changed.is_empty() && wrong.is_empty() => return Ok(read),
+            Ok(_) => {}
+            Err(errors) => wrong.merge(errors),
         }
-        let mut errors = self.changed;
-        errors.merge(read.err().unwrap_or_default());
+        if changed.is_empty() {
+            return Err(wrong.into());
+        }
         let detail = "Some members cannot be changed: see errors.";
-        Err(Problem::bad("read_only", detail).with_errors(errors))
+        Err(Problem::bad("read_only", detail).with_errors(changed).with_more(wrong))
     }
 }
 

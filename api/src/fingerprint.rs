@@ -7,7 +7,7 @@ use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 
 use crate::App;
-use crate::input::media_type;
+use crate::media_type::media_type;
 use crate::multipart::{Part, Reader};
 use crate::problem::Problem;
 use crate::uploads::protocol::{DEFER, LENGTH, METADATA, OCTETS};

@@ -141,7 +141,7 @@ async fn repeated(
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
-            "This Idempotency-Key came before with another request: use a new one.",
+            "This Idempotency-Key was used before with another request: use a new one.",
         ));
     }
     if role == claim.role {

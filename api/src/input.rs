@@ -6,24 +6,28 @@ use axum::response::Response;
 use bytes::Bytes;
 use deserr::Deserr;
 use domain::FieldErrors;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use domain::user::{ChangePassword, ConfirmPasswordReset, Password, Register};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::media_type::{JSON, expect_json};
 use crate::problem::Problem;
 
 /// Bytes of a body that is no upload.
 pub(crate) const MAX_BODY: usize = 1_000_000;
 
-/// A body, read with every wrong field told at once.
+/// Before a text that is known to be UTF-8 it says nothing (RFC 8259, 8.1).
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A body, read with every wrong field told at once. No body at all is `{}`, so that what a route
+/// requires is told by name.
 pub(crate) struct Input<T>(pub T);
 
-/// The same for actions: no body at all is an empty object.
-pub(crate) struct Optional<T>(pub T);
-
-/// A JSON object, not yet read.
+/// A JSON object, not yet read; `{}` where there is no body.
 pub(crate) struct Object(pub Map<String, Value>);
 
 /// The body of an action without parameters: nothing, or `{}`.
@@ -40,26 +44,65 @@ impl<T: Deserr<FieldErrors>, S: Send + Sync> FromRequest<S> for Input<T> {
     }
 }
 
-impl<T: Deserr<FieldErrors>, S: Send + Sync> FromRequest<S> for Optional<T> {
+/// A body that sets a password: a weak one is told beside whatever else is wrong.
+pub(crate) struct WithPassword<T>(pub T);
+
+/// Names the password that a body sets.
+pub(crate) trait SetsPassword: Deserr<FieldErrors> {
+    /// Its member.
+    const FIELD: &'static str;
+}
+
+impl SetsPassword for Register {
+    const FIELD: &'static str = "password";
+}
+
+impl SetsPassword for ConfirmPasswordReset {
+    const FIELD: &'static str = "password";
+}
+
+impl SetsPassword for ChangePassword {
+    const FIELD: &'static str = "new_password";
+}
+
+impl<T: SetsPassword, S: Send + Sync> FromRequest<S> for WithPassword<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let bytes = collect(&parts.headers, body).await?;
-        let object = if bytes.is_empty() { Map::new() } else { parse(&parts.headers, &bytes)? };
-        Ok(Self(read(object)?))
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Object(object) = Object::from_request(request, state).await?;
+        let weakness = weakness(&object, T::FIELD);
+        match read(object) {
+            Ok(body) => Ok(Self(body)),
+            Err(errors) => Err(Problem::invalid(errors).with_more(weakness)),
+        }
     }
+}
+
+/// A weak password in a body whose other members may be wrong.
+fn weakness(body: &Map<String, Value>, field: &str) -> FieldErrors {
+    let password = body.get(field).cloned().map(domain::read::<Password>);
+    let Some(Ok(password)) = password else { return FieldErrors::default() };
+    let email = body.get("email").and_then(Value::as_str).unwrap_or_default();
+    let weakness = commands::password_weakness(&password, email);
+    weakness.map_or_else(FieldErrors::default, |weakness| FieldErrors::one(field, weakness))
 }
 
 impl<S: Send + Sync> FromRequest<S> for Object {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        expect_json(&parts.headers)?;
-        let bytes = collect(&parts.headers, body).await?;
-        parse(&parts.headers, &bytes).map(Self)
+        object(request, JSON).await.map(Self)
     }
+}
+
+/// The object that a body is; `kinds` names all that the route reads.
+pub(crate) async fn object(request: Request, kinds: &str) -> Result<Map<String, Value>, Problem> {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return Ok(Map::new());
+    }
+    expect_json(&parts.headers, kinds)?;
+    parse(&collect(&parts.headers, body).await?)
 }
 
 /// Reads an object with every wrong field told at once.
@@ -93,9 +136,17 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
-    expect_json(headers)?;
-    match serde_json::from_slice(bytes) {
+/// The text of a body, without a mark that it may begin with.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
+fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let text = without_mark(bytes);
+    if text.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(FieldErrors::one("body", "A JSON object is expected.").into()),
         Err(error) => {
@@ -104,36 +155,6 @@ fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Map<String, Value>, Proble
             Err(Problem::bad("malformed_json", detail))
         }
     }
-}
-
-fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
-    if is_json(headers) {
-        Ok(())
-    } else {
-        Err(Problem::unsupported_media_type("application/json in UTF-8, not compressed"))
-    }
-}
-
-/// Whether the body is JSON in UTF-8, not compressed.
-pub(crate) fn is_json(headers: &HeaderMap) -> bool {
-    let json = media_type(headers).is_some_and(|kind| {
-        let suffix = kind.suffix().map(|suffix| suffix.as_str());
-        let named = kind.type_() == mime::APPLICATION
-            && (kind.subtype() == mime::JSON || suffix == Some("json"));
-        let utf8 = kind.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
-        named && utf8
-    });
-    json && is_plain(headers)
-}
-
-/// What `Content-Type` says.
-pub(crate) fn media_type(headers: &HeaderMap) -> Option<mime::Mime> {
-    headers.get(CONTENT_TYPE)?.to_str().ok()?.parse().ok()
-}
-
-/// Whether the body is not compressed.
-pub(crate) fn is_plain(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding == "identity")
 }
 
 /// 204.

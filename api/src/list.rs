@@ -1,5 +1,6 @@
 //! Lists in the shape of DRF's CursorPagination.
 
+use std::convert::Infallible;
 use std::fmt::Display;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use url::form_urlencoded;
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::host::LinkBase;
 use crate::observe::AskedFor;
 
 /// One page of a list.
@@ -35,19 +37,19 @@ pub(crate) struct Here {
 }
 
 impl FromRequestParts<App> for Here {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let path = parts.extensions.get::<AskedFor>().map(|asked| asked.0.clone());
+        let LinkBase(base) = LinkBase::from_request_parts(parts, app).await?;
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self::new(&app.settings.public_url, &path.unwrap_or_default(), query))
+        Ok(Self::new(base, &path.unwrap_or_default(), query))
     }
 }
 
 impl Here {
     /// As if that path had been asked for.
-    pub(crate) fn new(public_url: &Url, path: &str, query: &str) -> Self {
-        let mut base = public_url.clone();
+    pub(crate) fn new(mut base: Url, path: &str, query: &str) -> Self {
         let prefix = base.path().trim_end_matches('/').to_owned();
         base.set_path(&format!("{prefix}{}", with_slash(path)));
         let query = form_urlencoded::parse(query.as_bytes())
@@ -92,8 +94,8 @@ mod tests {
 
     #[test]
     fn links_keep_the_filters_and_start_with_the_public_url() {
-        let public_url = "https://shop.example/api".parse().unwrap();
-        let here = Here::new(&public_url, "/products", "status=PENDING&cursor=old&limit=5&q=");
+        let public_url: Url = "https://shop.example/api".parse().unwrap();
+        let here = Here::new(public_url, "/products", "status=PENDING&cursor=old&limit=5&q=");
         let cursor: Cursor = "eyJkIjoibiIsIm8iOiItY3JlYXRlZF9hdCIsImsiOjd9".parse().unwrap();
 
         let url = here.at(&cursor);

@@ -9,15 +9,15 @@ use std::task::{Context, Poll};
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures::Stream;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 
-use crate::input::{declared_length, is_plain};
+use crate::input::declared_length;
+use crate::media_type::{expect_uncoded, media_type};
 use crate::problem::Problem;
 
 /// What a form has besides its file.
-const OTHER_PARTS: u64 = 1_000_000;
+pub(crate) const OTHER_PARTS: u64 = 1_000_000;
 /// Bytes that may pass without being part of anything: preambles and headers of parts.
 const LARGEST_HEAD: usize = 16 * 1024;
 /// Characters of a boundary (RFC 2046, 5.1.1).
@@ -50,12 +50,10 @@ impl Reader {
         body: Body,
         largest_file: u64,
     ) -> Result<Self, Problem> {
-        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !is_plain(headers) {
-            return Err(Problem::unsupported_media_type("multipart/form-data, not compressed"));
-        }
-        let boundary =
-            kind.and_then(|kind| multer::parse_boundary(kind).ok()).ok_or_else(malformed)?;
+        expect_uncoded(headers)?;
+        let kind = media_type(headers);
+        let boundary = kind.and_then(|kind| multer::parse_boundary(kind).ok());
+        let boundary = boundary.ok_or_else(malformed)?;
         if boundary.len() > LONGEST_BOUNDARY {
             return Err(malformed());
         }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use commands::Made;
 use domain::order::{EditOrder, OrderStatus, PlaceOrder};
 use domain::{FieldErrors, OrderId, ProductId, StreamId, StreamType, UserId};
 use projections::{Order, OrderFilter, Orders, TimelineEntry, Visibility};
@@ -10,15 +11,17 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use crate::App;
+use crate::caller::Caller;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
 use crate::edit::{Edit, same};
-use crate::input::{Input, Object, no_content};
+use crate::input::{Object, no_content};
 use crate::list::{Here, List};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, DeleteOrders, EditOrders, PlaceOrders, ReadOrders};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
+use crate::references::Referring;
 use crate::resource::{changed, created, expected, expected_of, get, show};
 
 const WRITABLE: [&str; 3] = ["products", "items", "status"];
@@ -71,10 +74,22 @@ pub(crate) async fn list(
 pub(crate) async fn place(
     Allowed(caller): Allowed<PlaceOrders>,
     State(app): State<App>,
-    Input(body): Input<PlaceOrder>,
+    Object(body): Object,
 ) -> Result<Versioned<Order>, Problem> {
-    let made = app.commands.place_order(&caller.context(), &body).await?;
-    created(&app, &caller, &made).await
+    let referring = Referring::of_order(&body, None);
+    match placed(&app, &caller, body).await {
+        Ok(made) => created(&app, &caller, &made).await,
+        Err(problem) => Err(referring.beside(&app, &caller, problem).await),
+    }
+}
+
+async fn placed(
+    app: &App,
+    caller: &Caller,
+    body: Map<String, Value>,
+) -> Result<Made<OrderId>, Problem> {
+    let place: PlaceOrder = Edit::creation(body).read()?;
+    Ok(app.commands.place_order(&caller.context(), &place).await?)
 }
 
 /// Gets an order
@@ -105,14 +120,9 @@ pub(crate) async fn replace(
     body: Object,
 ) -> Result<Versioned<Order>, Problem> {
     let named = WRITABLE.iter().any(|name| body.0.contains_key(*name));
-    let current: Order = get(&app, &caller, id).await?;
-    let context = caller.context_at(expected_of(&current, &version)?);
-    let edit: EditOrder = read(body, &current)?;
-    if !named {
-        return Err(FieldErrors::one("products", "This field is required.").into());
-    }
-    let done = app.commands.edit_order(&context, id, &edit).await?;
-    changed(&app, &caller, id, &done).await
+    let missing = FieldErrors::one("products", "This field is required.");
+    change(app, caller, id, version, body, if named { FieldErrors::default() } else { missing })
+        .await
 }
 
 /// Changes the items of an order, or settles it
@@ -130,11 +140,28 @@ pub(crate) async fn edit(
     version: IfMatch,
     body: Object,
 ) -> Result<Versioned<Order>, Problem> {
+    change(app, caller, id, version, body, FieldErrors::default()).await
+}
+
+async fn change(
+    app: App,
+    caller: Caller,
+    id: OrderId,
+    version: IfMatch,
+    body: Object,
+    wrong: FieldErrors,
+) -> Result<Versioned<Order>, Problem> {
     let current: Order = get(&app, &caller, id).await?;
     let context = caller.context_at(expected_of(&current, &version)?);
-    let edit: EditOrder = read(body, &current)?;
-    let done = app.commands.edit_order(&context, id, &edit).await?;
-    changed(&app, &caller, id, &done).await
+    let mut edit = prepared(body, &current);
+    edit.wrong(wrong);
+    let referring = Referring::of_order(&edit.body, Some(&current));
+    let edited =
+        async { Ok::<_, Problem>(app.commands.edit_order(&context, id, &edit.read()?).await?) };
+    match edited.await {
+        Ok(done) => changed(&app, &caller, id, &done).await,
+        Err(problem) => Err(referring.beside(&app, &caller, problem).await),
+    }
 }
 
 /// Deletes an order
@@ -170,12 +197,13 @@ pub(crate) async fn history(
     if timeline.is_empty() { Err(Problem::not_found()) } else { Ok(Json(timeline)) }
 }
 
-fn read(body: Object, current: &Order) -> Result<EditOrder, Problem> {
+/// What a body changes, without what it repeats of the order as it is.
+fn prepared(body: Object, current: &Order) -> Edit {
     let mut edit = Edit::new(body, current);
     edit.keep_writable(&WRITABLE);
     drop_copies(&mut edit);
     drop_unchanged(&mut edit);
-    edit.read()
+    edit
 }
 
 /// Items may come as GET gave them, with the name and price that were copied; those can't change.

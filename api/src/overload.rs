@@ -52,11 +52,13 @@ const QUIET: Duration = Duration::from_mins(1);
 /// Uploads of one account at a time: else a few who send slowly take the room of all.
 const OF_ONE: usize = 16;
 
-/// The room that there is. Cheap to clone.
+/// The room that there is: one pointer, as each layer is cloned for each request.
 #[derive(Clone)]
-pub(crate) struct Room {
+pub(crate) struct Room(Arc<Shared>);
+
+struct Shared {
     app: App,
-    classes: [Arc<Semaphore>; 4],
+    classes: [Semaphore; 4],
     uploading: Counts<Who>,
     signing_in: Counts<Who>,
     turns: Cache<Who, Arc<Semaphore>>,
@@ -64,20 +66,20 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(app: App) -> Self {
-        let classes = Class::ALL.map(|class| Arc::new(Semaphore::new(class.room())));
+        let classes = Class::ALL.map(|class| Semaphore::new(class.room()));
         let turns = Cache::builder().time_to_idle(QUIET).build();
         let (uploading, signing_in) = (Counts::default(), Counts::default());
-        Self { app, classes, uploading, signing_in, turns }
+        Self(Arc::new(Shared { app, classes, uploading, signing_in, turns }))
     }
 
     /// Whose upload it is; `None` where nobody is signed in.
     fn uploader(&self, request: &Request) -> Option<Who> {
-        let standing = identify(request.headers(), &self.app).ok().flatten()?;
+        let standing = identify(request.headers(), &self.0.app).ok().flatten()?;
         Some(Who::User(standing.who.user))
     }
 
     async fn enter(&self, class: Class, request: Request, next: Next) -> Response {
-        let permit = timeout(PATIENCE, self.classes[class as usize].acquire()).await;
+        let permit = timeout(PATIENCE, self.0.classes[class as usize].acquire()).await;
         let Ok(Ok(_permit)) = permit else { return refused(class, Problem::overloaded()) };
         let answer = next.run(request);
         match class.longest() {
@@ -93,10 +95,10 @@ impl Room {
         let Some(who) = Who::behind(&request) else {
             return self.enter(Class::SignIns, request, next).await;
         };
-        let Some(_place) = self.signing_in.take(who.clone(), SIGN_INS_OF_ONE) else {
+        let Some(_place) = self.0.signing_in.take(who.clone(), SIGN_INS_OF_ONE) else {
             return refused(Class::SignIns, Problem::overloaded());
         };
-        let turns = self.turns.get_with(who, || Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)));
+        let turns = self.0.turns.get_with(who, || Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)));
         let turn = timeout(LONGEST, turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return refused(Class::SignIns, Problem::overloaded()) };
         self.enter(Class::SignIns, request, next).await
@@ -104,7 +106,7 @@ impl Room {
 
     /// What an upload needs besides the room of its class.
     fn place(&self, who: Who) -> Result<Counted<Who>, Problem> {
-        self.uploading.take(who, OF_ONE).ok_or_else(too_many)
+        self.0.uploading.take(who, OF_ONE).ok_or_else(too_many)
     }
 }
 

@@ -20,8 +20,8 @@ const RESET_FORM: &str = r#"<p>Choose a new password, of at least 8 characters.<
 <form data-path="/password/reset/confirm/" data-done="The password is set: sign in with it."><label>New password <input type="password" name="password" autocomplete="new-password" minlength="8" maxlength="128" required></label>
 <button>Set the password</button></form><p id="answer" role="status"></p><script src="/app/link.js" defer></script>"#;
 
-const UNDO_FORM: &str = r#"<p>Your account gets the address back that this mail came to, and every session ends. The present password opens nothing any more, as somebody else may know it: ask for a new one.</p>
-<form data-path="/email/undo/" data-done="The address is restored: ask for a new password, then sign in."><button>Restore my address</button></form>
+const UNDO_FORM: &str = r#"<p>Your account gets back the address that this mail was sent to, and all sessions end. The current password stops working, as somebody else may know it: request a new one afterwards.</p>
+<form data-path="/email/undo/" data-done="The address is restored: request a new password, then sign in."><button>Restore my address</button></form>
 <p id="answer" role="status"></p><script src="/app/link.js" defer></script>"#;
 
 /// Sends a page's form as the API expects it, with what the link in the mail says.
@@ -47,9 +47,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/docs/problems/", get(async || page("Problems", &problem::page())))
 }
 
-const INDEX: &str = r#"<p>A marketplace backend that can answer for its listings.</p>
-<ul><li><a href="/docs/">The API, to read and to try</a></li><li><a href="/openapi.json">Its OpenAPI document</a></li>
-<li><a href="/docs/problems/">Problems and what they mean</a></li><li><a href="/readyz">How it is</a></li></ul>"#;
+const INDEX: &str = r#"<p>A marketplace backend that keeps a provable history of every listing.</p>
+<ul><li><a href="/docs/">API reference</a></li><li><a href="/openapi.json">OpenAPI document</a></li>
+<li><a href="/docs/problems/">Error codes</a></li><li><a href="/readyz">Readiness</a></li></ul>"#;
 
 const FAILED: &str = "<p>This link is invalid or has expired: ask for another activation mail.</p>";
 

@@ -118,7 +118,7 @@ impl Problem {
 
     /// 403: the role does not do this.
     pub(crate) fn permission_denied() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "permission_denied", "Your role may not do this.")
+        Self::new(StatusCode::FORBIDDEN, "permission_denied", "Your role does not allow this.")
     }
 
     /// 403: something else has to be done first.
@@ -129,7 +129,7 @@ impl Problem {
             }
             Limit::SecondFactor => (
                 "second_factor_enrolment_required",
-                "Your role needs a second factor: set one up first, by POST /me/second-factor/.",
+                "Your role needs a second factor: set one up first with POST /me/second-factor/.",
             ),
         };
         Self::new(StatusCode::FORBIDDEN, code, detail)
@@ -138,11 +138,11 @@ impl Problem {
     /// 403: the caller has to prove once more who they are.
     pub(crate) fn reauthentication_required() -> Self {
         let detail =
-            "Confirm that it is you: POST /me/reauthenticate/, then repeat this within 5 minutes.";
+            "Prove your identity with POST /me/reauthenticate/, then repeat this within 5 minutes.";
         Self::new(StatusCode::FORBIDDEN, "reauthentication_required", detail)
     }
 
-    /// 404: there is none that the caller may know of.
+    /// 404: there is none, or the caller has no access.
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found, or you have no access.")
     }
@@ -150,7 +150,7 @@ impl Problem {
     /// 412: others changed it.
     pub(crate) fn version_mismatch(current: i64) -> Self {
         let detail = format!(
-            "It has changed and is at version {current} now: get it again, then repeat what still applies."
+            "The resource has changed and is now at version {current}: get it again, then repeat what still applies."
         );
         Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
     }
@@ -167,12 +167,12 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
-    /// 503: too much to do.
+    /// 503: overloaded.
     pub(crate) fn overloaded() -> Self {
-        Self::overloaded_by("The server has too much to do: try again in a moment.")
+        Self::overloaded_by("The server is overloaded: try again in a moment.")
     }
 
-    /// The same, where more is known of what there is too much of.
+    /// The same with a detail that names what there is too much of.
     pub(crate) fn overloaded_by(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -183,7 +183,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal_error",
-            "Something went wrong on our side: try again, and report the X-Request-Id if it stays.",
+            "The server failed: try again, and report the X-Request-Id if it fails again.",
         )
     }
 
@@ -229,6 +229,12 @@ impl Problem {
     /// The same with what is wrong by field.
     pub(crate) fn with_errors(mut self, errors: FieldErrors) -> Self {
         self.errors = errors;
+        self
+    }
+
+    /// The same with what else is wrong by field.
+    pub(crate) fn with_more(mut self, errors: FieldErrors) -> Self {
+        self.errors.merge(errors);
         self
     }
 

@@ -86,6 +86,24 @@ impl Params {
         })
     }
 
+    /// Yes or no.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.read(name, |text| text.parse().map_err(|_| "true or false is expected.".to_owned()))
+    }
+
+    /// A version of a resource.
+    pub(crate) fn version(&mut self, name: &str) -> Option<i64> {
+        self.read(name, |text| match text.parse() {
+            Ok(version @ 1..) => Ok(version),
+            _ => Err("A whole number from 1 is expected.".to_owned()),
+        })
+    }
+
+    /// Refuses a parameter that another one leaves no room for.
+    pub(crate) fn refuse(&mut self, name: &str, message: &str) {
+        self.errors.add(name, message);
+    }
+
     /// A moment (RFC 3339).
     pub(crate) fn time(&mut self, name: &str) -> Option<Moment> {
         self.read(name, |text| {

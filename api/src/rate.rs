@@ -96,7 +96,7 @@ pub(crate) async fn limit(State(rates): State<Rates>, request: Request, next: Ne
 
 fn too_many(class: Class, quota: NonZeroU32, wait: Duration) -> Problem {
     let seconds = wait.as_secs() + 1;
-    let detail = format!("You ask too often: try again in {seconds} seconds.");
+    let detail = format!("Too many requests: try again in {seconds} seconds.");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
         .limited(class.name(), seconds)
         .with_quota(class.name(), quota)

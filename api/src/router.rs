@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::accounts::{
     activity, evenly, me, passwords, registration, second_factor, sessions, users,
 };
 use crate::arrival::{self, Arrivals};
+use crate::coding::{Coded, keep_plain};
 use crate::drain::drain;
 use crate::overload::{self, Room};
 use crate::problem::Problem;
@@ -27,8 +28,8 @@ use crate::products::{history, media, review, thumbnails};
 use crate::rate::{self, Rates};
 use crate::uploads::{self, protocol};
 use crate::{
-    App, around, categories, cors, idempotency, live, observe, openapi, orders, pages, payload,
-    products, server,
+    App, around, categories, cors, fixed, idempotency, live, observe, openapi, options, orders,
+    pages, payload, products, server,
 };
 
 /// Where the OpenAPI document is.
@@ -48,7 +49,8 @@ fn open_acts() -> OpenApiRouter<App> {
         .layer(from_fn(evenly))
 }
 
-/// What gives tokens and other secrets, or takes tokens: never stored for an `Idempotency-Key`.
+/// What gives tokens and other secrets, or takes tokens: never stored for an `Idempotency-Key`, and
+/// never compressed.
 fn tokens() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(registration::activate))
@@ -60,6 +62,7 @@ fn tokens() -> OpenApiRouter<App> {
         .routes(routes!(second_factor::find, second_factor::begin, second_factor::disable))
         .routes(routes!(second_factor::confirm))
         .routes(routes!(second_factor::replace_codes))
+        .layer(map_response(keep_plain))
 }
 
 /// What needs somebody signed in.
@@ -135,13 +138,13 @@ fn described(app: &App) -> (Router<App>, OpenApi) {
 pub fn service(app: App) -> Service {
     let (router, document) = described(&app);
     let swagger = SwaggerUi::new("/docs").config(docs());
-    let router = router.merge(pages::routes()).merge(swagger);
     // Written once: anybody may ask for it, as often as they like.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let document =
         move || async move { ([(CONTENT_TYPE, "application/json")], document).into_response() };
-    let router = router.route(DOCUMENT, get(document));
-    wrapped(router, app)
+    let fixed = pages::routes().merge(swagger).route(DOCUMENT, get(document));
+    let revalidated = from_fn_with_state(fixed::Tags::default(), fixed::revalidate);
+    wrapped(router.merge(fixed.layer(revalidated)), app)
 }
 
 /// Swagger UI: one operation open at a time fits on a few screens, and who is authorized stays so.
@@ -181,15 +184,18 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .layer(observed)
         .layer(from_fn(drain))
         .layer(spoken)
+        .map_request(options::hide)
         .layer(cors)
-        .layer(from_fn(server::bound_headers))
+        .map_request(options::restore)
+        .layer(from_fn(server::check_head))
         .layer(from_fn_with_state(rates, rate::limit))
         .layer(from_fn_with_state(Arrivals::new(), arrival::receive))
         .layer(from_fn_with_state(room, overload::limit))
         .layer(opened)
+        .layer(from_fn(options::answer))
         .map_request(with_slash)
         .service(router);
-    BoxCloneSyncService::new(service)
+    BoxCloneSyncService::new(Coded::new(service))
 }
 
 /// Paths without a slash at the end mean the same as with one.

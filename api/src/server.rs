@@ -2,6 +2,7 @@
 
 mod connection;
 mod connections;
+mod lingering;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,19 +21,20 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::host;
 use crate::problem::Problem;
 use crate::router::Service;
 use connection::Answering;
 pub use connections::ConnectionLimits;
 use connections::Connections;
 
-/// How long the header fields of a request may take to arrive, and how long a connection of
-/// HTTP/1.1 may wait for its next request.
-const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
 /// Bytes of a request's header fields. What is larger gets a problem, what is much larger the
 /// protocol library's bare 431.
 const LARGEST_HEADERS: usize = 32 * 1024;
 const READ_BUFFER: usize = 256 * 1024;
+/// Header fields of a request; of more than [`MAX_READ_FIELDS`] the library's bare 431 tells.
+const MAX_FIELDS: usize = 100;
+const MAX_READ_FIELDS: usize = 256;
 /// Requests at a time on one connection of HTTP/2.
 const STREAMS: u32 = 100;
 /// Bytes of an answer that wait for the client, on each of them.
@@ -121,7 +123,9 @@ fn protocols() -> Arc<Builder<TokioExecutor>> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(SLOWEST_HEADERS)
+        // It would also end connections that rest: `connections` tells these apart.
+        .header_read_timeout(None)
+        .max_headers(MAX_READ_FIELDS)
         .max_buf_size(READ_BUFFER);
     builder
         .http2()
@@ -136,12 +140,17 @@ fn protocols() -> Arc<Builder<TokioExecutor>> {
     Arc::new(builder)
 }
 
-/// Refuses header fields that are larger than anybody needs.
-pub(crate) async fn bound_headers(request: Request, next: Next) -> Response {
+/// Refuses what HTTP does not allow, and header fields that are larger than anybody needs.
+pub(crate) async fn check_head(request: Request, next: Next) -> Response {
+    if let Err(problem) = host::check(&request) {
+        return problem.into_response();
+    }
     let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         name.as_str().len() + value.len() + 4
     };
-    if request.headers().iter().map(size).sum::<usize>() > LARGEST_HEADERS {
+    let headers = request.headers();
+    let is_large = headers.iter().map(size).sum::<usize>() > LARGEST_HEADERS;
+    if is_large || headers.len() > MAX_FIELDS {
         return Problem::of_status(http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             .into_response();
     }

@@ -15,6 +15,7 @@ pub mod media;
 mod order;
 mod payload;
 mod product;
+mod references;
 mod store;
 pub mod uploads;
 mod user;
@@ -35,6 +36,7 @@ pub use identity::{
     RecoveryCodes, SecondFactor, Session, Standing, Tokens, journal,
 };
 pub use product::NewVideo;
+pub use references::{References, password_weakness};
 pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 

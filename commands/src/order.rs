@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{EditOrder, Line, Order, OrderCommand, PlaceOrder};
+use domain::order::{Asked, EditOrder, Line, Order, OrderCommand, PlaceOrder};
 use domain::product::{Offer, Product};
 use domain::{OrderId, ProductId, StreamId, StreamType};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::{CommandError, Commands, Context, Done, Made};
 const TRIES: usize = 5;
 
 /// What products are offered as, and at which versions.
-type Offers = BTreeMap<ProductId, (Option<Offer>, i64)>;
+pub(crate) type Offers = BTreeMap<ProductId, (Option<Offer>, i64)>;
 
 impl Commands {
     /// Orders products.
@@ -64,7 +64,7 @@ impl Commands {
         context: &Context,
         id: OrderId,
         stream: Stream,
-        asked: Vec<(String, ProductId, i64)>,
+        asked: Vec<Asked>,
         command: impl Fn(Vec<Line>) -> OrderCommand + Clone + Send + Sync + 'static,
     ) -> Result<Done, CommandError> {
         for attempt in 0..TRIES {
@@ -85,9 +85,9 @@ impl Commands {
         Err(CommandError::Conflict)
     }
 
-    async fn offers(
+    pub(crate) async fn offers(
         &self,
-        asked: &[(String, ProductId, i64)],
+        asked: &[Asked],
         fresh: bool,
     ) -> Result<Offers, CommandError> {
         let mut offers = Offers::new();
@@ -105,8 +105,8 @@ impl Commands {
     }
 }
 
-fn lines(asked: &[(String, ProductId, i64)], offers: &Offers) -> Vec<Line> {
-    let line = |(field, product, quantity): &(String, ProductId, i64)| Line {
+pub(crate) fn lines(asked: &[Asked], offers: &Offers) -> Vec<Line> {
+    let line = |(field, product, quantity): &Asked| Line {
         field: field.clone(),
         product: *product,
         quantity: *quantity,

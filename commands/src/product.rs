@@ -8,6 +8,7 @@ use domain::{CategoryId, ProductId, StreamId, StreamType, UploadId};
 use uuid::Uuid;
 
 use crate::execute::Stream;
+use crate::references::unknown_category;
 use crate::store::{Guard, Side};
 use crate::uploads::Take;
 use crate::{CommandError, Commands, Context, Done, Made};
@@ -167,7 +168,7 @@ impl Commands {
             let prepare = move |product: &Product| {
                 may_at_all(product, &command)?;
                 if !exists {
-                    return Err(CommandError::field("category_id", "There is no such category."));
+                    return Err(unknown_category().into());
                 }
                 let guards = vec![Guard::StreamAt(place, version)];
                 Ok((command.clone(), Side { guards, take, ..Side::default() }))

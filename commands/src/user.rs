@@ -7,7 +7,7 @@ use domain::user::{
     Account, ChangePassword, ConfirmPasswordReset, FormerEmail, ManageUser, Password, Register,
     UndoEmailChange, User, UserCommand, UserError,
 };
-use domain::{EmailAddress, FieldErrors, Personal, Refuse, Role, UserId};
+use domain::{EmailAddress, FieldErrors, Personal, RefusalKind, Refuse, Role, UserId};
 use uuid::Uuid;
 
 use crate::execute::Stream;
@@ -216,10 +216,10 @@ impl Commands {
         // Before the password is looked at, so that of two changes by one password one counts.
         let account = self.account(user).await?.ok_or(UserError::NotFound.refusal())?;
         let generation = account.password_generation;
-        if !self.knows_password(user, &body.current_password).await? {
-            return Err(UserError::StalePassword.refusal().into());
-        }
         let email = account.email.text().unwrap_or_default();
+        if !self.knows_password(user, &body.current_password).await? {
+            return Err(wrong_password(passwords::weakness(&body.new_password, email)));
+        }
         let hash = self.hashed(&body.new_password, email, "new_password").await?;
         self.execute_with::<User, _>(context, user, move |_| {
             Ok((UserCommand::ChangePassword { generation }, new_password(user, hash.clone())))
@@ -289,6 +289,13 @@ impl Commands {
         erased
     }
 
+    /// The account that signs in with an address, found as sign-in finds it.
+    pub async fn holder_of(&self, email: &EmailAddress) -> Result<Option<UserId>, CommandError> {
+        let claim = self.email_claim(email);
+        let holder = self.parts.store.holder(claim.kind(), &claim.name).await?;
+        Ok(holder.map(UserId::from_uuid))
+    }
+
     async fn account(&self, user: UserId) -> Result<Option<Account>, CommandError> {
         Ok(self.load::<User>(user).await?.account().cloned())
     }
@@ -311,14 +318,11 @@ impl Commands {
         kind: &str,
         command: UserCommand,
     ) -> Result<(), CommandError> {
-        let claim = self.email_claim(email);
-        let Parts { store, identity, pool, .. } = &*self.parts;
-        let holder = store.holder(claim.kind(), &claim.name).await?;
-        let is_admitted = identity.admits_mail(pool, kind, &claim.name).await?;
+        let Parts { identity, pool, .. } = &*self.parts;
+        let holder = self.holder_of(email).await?;
+        let is_admitted = identity.admits_mail(pool, kind, &identity.lookup(email)).await?;
         match holder.filter(|_| is_admitted) {
-            Some(user) => {
-                self.execute::<User>(context, UserId::from_uuid(user), command).await.map(drop)
-            }
+            Some(user) => self.execute::<User>(context, user, command).await.map(drop),
             None => Ok(()),
         }
     }
@@ -334,6 +338,15 @@ impl Commands {
             None => self.parts.identity.passwords().hash(password).await,
         }
     }
+}
+
+/// The present password is wrong, and maybe the new one is weak.
+fn wrong_password(weakness: Option<&str>) -> CommandError {
+    let mut refusal = UserError::StalePassword.refusal();
+    if let (RefusalKind::Invalid(errors), Some(weakness)) = (&mut refusal.kind, weakness) {
+        errors.add("new_password", weakness);
+    }
+    refusal.into()
 }
 
 fn new_password(user: UserId, hash: String) -> Side {

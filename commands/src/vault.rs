@@ -20,7 +20,7 @@ use crate::identity::{Keyring, Secrets, SecretsError};
 /// How long an unwrapped key is kept: after an erasure elsewhere no reader finds it for longer.
 const KEPT: Duration = Duration::from_secs(5);
 const NONCE: usize = 12;
-/// Rows that are wrapped anew in one transaction.
+/// Rows that are wrapped again in one transaction.
 const BATCH: i64 = 500;
 
 /// Why personal data could not be sealed or opened; it quotes neither texts nor keys.
@@ -61,7 +61,7 @@ struct Place<'a> {
 }
 
 impl Vault {
-    /// Outside of [`Commands`](crate::Commands), for whoever reads the log.
+    /// Outside of [`Commands`](crate::Commands), for readers of the log.
     pub fn try_new(pool: PgPool, secrets: &Secrets) -> Result<Self, SecretsError> {
         Ok(Self::new(pool, Arc::new(Keyring::try_new(secrets)?)))
     }
@@ -141,8 +141,8 @@ impl Vault {
         opened.map(Some).ok_or_else(|| VaultError::Altered(format!("the {purpose} of {about}")))
     }
 
-    /// Wraps every person's key with the newest master key; events stay as they are. Readers and
-    /// writers go on meanwhile.
+    /// Wraps every person's key with the newest wrapping key; events are not changed. Readers and
+    /// writers are not held up.
     pub async fn rewrap(&self, progress: impl Fn(i64, i64)) -> Result<i64, VaultError> {
         let newest = self.keyring.wrapping().newest().0;
         let total: i64 = sqlx::query_scalar(
@@ -190,6 +190,26 @@ impl Vault {
         }
         tx.commit().await?;
         Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Whether these secrets open a person's key; `None` where there is none to try.
+    pub(crate) async fn opens_a_key(&self) -> Result<Option<bool>, VaultError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT ON (wrapping_key) user_id, version, wrapping_key, wrapped
+             FROM person_keys WHERE wrapped IS NOT NULL ORDER BY wrapping_key",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut opened = (!rows.is_empty()).then_some(false);
+        for row in rows {
+            let (user, version) =
+                (UserId::from_uuid(row.try_get("user_id")?), row.try_get("version")?);
+            let id: String = row.try_get("wrapping_key")?;
+            if self.unwrap(user, version, &id, row.try_get("wrapped")?).is_ok() {
+                opened = Some(true);
+            }
+        }
+        Ok(opened)
     }
 
     /// Makes keys for those who have none; who was erased gets none again.

@@ -37,14 +37,18 @@ impl FieldErrors {
         errors
     }
 
-    /// Adds a message to a field. Once one did not fit, it and all that follow are only counted.
+    /// Adds a message to a field, once. Once one did not fit, it and all that follow are only counted.
     pub fn add(&mut self, field: impl AsRef<str>, message: impl AsRef<str>) {
         if self.is_full() {
             self.leave_out();
             return;
         }
         let (field, message) = (cut(field.as_ref(), MAX_NAME), cut(message.as_ref(), MAX_MESSAGE));
-        let is_new = !self.by_field.contains_key(field.as_ref());
+        let told = self.by_field.get(field.as_ref());
+        if told.is_some_and(|told| told.iter().any(|known| *known == message)) {
+            return;
+        }
+        let is_new = told.is_none();
         let bytes = json_size(&message) + if is_new { json_size(&field) } else { 0 };
         let fits =
             self.bytes + bytes <= MAX_BYTES && !(is_new && self.by_field.len() >= MAX_FIELDS);
@@ -186,6 +190,16 @@ mod tests {
             assert!(bytes <= 16 * 1024, "{text}: {bytes}");
             assert!(errors.is_full());
         }
+    }
+
+    #[test]
+    fn a_message_is_told_once() {
+        let mut errors = FieldErrors::one("name", "Too long.");
+
+        errors.merge(errors.clone());
+        errors.add("name", "Unknown.");
+
+        assert_eq!(json(&errors), json!({"name": ["Too long.", "Unknown."]}));
     }
 
     #[test]

@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
-use std::ops::Deref;
-use std::str::FromStr;
 
 use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
+use crate::folding;
 use crate::input::read_string;
 
 /// Why a text is refused; the message is for whoever typed it.
@@ -29,6 +27,9 @@ pub enum TextError {
     /// Has a NUL, which PostgreSQL's text can't hold.
     #[error("Null characters are not allowed.")]
     Nul,
+    /// Is required, and has nothing to see.
+    #[error("This field has only characters that cannot be seen: enter some that can.")]
+    Invisible,
     /// Not an e-mail address (RFC 5321).
     #[error("Enter a valid e-mail address.")]
     NotAnEmail,
@@ -56,6 +57,8 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
             Err(TextError::TooShort { min: MIN })
         } else if length > MAX {
             Err(TextError::TooLong { max: MAX })
+        } else if MIN > 0 && !folding::is_visible(text) {
+            Err(TextError::Invisible)
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -66,9 +69,9 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
         &self.0
     }
 
-    /// The form under which two texts count as the same: compatibility-composed, lower case.
+    /// The form under which two texts count as the same.
     pub fn folded(&self) -> String {
-        self.0.nfkc().collect::<String>().to_lowercase()
+        folding::folded(&self.0)
     }
 }
 
@@ -90,78 +93,6 @@ impl<const MIN: usize, const MAX: usize, E: DeserializeError> Deserr<E> for Text
         location: ValuePointerRef<'_>,
     ) -> Result<Self, E> {
         read_string(value, location, |text| Self::try_new(&text).map_err(|error| error.to_string()))
-    }
-}
-
-/// An e-mail address (RFC 5321), as typed.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EmailAddress(String);
-
-impl EmailAddress {
-    /// The address as typed.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The form under which two addresses are one account.
-    pub fn folded(&self) -> String {
-        self.0.nfkc().collect::<String>().to_lowercase()
-    }
-}
-
-impl FromStr for EmailAddress {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = Text::<1, 254>::try_new(text)?;
-        let options = email_address::Options::default()
-            .with_required_tld()
-            .without_display_text()
-            .without_domain_literal();
-        let parsed = email_address::EmailAddress::parse_with_options(text.as_str(), options)
-            .map_err(|_| TextError::NotAnEmail)?;
-        // A quoted local part may have any character, which no mail can be composed to.
-        let is_quoted = parsed.local_part().starts_with('"');
-        if !is_quoted && parsed.domain().chars().all(is_of_hostname) {
-            Ok(Self(text.0))
-        } else {
-            Err(TextError::NotAnEmail)
-        }
-    }
-}
-
-/// Letters, digits and hyphens (RFC 5321, 4.1.2), of any script (RFC 6531); the parser takes more.
-fn is_of_hostname(character: char) -> bool {
-    !character.is_ascii() || character.is_ascii_alphanumeric() || matches!(character, '-' | '.')
-}
-
-/// An e-mail address that an account may be given. One address is one account by its folded form,
-/// and mail goes to the address as typed, so these two must not lead to different mailboxes: NFKC
-/// leaves the local part unchanged, and every character of it can be seen. Accounts that are older
-/// than this rule keep their address, and sign in with it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NewEmailAddress(EmailAddress);
-
-impl Deref for NewEmailAddress {
-    type Target = EmailAddress;
-
-    fn deref(&self) -> &EmailAddress {
-        &self.0
-    }
-}
-
-impl FromStr for NewEmailAddress {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let address: EmailAddress = text.parse()?;
-        let text = address.as_str();
-        if text.nfkc().eq(text.chars()) && !text.chars().any(is_hidden) {
-            Ok(Self(address))
-        } else {
-            Err(TextError::Lookalike)
-        }
     }
 }
 
@@ -208,32 +139,4 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
         };
     }
     Cow::Owned(line)
-}
-
-impl fmt::Debug for EmailAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EmailAddress(…)")
-    }
-}
-
-impl<E: DeserializeError> Deserr<E> for EmailAddress {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: TextError| error.to_string())
-        })
-    }
-}
-
-impl<E: DeserializeError> Deserr<E> for NewEmailAddress {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: TextError| error.to_string())
-        })
-    }
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::machine::{self, Change};
-use crate::page::{Keyed, Scan};
+use crate::scan::{Keyed, Scan, Section};
 use crate::{
     Fold, Key, Ordering, Page, ProductRow, ProjectionError, ReadError, Slice, SortBy, Table,
     Visibility,
@@ -226,7 +226,7 @@ impl Categories {
         let columns = CategoryRow::TABLE.column_list();
         let mut sql = QueryBuilder::new(format!("SELECT {columns} FROM categories WHERE true"));
         scan.push_after(&mut sql);
-        scan.push_order(&mut sql);
+        scan.push_order(&mut sql, Section::Whole, scan.rows());
         Ok(scan.slice(sql.build_query_as().fetch_all(&self.0).await?))
     }
 }

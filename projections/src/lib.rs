@@ -7,6 +7,7 @@
 mod activity;
 mod category;
 mod error;
+mod listing;
 pub mod log;
 mod machine;
 mod models;
@@ -15,6 +16,7 @@ mod page;
 mod personal;
 mod product;
 mod rebuild;
+mod scan;
 mod timeline;
 pub mod timestamp;
 mod user;
@@ -31,17 +33,20 @@ pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
 pub use personal::OpenPersonal;
 pub use product::{
-    CategorySummary, MediaLinks, News, Product, ProductAt, ProductFilter, ProductRow, ProductView,
-    Products, RowVideo, Scope, Search, SearchError, VideoFacts,
+    CategorySummary, MediaLinks, News, Past, Product, ProductAt, ProductFilter, ProductRow,
+    ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,
 };
 pub use rebuild::rebuild;
 pub use timeline::{
     FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineEntryType, timeline_of,
 };
-pub use user::{User, UserRow, Users};
+pub use user::{User, UserFilter, UserRow, Users};
 pub use verify::{Difference, Drift, verify};
 pub use visibility::Visibility;
 
+// Helpers of tests call this crate by its name.
+#[cfg(test)]
+extern crate self as projections;
 #[cfg(test)]
 #[path = "../../tests/mutated.rs"]
 mod mutated;

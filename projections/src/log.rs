@@ -5,6 +5,7 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, QueryBuilder, Row};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// The log can't be read on; nothing is ever skipped.
@@ -91,7 +92,9 @@ pub(crate) async fn read_part(
         Part::ProductsOf(owner) => {
             sql.push_bind(StreamType::Product.as_str());
             sql.push(" AND aggregate_id IN (SELECT id::text FROM products WHERE owner_id = ");
-            sql.push_bind(owner.uuid()).push(") ORDER BY position");
+            // The index of an owner's rows has this condition; it always holds.
+            sql.push_bind(owner.uuid());
+            sql.push(" AND created_at >= '-infinity') ORDER BY position");
         }
     }
     sql.push(" LIMIT ").push_bind(limit);
@@ -111,20 +114,45 @@ pub async fn head(conn: &mut PgConnection) -> Result<i64, LogError> {
     Ok(sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?)
 }
 
-/// One stream from its beginning, up to a time (inclusive) if one is given.
+/// How far a stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpTo {
+    /// All of it.
+    End,
+    /// What happened by that time, inclusive.
+    Time(OffsetDateTime),
+    /// Up to that sequence, inclusive.
+    Sequence(i64),
+}
+
+impl From<Option<Moment>> for UpTo {
+    fn from(moment: Option<Moment>) -> Self {
+        moment.map_or(Self::End, |moment| Self::Time(moment.utc()))
+    }
+}
+
+/// One stream from its beginning.
 pub async fn stream(
     conn: &mut PgConnection,
     stream: StreamId,
-    up_to_time: Option<Moment>,
+    up_to: impl Into<UpTo>,
 ) -> Result<Vec<Recorded>, LogError> {
+    let (time, sequence) = match up_to.into() {
+        UpTo::End => (None, None),
+        UpTo::Time(time) => (Some(time), None),
+        UpTo::Sequence(sequence) => (None, Some(sequence)),
+    };
     let sql = format!(
         "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
-         AND recorded_at <= coalesce($3, 'infinity') ORDER BY sequence"
+         AND sequence <= coalesce($3, {}) AND recorded_at <= coalesce($4, 'infinity') \
+         ORDER BY sequence",
+        i64::MAX
     );
     let rows = sqlx::query(&sql)
         .bind(stream.kind.as_str())
         .bind(stream.id.to_string())
-        .bind(up_to_time.map(Moment::utc))
+        .bind(sequence)
+        .bind(time)
         .fetch(conn);
     decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
 }

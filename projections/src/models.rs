@@ -203,6 +203,7 @@ impl ReadModels {
                 category_name: category.map(|category| category.name.clone()),
                 category_description: category.map(|category| category.description.clone()),
                 progress: None,
+                video_gone: None,
                 row: ProductRow::clone(&row),
             };
             let stream = StreamId { kind: StreamType::Product, id: row.key() };

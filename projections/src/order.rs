@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::page::{Keyed, Scan};
+use crate::listing::{Condition, Listing, Part};
+use crate::scan::{Keyed, Scan};
 use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
 
 /// A row of `orders`.
@@ -165,6 +166,9 @@ impl Keyed for OrderRow {
     }
 }
 
+/// Orders that are looked through for a product before all that have it are gathered.
+const STRETCH: usize = 2_000;
+
 /// Which orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
@@ -203,26 +207,56 @@ impl Orders {
         page: &Page,
     ) -> Result<Slice<OrderRow>, ReadError> {
         let scan = Scan::try_new(page, Ordering::NEWEST)?;
-        let mut sql = Self::select();
-        visibility.push(&mut sql, "user_id");
-        if let Some(user) = filter.user {
-            sql.push(" AND user_id = ").push_bind(user.uuid());
-        }
-        if let Some(status) = filter.status {
-            sql.push(" AND status = ").push_bind(status.as_str());
-        }
-        if let Some(product) = filter.product {
-            sql.push(" AND products @> ").push_bind(vec![product.uuid()]);
-        }
-        scan.push_after(&mut sql);
-        scan.push_order(&mut sql);
-        // How popular the product is decides which plan is good, so none is kept.
-        let query = sql.build_query_as().persistent(filter.product.is_none());
-        Ok(scan.slice(query.fetch_all(&self.0).await?))
+        let buyer = match visibility {
+            Visibility::Everything => filter.user,
+            Visibility::Own(user) if filter.user.is_none_or(|other| other == user) => Some(user),
+            Visibility::Own(_) | Visibility::Nothing => return Ok(Slice::empty()),
+        };
+        let mut conn = self.0.acquire().await?;
+        Ok(scan.slice(listing(buyer, filter).fetch(&mut conn, &scan).await?))
     }
 
     fn select() -> QueryBuilder<'static, sqlx::Postgres> {
         let columns = OrderRow::TABLE.column_list();
         QueryBuilder::new(format!("SELECT {columns} FROM orders WHERE NOT deleted"))
     }
+}
+
+/// How a page of orders is read.
+fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
+    let buyer = buyer.map(|user| Condition::Id("user_id = ", user.uuid()));
+    let product = filter.product.map(|id| Condition::Ids("products @> ", vec![id.uuid()]));
+    let status = filter.status.map(|status| Condition::named("status", status.as_str()));
+    let gathered = [Some(SHELF), buyer.clone(), status, product.clone()];
+    let columns = OrderRow::TABLE.column_list();
+    Listing {
+        table: OrderRow::TABLE.name,
+        select: format!("SELECT {columns}"),
+        columns,
+        joins: "",
+        needs: "",
+        parts: parts(buyer, filter.status),
+        rest: product.into_iter().collect(),
+        stretch: STRETCH,
+        gathered: vec![gathered.into_iter().flatten().collect()],
+    }
+}
+
+const SHELF: Condition = Condition::sql("NOT deleted");
+
+/// Always true: names the index of everybody's orders, which no other list may walk through.
+const OF_ALL: Condition = Condition::sql("created_at > '-infinity'");
+
+/// Statuses are few, so one index serves a buyer's orders with and without that filter: a list without
+/// it is merged of the parts of each status.
+fn parts(buyer: Option<Condition>, status: Option<OrderStatus>) -> Vec<Part> {
+    let statuses = match (&buyer, status) {
+        (_, Some(status)) => vec![status],
+        (Some(_), None) => OrderStatus::ALL.to_vec(),
+        (None, None) => return vec![vec![SHELF, OF_ALL]],
+    };
+    let of = |status: &OrderStatus| Condition::named("status", status.as_str());
+    let part =
+        |status| [Some(SHELF), buyer.clone(), Some(of(status))].into_iter().flatten().collect();
+    statuses.iter().map(part).collect()
 }

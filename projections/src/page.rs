@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::choice;
 use serde::{Deserialize, Serialize};
-use sqlx::{Postgres, QueryBuilder};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -67,14 +66,14 @@ pub enum CursorError {
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     #[serde(rename = "d")]
-    direction: Direction,
+    pub(crate) direction: Direction,
     #[serde(rename = "o")]
-    ordering: Ordering,
+    pub(crate) ordering: Ordering,
     #[serde(rename = "k")]
-    key: Key,
+    pub(crate) key: Key,
     /// Whether the row with that key is on the page.
     #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
-    including: bool,
+    pub(crate) including: bool,
 }
 
 /// Which way a page goes from its cursor.
@@ -94,8 +93,8 @@ pub enum Direction {
 pub enum Key {
     /// `created_position`.
     Position(i64),
-    /// `sort_price, created_position`.
-    Price(i64, i64),
+    /// `price_currency, sort_price, created_position`.
+    Price(Option<String>, i64, i64),
     /// `sort_name, created_position`.
     Name(String, i64),
 }
@@ -107,7 +106,7 @@ pub enum SortBy {
     Created,
     /// Its name.
     Name,
-    /// Its price; what has none counts as dearest.
+    /// Its price: by currency, then by amount. What has none comes last, both ways.
     Price,
 }
 
@@ -201,112 +200,22 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
         let cursor: Self = serde_json::from_slice(&json).map_err(|_| CursorError::Malformed)?;
+        // PostgreSQL's text holds no NUL, so no row can have given a key with one.
         let fits = match (cursor.ordering.by, &cursor.key) {
-            (SortBy::Created, Key::Position(_)) | (SortBy::Price, Key::Price(..)) => true,
-            // PostgreSQL's text holds no NUL, so no row can have given this key.
-            (SortBy::Name, Key::Name(name, _)) => !name.contains('\0'),
+            (SortBy::Created, Key::Position(_)) | (SortBy::Price, Key::Price(None, ..)) => true,
+            (SortBy::Price, Key::Price(Some(text), ..)) | (SortBy::Name, Key::Name(text, _)) => {
+                !text.contains('\0')
+            }
             (SortBy::Created | SortBy::Name | SortBy::Price, _) => false,
         };
         if fits { Ok(cursor) } else { Err(CursorError::Malformed) }
     }
 }
 
-/// A row that lists have in an order.
-pub(crate) trait Keyed {
-    fn key(&self, by: SortBy) -> Key;
-}
-
-/// How a page is read: which way, from where, how far.
-pub(crate) struct Scan<'a> {
-    ordering: Ordering,
-    cursor: Option<&'a Cursor>,
-    limit: usize,
-}
-
-impl<'a> Scan<'a> {
-    pub(crate) fn try_new(page: &'a Page, ordering: Ordering) -> Result<Self, CursorError> {
-        let cursor = page.cursor.as_ref();
-        if cursor.is_some_and(|cursor| cursor.ordering != ordering) {
-            return Err(CursorError::OtherOrdering);
-        }
-        let limit = usize::try_from(page.limit.clamp(1, 100)).unwrap_or(1);
-        Ok(Self { ordering, cursor, limit })
-    }
-
-    fn goes_back(&self) -> bool {
-        self.cursor.is_some_and(|cursor| cursor.direction == Direction::Previous)
-    }
-
-    fn descends(&self) -> bool {
-        self.ordering.descending != self.goes_back()
-    }
-
-    /// Adds the condition that rows are beyond the cursor.
-    pub(crate) fn push_after(&self, sql: &mut QueryBuilder<'_, Postgres>) {
-        let Some(cursor) = self.cursor else { return };
-        let operator = match (self.descends(), cursor.including) {
-            (true, false) => "<",
-            (true, true) => "<=",
-            (false, false) => ">",
-            (false, true) => ">=",
-        };
-        match &cursor.key {
-            Key::Position(position) => {
-                sql.push(format_args!(" AND created_position {operator} ")).push_bind(*position);
-            }
-            Key::Price(price, position) => {
-                sql.push(format_args!(" AND (sort_price, created_position) {operator} ("));
-                sql.push_bind(*price).push(", ").push_bind(*position).push(")");
-            }
-            Key::Name(name, position) => {
-                sql.push(format_args!(" AND (sort_name, created_position) {operator} ("));
-                sql.push_bind(name.clone()).push(", ").push_bind(*position).push(")");
-            }
-        }
-    }
-
-    /// Adds order and limit: one row more than the page has tells whether another follows. The
-    /// limit is no parameter, lest the planner plan for any limit.
-    pub(crate) fn push_order(&self, sql: &mut QueryBuilder<'_, Postgres>) {
-        let direction = if self.descends() { "DESC" } else { "ASC" };
-        match self.ordering.by {
-            SortBy::Created => sql.push(" ORDER BY "),
-            SortBy::Name => sql.push(format_args!(" ORDER BY sort_name {direction}, ")),
-            SortBy::Price => sql.push(format_args!(" ORDER BY sort_price {direction}, ")),
-        };
-        sql.push(format_args!("created_position {direction} LIMIT {}", self.limit + 1));
-    }
-
-    /// Makes the page of the rows that were found.
-    pub(crate) fn slice<T: Keyed>(&self, mut items: Vec<T>) -> Slice<T> {
-        let more = items.len() > self.limit;
-        items.truncate(self.limit);
-        let back = self.goes_back();
-        if back {
-            items.reverse();
-        }
-        let beyond = |row: Option<&T>, direction| {
-            let key = row.map(|row| row.key(self.ordering.by));
-            self.cursor_from(key, direction)
-        };
-        let from_cursor = self.cursor.is_some();
-        let (has_next, has_previous) = if back { (from_cursor, more) } else { (more, from_cursor) };
-        let next = has_next.then(|| beyond(items.last(), Direction::Next)).flatten();
-        let previous = has_previous.then(|| beyond(items.first(), Direction::Previous)).flatten();
-        Slice { items, next, previous }
-    }
-
-    /// From an empty page, whose rows have gone, the way back starts with the cursor's own row.
-    fn cursor_from(&self, key: Option<Key>, direction: Direction) -> Option<Cursor> {
-        let including = key.is_none();
-        let key = key.or_else(|| self.cursor.map(|cursor| cursor.key.clone()))?;
-        Some(Cursor { direction, ordering: self.ordering, key, including })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::Scan;
 
     fn cursor(ordering: &str, key: Key) -> Cursor {
         let ordering = ordering.parse().unwrap();
@@ -318,7 +227,8 @@ mod tests {
         for cursor in [
             cursor("-created_at", Key::Position(7)),
             cursor("name", Key::Name("ö\"".to_owned(), 8)),
-            cursor("-price", Key::Price(i64::MAX, 9)),
+            cursor("-price", Key::Price(None, i64::MAX, 9)),
+            cursor("price", Key::Price(Some("EUR".to_owned()), 1250, 10)),
         ] {
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
@@ -328,7 +238,8 @@ mod tests {
     fn what_is_no_cursor_is_refused() {
         let forged = cursor("name", Key::Position(7)).to_string();
         let nul = cursor("name", Key::Name("\0".to_owned(), 7)).to_string();
-        for text in ["", "%", "e30", &forged, &nul] {
+        let nul_price = cursor("price", Key::Price(Some("\0".to_owned()), 1, 7)).to_string();
+        for text in ["", "%", "e30", &forged, &nul, &nul_price] {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError::Malformed), "{text}");
         }
     }
@@ -338,7 +249,8 @@ mod tests {
         let good = [
             cursor("-created_at", Key::Position(7)),
             cursor("name", Key::Name("ö\"".to_owned(), 8)),
-            cursor("-price", Key::Price(i64::MAX, 9)),
+            cursor("-price", Key::Price(None, i64::MAX, 9)),
+            cursor("price", Key::Price(Some("EUR".to_owned()), 1250, 10)),
         ];
         let json = good.iter().map(|cursor| serde_json::to_vec(cursor).unwrap());
         let texts = good.iter().map(|cursor| cursor.to_string().into_bytes());

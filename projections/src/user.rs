@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::page::{Keyed, Scan};
+use crate::listing::{Condition, Listing, Part};
+use crate::scan::{Keyed, Scan};
 use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
 
 /// A row of `users`.
@@ -168,6 +169,34 @@ impl Keyed for UserRow {
     }
 }
 
+/// Which accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// The one of that id.
+    pub id: Option<UserId>,
+    /// What they may do.
+    pub role: Option<Role>,
+    /// Whether their person may sign in.
+    pub is_active: Option<bool>,
+}
+
+impl UserFilter {
+    /// The parts that the list is merged of. Roles are few, so one index serves every filter: a list
+    /// without one of them is merged of the parts of each of its values.
+    fn parts(&self) -> Vec<Part> {
+        if self.role.is_none() && self.is_active.is_none() {
+            return vec![vec![Condition::sql("date_joined > '-infinity'")]];
+        }
+        let roles = self.role.map_or(Role::ALL.to_vec(), |role| vec![role]);
+        let active = self.is_active.map_or(vec![true, false], |active| vec![active]);
+        let part = |role: Role, active: bool| {
+            let active = if active { "is_active" } else { "NOT is_active" };
+            vec![Condition::named("role", role.as_str()), Condition::sql(active)]
+        };
+        roles.iter().flat_map(|role| active.iter().map(|active| part(*role, *active))).collect()
+    }
+}
+
 /// Accounts, to be found and listed; see [`Visibility::of_accounts`].
 #[derive(Clone, Debug)]
 pub struct Users(pub PgPool);
@@ -196,17 +225,39 @@ impl Users {
         Ok(sql.build_query_as().fetch_all(&self.0).await?)
     }
 
-    /// A page of the accounts in sight, newest first.
+    /// A page of the accounts in sight that match, newest first.
     pub async fn list(
         &self,
         visibility: Visibility,
+        filter: &UserFilter,
         page: &Page,
     ) -> Result<Slice<UserRow>, ReadError> {
         let scan = Scan::try_new(page, Ordering::NEWEST)?;
-        let mut sql = Self::select(visibility);
-        scan.push_after(&mut sql);
-        scan.push_order(&mut sql);
-        Ok(scan.slice(sql.build_query_as().fetch_all(&self.0).await?))
+        let only = match visibility {
+            Visibility::Everything => filter.id,
+            Visibility::Own(user) if filter.id.is_none_or(|id| id == user) => Some(user),
+            Visibility::Own(_) | Visibility::Nothing => return Ok(Slice::empty()),
+        };
+        let mut parts = filter.parts();
+        if let Some(user) = only {
+            for part in &mut parts {
+                part.push(Condition::Id("id = ", user.uuid()));
+            }
+        }
+        let columns = UserRow::TABLE.column_list();
+        let listing = Listing {
+            table: UserRow::TABLE.name,
+            select: format!("SELECT {columns}"),
+            columns,
+            joins: "",
+            needs: "",
+            parts,
+            rest: vec![],
+            stretch: 0,
+            gathered: vec![],
+        };
+        let mut conn = self.0.acquire().await?;
+        Ok(scan.slice(listing.fetch(&mut conn, &scan).await?))
     }
 
     fn select(visibility: Visibility) -> QueryBuilder<'static, sqlx::Postgres> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::{ConnectionLimits, RateLimits};
 use domain::Role;
 use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::variables::Expected;
@@ -38,13 +39,54 @@ pub fn session_days(text: &str) -> Result<i32, Expected> {
     }
 }
 
+/// Names of a known set with commas between; what is allowed stands in the sentence.
+pub fn names<T: Clone, C: FromIterator<T>>(text: &str, known: &[(&str, T)]) -> Result<C, Expected> {
+    let find =
+        |name| known.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let given = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    given.map(find).collect::<Option<C>>().ok_or_else(|| one_or_more(known))
+}
+
+/// The same, and at least one of them.
+pub fn some_names<T: Clone, C: FromIterator<T>>(
+    text: &str,
+    known: &[(&str, T)],
+) -> Result<C, Expected> {
+    if text.split(',').all(|name| name.trim().is_empty()) {
+        return Err(one_or_more(known));
+    }
+    names(text, known)
+}
+
+fn one_or_more<T>(known: &[(&str, T)]) -> Expected {
+    let known: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+    format!("one or more of {}, with commas between", known.join(","))
+}
+
 /// None where the text is empty.
 pub fn roles(text: &str) -> Result<Vec<Role>, Expected> {
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|_| "a list of roles with commas between such as ADMIN,STAFF,AUDITOR".into())
+    names(text, &Role::ALL.map(|role| (role.as_str(), role)))
+}
+
+/// The crates whose log lines a filter may name without a level.
+const TARGETS: [&str; 7] =
+    ["vetted", "api", "commands", "domain", "projections", "workers", "security"];
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// The library takes every word that is no level for the name of a module.
+pub fn log_filter(text: &str) -> Result<String, Expected> {
+    let is_known = |word: &str| {
+        let lower = word.to_ascii_lowercase();
+        LEVELS.contains(&lower.as_str()) || TARGETS.contains(&word) || word.contains("::")
+    };
+    let words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', ']', '{']));
+    if words.clone().all(is_known) && EnvFilter::try_new(text).is_ok() {
+        return Ok(text.to_owned());
+    }
+    let (levels, targets) = (LEVELS.join(", "), TARGETS.join(", "));
+    Err(format!(
+        "a level ({levels}), or name=level for some of {targets} and libraries, with commas between"
+    ))
 }
 
 pub fn seconds(text: &str) -> Result<Duration, Expected> {
@@ -130,7 +172,7 @@ pub fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
     networks.map(network).collect()
 }
 
-/// Far more than any one person needs: for whoever runs it to lower.
+/// Far more than one person needs; operators may lower them.
 pub const RATE_LIMITS: &str = "reads=1200000,commands=600000,sign-ins=60000,uploads=6000";
 
 /// Requests a minute by class; those that are left out have their defaults.
@@ -173,7 +215,23 @@ pub fn database_url(text: &str) -> Result<(), Expected> {
         text,
         &["postgres", "postgresql"],
         "an address such as postgres://user:password@host:5432/vetted",
+    )?;
+    parameter(
+        text,
+        &["sslmode", "ssl-mode"],
+        &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
     )
+}
+
+/// A parameter of an address whose values are a known set.
+fn parameter(text: &str, names: &[&str], known: &[&str]) -> Result<(), Expected> {
+    let url = Url::parse(text).map_err(|_| "an address".to_owned())?;
+    let mut values = url.query_pairs().filter(|(name, _)| names.contains(&&**name));
+    if values.all(|(_, value)| known.contains(&&*value)) {
+        return Ok(());
+    }
+    let name = names.first().copied().unwrap_or_default();
+    Err(format!("an address whose {name} is one of {}", known.join(", ")))
 }
 
 /// Several servers of one cluster may stand with commas between.
@@ -191,7 +249,7 @@ pub fn smtp_url(text: &str) -> Result<(), Expected> {
     let example = "an address such as smtp://user:password@host:587";
     scheme(text, &["smtp", "smtps"], example)?;
     match Url::parse(text) {
-        Ok(url) if url.has_host() => Ok(()),
+        Ok(url) if url.has_host() => parameter(text, &["tls"], &["required", "opportunistic"]),
         _ => Err(example.to_owned()),
     }
 }

@@ -1,6 +1,4 @@
-//! `vetted config`: what is in force, and why.
-
-use std::io::{self, Write};
+//! `vetted config`: each setting in force and where it comes from.
 
 use serde::Serialize;
 use url::Url;
@@ -18,20 +16,15 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Prints the settings as an aligned list, or as JSON for programs.
-pub fn print(config: &Config, json: bool, out: &mut impl Write) -> io::Result<()> {
-    let mut settings = config.settings().to_vec();
-    settings.sort_by_key(|setting| setting.variable);
-    if json {
-        serde_json::to_writer_pretty(&mut *out, &settings)?;
-        return writeln!(out);
-    }
+/// The settings as aligned lines.
+pub fn listing(config: &Config) -> Vec<String> {
+    let settings = config.settings();
     let names = settings.iter().map(|setting| setting.variable.len()).max().unwrap_or(0);
-    for Setting { variable, value, origin } in settings {
-        let value = if value.is_empty() { "(none)" } else { &value };
-        writeln!(out, "{variable:names$}  {origin:11}  {value}")?;
-    }
-    Ok(())
+    let line = |Setting { variable, value, origin }: &Setting| {
+        let value = if value.is_empty() { "(none)" } else { value };
+        format!("{variable:names$}  {origin:11}  {value}")
+    };
+    settings.iter().map(line).collect()
 }
 
 const HIDDEN: &str = "***";

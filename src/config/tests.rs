@@ -12,9 +12,7 @@ fn sentence(variable: &str, value: &str) -> String {
 }
 
 fn listing(config: &Config) -> String {
-    let mut out = Vec::new();
-    print(config, false, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    super::listing(config).join("\n")
 }
 
 #[test]
@@ -281,10 +279,9 @@ fn the_listing_hides_secrets_and_says_where_values_came_from() {
 
 #[test]
 fn the_listing_for_programs_is_json() {
-    let mut out = Vec::new();
-    print(&load(&[], &[]).unwrap(), true, &mut out).unwrap();
+    let config = load(&[], &[]).unwrap();
 
-    let settings: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let settings = serde_json::to_value(config.settings()).unwrap();
     let bind = settings.as_array().unwrap().iter().find(|s| s["variable"] == "BIND").unwrap();
     assert_eq!(bind["origin"], "default");
 }

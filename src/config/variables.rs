@@ -64,6 +64,11 @@ impl Variables {
         )
     }
 
+    /// The text of a variable.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).map(|(text, _)| text)
+    }
+
     /// Every `AWS_…` variable: the S3 client's own settings, from either place.
     pub fn aws(&self) -> BTreeMap<String, SecretString> {
         let both = self.file.iter().chain(&self.environment);
@@ -164,7 +169,9 @@ impl Reader {
         Ok(storage)
     }
 
-    pub fn into_settings(self) -> Vec<Setting> {
+    /// By name.
+    pub fn into_settings(mut self) -> Vec<Setting> {
+        self.settings.sort_by_key(|setting| setting.variable);
         self.settings
     }
 

@@ -75,28 +75,10 @@ fn at_least<T: std::str::FromStr + PartialOrd>(
     text.parse().ok().filter(|number| *number >= least).ok_or_else(|| expected.into())
 }
 
-fn names(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty())
-}
-
 fn containers(text: &str) -> Result<BTreeSet<Family>, Expected> {
-    let family = |name| Family::ALL.into_iter().find(|family| family.name() == name);
-    names(text)
-        .map(|name| family(name).ok_or_else(|| "some of mp4,matroska,avi,mpegts".into()))
-        .collect()
+    parse::some_names(text, &Family::ALL.map(|family| (family.name(), family)))
 }
 
-/// ffmpeg knows hundreds, so a name is only known to be wrong where it is none.
 fn codecs(text: &str) -> Result<BTreeSet<String>, Expected> {
-    let is_name =
-        |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    names(text)
-        .map(|name| {
-            if is_name(name) {
-                Ok(name.to_owned())
-            } else {
-                Err("ffmpeg's names of codecs such as h264,aac,pcm".into())
-            }
-        })
-        .collect()
+    parse::some_names(text, &CODECS.map(|name| (name, name.to_owned())))
 }

@@ -16,7 +16,7 @@ use super::{At, Error, Result};
 pub struct Home {
     /// The folder, without links in its path.
     pub path: PathBuf,
-    /// Who owns it and runs the service; `None`: whoever runs this program.
+    /// Who owns it and runs the service; `None`: this program's own account.
     pub account: Option<Account>,
 }
 

@@ -16,7 +16,7 @@ pub struct Account {
     pub gid: u32,
 }
 
-/// `setpriv` asks for SIGINT at the parent's end; whoever lost the parent before that ends here.
+/// `setpriv` asks for SIGINT when the parent ends; a child whose parent ended before that exits here.
 const GUARD: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
 
 /// A command whose process ends when the **thread** that starts it ends.

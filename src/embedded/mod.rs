@@ -1,4 +1,4 @@
-//! A private PostgreSQL and a private NATS server, for whoever sets no address of one.
+//! A private PostgreSQL and a private NATS server, for when no address of one is set.
 //!
 //! Both are the real programs, with `fsync` on, as children that never outlive this process.
 //! As root they run as an ordinary account, since PostgreSQL refuses to run as root.

@@ -86,6 +86,13 @@ impl Postgres {
         if alive { url(&status.socket_dir, DATABASE).ok() } else { None }
     }
 
+    /// Whether there is a cluster in `data_dir`, or a link to one.
+    pub fn is_made(data_dir: &Path) -> bool {
+        let path = data_dir.join("pg");
+        // A folder that this account may not look into is one that was made.
+        fs::read_link(&path).is_ok() || path.join("PG_VERSION").try_exists().unwrap_or(true)
+    }
+
     /// Ends all sessions and stops the cluster cleanly.
     pub async fn stop(self) {
         self.supervisor.stop(STOP_PATIENCE).await;

@@ -19,7 +19,7 @@ pub fn is_running(pid: u32, argument: &Path) -> bool {
 }
 
 /// Ends a process of an earlier run and waits for it. Callers hold the folder's lock, so that
-/// whoever started it is dead.
+/// the program that started it is dead.
 pub fn end_orphan(name: &str, pid: u32, argument: &Path) {
     let Ok(raw) = i32::try_from(pid) else { return };
     for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGKILL] {

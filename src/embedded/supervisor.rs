@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 /// A child that lived this long had started well.
 const HEALTHY: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// However often it ends: nothing works meanwhile.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A child that is started again whenever it ends, until stopped.
 #[derive(Debug)]

@@ -247,6 +247,29 @@ async fn a_child_that_dies_comes_back_with_its_data() {
 }
 
 #[tokio::test]
+async fn a_child_that_dies_again_and_again_is_back_within_five_seconds_each_time() {
+    let sleep = || {
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        Ok(command)
+    };
+    let supervisor = super::supervisor::Supervisor::start("a child", sleep).unwrap();
+    let is_back = async || eventually("it runs", async || supervisor.pid().is_some()).await;
+    is_back().await;
+
+    for _ in 0..7 {
+        let pid = supervisor.pid().unwrap();
+        kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
+        eventually("it ends", async || supervisor.pid() != Some(pid)).await;
+        let ended = Instant::now();
+        is_back().await;
+
+        assert!(ended.elapsed() < Duration::from_millis(5_500), "{:?}", ended.elapsed());
+    }
+    supervisor.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn a_pid_file_that_names_a_stranger_is_survived_and_the_stranger_too() {
     let dir = temporary_dir().unwrap();
     Postgres::start(dir.path()).await.unwrap().stop().await;

@@ -1,35 +1,38 @@
-//! `vetted audit replay`: a product's life, step by step, folded from the log.
+//! `vetted audit replay`: a product's history, step by step, folded from the log.
 
-use domain::{Moment, ProductId, StreamId, StreamType, one_line};
+use commands::Vault;
+use commands::identity::Missing;
+use domain::{Moment, ProductId, StreamId, StreamType};
 use projections::{TimelineEntry, log, timeline_of};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::database;
-use crate::parts::{self, Database, Error};
+use crate::parts::{Database, Error};
+use crate::{database, output, secrets};
 
-/// Which life to tell.
+/// Whose history to print.
 #[derive(clap::Args)]
 pub struct Replay {
     /// The product's id
-    #[arg(long)]
+    #[arg(long, value_name = "ID", value_parser = super::product_id)]
     product: ProductId,
-    /// Tell it up to this moment (RFC 3339)
-    #[arg(long)]
+    /// Leave out what happened after this time, such as 2026-11-23T09:00:00Z
+    #[arg(long, value_name = "TIME")]
     to: Option<Moment>,
-    /// Print one JSON object a step
+    /// Print each step as a JSON object on a line of its own
     #[arg(long)]
     json: bool,
 }
 
-/// Tells the product's life.
+/// Prints a product's history.
 pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
     let stream = StreamId { kind: StreamType::Product, id: replay.product.uuid() };
     let recorded = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let mut conn = pool.acquire().await?;
         let mut recorded = log::stream(&mut conn, stream, replay.to).await?;
-        parts::commands(config, pool, &config.public_url)?.vault().open(&mut recorded).await?;
+        let secrets = secrets::open(config, pool, Missing::Leave).await?;
+        Vault::try_new(pool.clone(), &secrets)?.open(&mut recorded).await?;
         Ok(recorded)
     })
     .await?;
@@ -37,16 +40,17 @@ pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
         return Err(Error::Usage(format!("there is no product {} by then", replay.product)));
     }
     for entry in timeline_of(&recorded) {
-        super::say(&if replay.json { json(&entry) } else { readable(&entry) })?;
+        if replay.json {
+            output::json(&entry)?;
+        } else {
+            readable(&entry).iter().try_for_each(|line| output::line(line))?;
+        }
     }
     Ok(())
 }
 
-fn json(entry: &TimelineEntry) -> String {
-    serde_json::to_string(entry).unwrap_or_default()
-}
-
-fn readable(entry: &TimelineEntry) -> String {
+/// A line for the step, and one for each thing that it changed.
+fn readable(entry: &TimelineEntry) -> Vec<String> {
     let value = serde_json::to_value(entry).unwrap_or_default();
     let text = |member: &str| plain(&value[member]);
     let mut lines = vec![format!(
@@ -65,9 +69,9 @@ fn readable(entry: &TimelineEntry) -> String {
         lines.push(format!("    {field}: {from} → {to}"));
     }
     if let Some(reason) = &entry.reason {
-        lines.push(format!("    reason: {}", one_line(reason)));
+        lines.push(format!("    reason: {reason}"));
     }
-    lines.join("\n")
+    lines
 }
 
 fn who(actor: &Value) -> String {
@@ -81,7 +85,7 @@ fn who(actor: &Value) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::String(text) => one_line(text).into_owned(),
+        Value::String(text) => text.clone(),
         Value::Object(members) if members.contains_key("amount") => {
             format!("{} {}", plain(&members["amount"]), plain(&members["currency"]))
         }

@@ -1,5 +1,6 @@
 //! `vetted demo`: made-up data, through the real commands.
 
+use commands::identity::Missing;
 use commands::{Commands, Context};
 use domain::category::CreateCategory;
 use domain::product::{ProductDetails, Reason};
@@ -9,6 +10,7 @@ use domain::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::users;
@@ -26,9 +28,14 @@ const KINDS: [&str; 8] =
 /// How much to make up.
 #[derive(clap::Args)]
 pub struct Demo {
-    /// How many products
-    #[arg(long, default_value_t = 100)]
+    /// How many products to make
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = super::count::<u32>)]
     products: u32,
+    /// Add them even where there are accounts already
+    ///
+    /// One of the new accounts is STAFF, with a password that is printed.
+    #[arg(long)]
+    yes: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,30 +49,42 @@ struct People {
     emails: [String; 2],
 }
 
-/// Makes the data up.
+/// Makes the data.
 pub async fn run(config: &Config, demo: &Demo) -> Result<(), Error> {
     let total = demo.products;
-    let people = Database::with(config, async |pool| {
+    let people = Database::with_one(config, Missing::Create, async |pool| {
+        if !demo.yes {
+            refuse_among_people(pool).await?;
+        }
         database::migrate(pool).await?;
-        fill(&parts::commands(config, pool, &config.public_url)?, total).await
+        let commands = parts::commands(config, pool, &config.public_url, Missing::Create).await?;
+        fill(&commands, total, Progress::new(config.log_format, "making products")).await
     })
     .await?;
-    let [seller, moderator] = &people.emails;
-    super::say(&if demo.json {
-        json!({ "products": total, "seller": seller, "moderator": moderator, "password": people.password })
-            .to_string()
-    } else {
-        format!(
-            "Made {total} products of {seller}, moderated by {moderator}; both have the password {}.",
-            people.password
-        )
-    })
+    let ([seller, moderator], password) = (&people.emails, &people.password);
+    let made = json!({ "products": total, "seller": seller, "moderator": moderator, "password": password });
+    let line = format!(
+        "Made {total} products of {seller}, moderated by {moderator}; both have the password {password}."
+    );
+    super::tell(demo.json, &made, &line)
 }
 
-async fn fill(commands: &Commands, total: u32) -> Result<People, Error> {
+/// An account that moderates, with a password on somebody's screen, is no good among real people.
+async fn refuse_among_people(pool: &PgPool) -> Result<(), Error> {
+    let tables = sqlx::query_scalar("SELECT to_regclass('users') IS NOT NULL").fetch_one(pool);
+    let is_migrated: bool = tables.await?;
+    let people = "SELECT EXISTS (SELECT FROM users)";
+    if is_migrated && sqlx::query_scalar(people).fetch_one(pool).await? {
+        let refusal = "this database has accounts already: use another one for made-up data, or \
+                       run it with --yes";
+        return Err(Error::Usage(refusal.to_owned()));
+    }
+    Ok(())
+}
+
+async fn fill(commands: &Commands, total: u32, progress: Progress) -> Result<People, Error> {
     let people = people(commands).await?;
     let shelves = shelves(commands, &people).await?;
-    let progress = Progress::new("making products");
     let done = std::cell::Cell::new(0);
     stream::iter(0..total)
         .map(|number| one(commands, &people, &shelves, number))

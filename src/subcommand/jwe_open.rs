@@ -1,4 +1,4 @@
-//! `vetted jwe-open`: opens one JWE as the API does, for whoever checks that it does so rightly.
+//! `vetted jwe-open`: decrypts one JWE as the API does, for tests of other implementations.
 
 use std::io::{BufRead, Read, stdin};
 
@@ -6,6 +6,7 @@ use api::payload::{PrivateJwk, open, parse_strictly};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use crate::output;
 use crate::parts::Error;
 
 /// Bytes of the line: more than the API takes.
@@ -20,7 +21,7 @@ pub fn run() -> Result<(), Error> {
     if length as u64 > LONGEST {
         return Err(Error::Usage(format!("standard input has a line of over {LONGEST} bytes")));
     }
-    super::say(&BASE64.encode(opened(&line).map_err(Error::Usage)?))
+    Ok(output::line(&BASE64.encode(opened(&line).map_err(Error::Usage)?))?)
 }
 
 fn opened(line: &[u8]) -> Result<Vec<u8>, String> {

@@ -1,20 +1,20 @@
-//! `vetted keys rotate`: new keys to sign, to encrypt to and to wrap, while the program goes on.
+//! `vetted keys rotate`: new keys for signing, encryption and wrapping, while the program serves.
 
 use std::time::Duration;
 
-use commands::identity::Secrets;
+use commands::identity::{Missing, Secrets};
 use commands::{Vault, VaultError};
 use sqlx::PgPool;
 
 use crate::config::Config;
-use crate::database;
-use crate::parts::{self, Database, Error};
+use crate::parts::{Database, Error};
 use crate::progress::Progress;
+use crate::{database, output, secrets};
 
 /// Running processes look at the file more often than this.
 const READ_BY_ALL: Duration = Duration::from_secs(2);
 
-/// Rotates the keys, and wraps every person's key anew; events stay as they are.
+/// Rotates the keys, and wraps every person's key again; events are not changed.
 pub async fn rotate(config: &Config) -> Result<(), Error> {
     let rewrapped = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
@@ -25,15 +25,15 @@ pub async fn rotate(config: &Config) -> Result<(), Error> {
         rewrap(config, pool).await
     })
     .await?;
-    super::say(&format!(
-        "New keys sign and are published in 10 seconds, and the ones before stay accepted; \
-         {rewrapped} persons' keys were wrapped with the new master key."
-    ))
+    Ok(output::line(&format!(
+        "In 10 seconds the new keys sign and are published. The ones before are still accepted. \
+         The keys of {rewrapped} persons were wrapped with the new wrapping key."
+    ))?)
 }
 
 async fn rewrap(config: &Config, pool: &PgPool) -> Result<i64, Error> {
-    let vault = Vault::try_new(pool.clone(), &parts::secrets(config)?)?;
-    let progress = Progress::new("wrapping keys");
+    let vault = Vault::try_new(pool.clone(), &secrets::open(config, pool, Missing::Leave).await?)?;
+    let progress = Progress::new(config.log_format, "wrapping keys");
     let rewrapped: Result<i64, VaultError> =
         vault.rewrap(|done, total| progress.at(done, total)).await;
     Ok(rewrapped?)

@@ -9,11 +9,30 @@ pub mod projections;
 pub mod users;
 pub mod worker;
 
-use std::io::{Write, stdout};
+use domain::ProductId;
+use serde::Serialize;
+use uuid::Uuid;
 
+use crate::output;
 use crate::parts::Error;
 
-/// Prints a line of the result; a closed pipe ends the program quietly.
-pub fn say(line: &str) -> Result<(), Error> {
-    writeln!(stdout().lock(), "{line}").map_err(|source| Error::Io { what: "printing", source })
+/// Prints a result: a value for programs, or a line for people.
+pub fn tell(json: bool, value: &impl Serialize, line: &str) -> Result<(), Error> {
+    Ok(if json { output::json(value) } else { output::line(line) }?)
+}
+
+/// Reads an id in an argument.
+pub fn id(text: &str) -> Result<Uuid, String> {
+    let expected = "an id such as 01939c5e-7a3b-7c4d-8e5f-0123456789ab is expected";
+    Uuid::try_parse(text).map_err(|_| expected.to_owned())
+}
+
+/// Reads a product's id in an argument.
+pub fn product_id(text: &str) -> Result<ProductId, String> {
+    id(text).map(ProductId::from_uuid)
+}
+
+/// Reads a count in an argument.
+pub fn count<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "a whole number such as 100 is expected".to_owned())
 }

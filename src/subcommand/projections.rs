@@ -1,49 +1,45 @@
-//! `vetted projections rebuild|verify`: the read models, made or checked again from the log.
+//! `vetted projections rebuild|verify`: rebuilds the read models from the log, or compares them with it.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::config::Config;
-use crate::database;
 use crate::parts::{Database, Error};
 use crate::progress::Progress;
 use crate::read_models::Opener;
+use crate::{database, output};
 
-/// Makes read models again; all of them, or one.
+/// Rebuilds one read model, or all.
 pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<(), Error> {
     let names = name.map(|name| vec![name]);
     Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let progress = Progress::new("folding the log");
+        let progress = Progress::new(config.log_format, "folding the log");
         let at = |done, total| progress.at(done, total);
-        let personal = Opener::try_new(config, pool)?;
+        let personal = Opener::open(config, pool).await?;
         Ok(::projections::rebuild(pool, &personal, names.as_deref(), at).await?)
     })
     .await?;
     let what = name.unwrap_or("all read models");
-    super::say(&if json {
-        json!({ "rebuilt": what }).to_string()
-    } else {
-        format!("Rebuilt {what}.")
-    })
+    super::tell(json, &json!({ "rebuilt": what }), &format!("Rebuilt {what}."))
 }
 
 /// Folds the log again and compares row by row; exit code 1 where something differs.
 pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let drifts = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let progress = Progress::new("folding the log");
-        let personal = Opener::try_new(config, pool)?;
+        let progress = Progress::new(config.log_format, "folding the log");
+        let personal = Opener::open(config, pool).await?;
         let at = |done, total| progress.at(done, total);
         Ok(::projections::verify(pool, &personal, at).await?)
     })
     .await?;
     if json {
         let tables = drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows }));
-        super::say(&json!({ "drift": tables.collect::<Vec<_>>() }).to_string())?;
+        output::json(&json!({ "drift": tables.collect::<Vec<_>>() }))?;
     } else if drifts.is_empty() {
-        super::say("Every read model is what the log says.")?;
+        output::line("Every read model is what the log says.")?;
     }
     for drift in drifts.iter().filter(|_| !json) {
         let rows = if drift.rows == 1 {
@@ -51,7 +47,7 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
         } else {
             format!("{} rows are", drift.rows)
         };
-        super::say(&format!("{}: {rows} not what the log says.", drift.table))?;
+        output::line(&format!("{}: {rows} not what the log says.", drift.table))?;
         for row in &drift.first {
             let how = if row.missing {
                 "missing".to_owned()
@@ -60,7 +56,7 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
             } else {
                 row.columns.join(", ")
             };
-            super::say(&format!("  {}: {how}", row.key))?;
+            output::line(&format!("  {}: {how}", row.key))?;
         }
     }
     Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -5,25 +5,29 @@ use std::fmt::Display;
 use std::io::stdin;
 use std::str::FromStr;
 
+use commands::identity::Missing;
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
 use domain::{EmailAddress, FieldErrors, NewEmailAddress, Role, UserId};
 use serde_json::json;
+use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::database;
 use crate::parts::{self, Database, Error};
 
-/// An account to be made.
+/// An account to create.
 #[derive(clap::Args)]
 pub struct Create {
-    /// Its e-mail address
+    /// The account's e-mail address
     #[arg(long)]
     email: String,
     /// END_USER, STAFF, ADMIN or AUDITOR
     #[arg(long)]
     role: Role,
-    /// Read the password from standard input; the only way, so that no process list shows it
+    /// Read the password from the first line of standard input
+    ///
+    /// There is no other way: arguments can be read by every account of the machine.
     #[arg(long, required = true)]
     password_stdin: bool,
     /// Print JSON
@@ -42,23 +46,20 @@ pub struct ResetSecondFactor {
     json: bool,
 }
 
-/// Takes the second factor away.
+/// Removes the second factor.
 pub async fn reset_second_factor(config: &Config, reset: &ResetSecondFactor) -> Result<(), Error> {
     let email: EmailAddress = read_email(&reset.email)?;
     let known = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let commands = parts::commands(config, pool, &config.public_url)?;
+        let commands = parts::commands(config, pool, &config.public_url, Missing::Leave).await?;
         Ok(commands.reset_second_factor(&parts::operator(), &email).await?)
     })
     .await?;
     if !known {
         return Err(Error::Usage("no account has this e-mail address".to_owned()));
     }
-    if reset.json {
-        super::say(&json!({ "reset": true }).to_string())
-    } else {
-        super::say("The password is enough again, and all sessions have ended.")
-    }
+    let line = "The account signs in with its password alone; all its sessions have ended.";
+    super::tell(reset.json, &json!({ "reset": true }), line)
 }
 
 fn read_email<T: FromStr<Err: Display>>(text: &str) -> Result<T, Error> {
@@ -72,17 +73,26 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
     stdin().read_line(&mut password).map_err(|source| Error::Io { what, source })?;
     let password = password.trim_end_matches(['\r', '\n']);
     let email: NewEmailAddress = read_email(&create.email)?;
-    let user = Database::with(config, async |pool| {
-        database::check_migrated(pool).await?;
-        let commands = parts::commands(config, pool, &config.public_url)?;
+    // Before a database is made for it.
+    read_password(password)?;
+    let user = Database::with_one(config, Missing::Create, async |pool| {
+        prepare(config, pool).await?;
+        let commands = parts::commands(config, pool, &config.public_url, Missing::Create).await?;
         make(&commands, &email, password, create.role).await
     })
     .await?;
-    if create.json {
-        super::say(&json!({ "id": user, "role": create.role }).to_string())
-    } else {
-        super::say(&format!("Made {} with id {user}.", create.role))
+    let line = format!("Made {} with id {user}.", create.role);
+    super::tell(create.json, &json!({ "id": user, "role": create.role }), &line)
+}
+
+/// A private database may just have been made.
+async fn prepare(config: &Config, pool: &PgPool) -> Result<(), Error> {
+    let tables = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')";
+    let has_tables: bool = sqlx::query_scalar(tables).fetch_one(pool).await?;
+    if config.database_url.is_none() && !has_tables {
+        database::migrate(pool).await?;
     }
+    Ok(database::check_migrated(pool).await?)
 }
 
 /// Makes an account; also for the first start.

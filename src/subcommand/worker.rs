@@ -9,16 +9,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::database;
 use crate::parts::{Database, Error};
-use crate::storage;
+use crate::{database, output, storage};
 
 /// How to sweep.
 #[derive(Args)]
 pub struct Sweep {
-    /// How old, in seconds, a file has to be that nothing refers to: older than any request or
-    /// video that is still worked on
-    #[arg(long, default_value_t = 86_400)]
+    /// Remove unreferenced files that are older than this many seconds
+    ///
+    /// Uploads and videos that are being worked on write files that nothing refers to yet: choose
+    /// a longer time than any of them takes.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = super::count::<u64>)]
     older_than: u64,
     /// Print JSON
     #[arg(long)]
@@ -27,24 +28,21 @@ pub struct Sweep {
 
 /// Sweeps once.
 pub async fn sweep(config: &Config, Sweep { older_than, json }: &Sweep) -> Result<(), Error> {
-    let media = storage::open(config)?;
     let swept = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
+        let media = storage::open_existing(config).await?;
         let (folder, mails) = (storage::folder(config), config.mail_dir());
         let sweeper = workers::Sweeper::new(pool.clone(), media.store, folder, mails);
         let swept = sweeper.sweep(Duration::from_secs(*older_than)).await;
-        swept.map_err(|error| Error::Usage(format!("it could not be swept to the end: {error}")))
+        swept.map_err(|error| Error::Usage(format!("the sweep was not finished: {error}")))
     })
     .await?;
-    super::say(&if *json {
-        serde_json::to_string(&swept).unwrap_or_default()
-    } else {
-        format!(
-            "Removed {} parts of expired uploads, {} files that nothing refers to, {} temporary \
-             files, {} mails of persons who were erased.",
-            swept.expired, swept.orphans, swept.temporary, swept.mails
-        )
-    })
+    let line = format!(
+        "Removed {} parts of expired uploads, {} files that nothing refers to, {} temporary files, \
+         {} mails of persons who were erased.",
+        swept.expired, swept.orphans, swept.temporary, swept.mails
+    );
+    super::tell(*json, &swept, &line)
 }
 
 /// Lists the events that a subscriber gave up on, oldest first.
@@ -55,22 +53,19 @@ pub async fn list(config: &Config, json: bool) -> Result<(), Error> {
     })
     .await?;
     for letter in &letters {
-        super::say(&if json {
-            serde_json::to_string(letter).unwrap_or_default()
-        } else {
-            format!(
-                "{}  {} gave up on {} at position {} after {} tries: {}",
-                letter.id,
-                letter.subscriber,
-                letter.event_type,
-                letter.position,
-                letter.attempts,
-                domain::one_line(&letter.last_error)
-            )
-        })?;
+        let line = format!(
+            "{}  {} gave up on {} at position {} after {} tries: {}",
+            letter.id,
+            letter.subscriber,
+            letter.event_type,
+            letter.position,
+            letter.attempts,
+            letter.last_error
+        );
+        super::tell(json, letter, &line)?;
     }
     if letters.is_empty() && !json {
-        super::say("There are none.")?;
+        output::line("There are none.")?;
     }
     Ok(())
 }
@@ -94,7 +89,9 @@ pub async fn retry(config: &Config, id: Option<Uuid>, json: bool) -> Result<(), 
         Some(id) if retried == 0 => {
             Err(Error::Usage(format!("there is no dead letter {id}, or it was retried already")))
         }
-        _ if json => super::say(&json!({ "retried": retried }).to_string()),
-        _ => super::say(&format!("{retried} will be tried again.")),
+        _ => {
+            let line = format!("{retried} will be tried again.");
+            super::tell(json, &json!({ "retried": retried }), &line)
+        }
     }
 }

@@ -69,8 +69,8 @@ impl Race {
                 let body = super::reset_by_mail(app, &person.email, 1).await;
                 app.post("/password/reset/confirm/").json(body)
             }
-            End::Demotion => app.patch(&path).by(&self.admin).json(json!({"role": "END_USER"})),
-            End::Deactivation => app.patch(&path).by(&self.admin).json(json!({"is_active": false})),
+            End::Demotion => self.manage(&path, json!({"role": "END_USER"})).await,
+            End::Deactivation => self.manage(&path, json!({"is_active": false})).await,
             End::Erasure => app.delete("/me/").by(person),
             End::AllSessions => app.delete("/me/sessions/").by(person),
             End::UndoneAddress => {
@@ -79,6 +79,12 @@ impl Race {
             }
             End::Logout => app.post("/logout/").by(person).json(json!({"refresh": person.refresh})),
         }
+    }
+
+    /// Signed in for each, as the rounds take longer than a token lives.
+    async fn manage(&self, path: &str, body: Value) -> Call {
+        let admin = self.app.sign_in(&self.admin.email, &self.admin.password).await;
+        self.app.patch(path).by(&admin).json(body)
     }
 
     /// Moves the account to another address; what the mail to the former one leads to.

@@ -130,6 +130,26 @@ async fn whoever_sends_no_headers_is_cut() {
 }
 
 #[tokio::test]
+async fn a_connection_that_rests_serves_on_and_one_whose_next_head_does_not_come_is_cut() {
+    let app = TestApp::start().await;
+    let (mut resting, mut begun) = (connect(&app).await, connect(&app).await);
+    for stream in [&mut resting, &mut begun] {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 1024];
+        assert!(stream.read(&mut answer).await.unwrap() > 0);
+    }
+
+    begun.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+
+    let said = rest(begun).await;
+    assert!(said.is_empty(), "{said}");
+    let last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    resting.write_all(last).await.unwrap();
+    let said = rest(resting).await;
+    assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+}
+
+#[tokio::test]
 async fn an_upload_whose_client_hangs_up_leaves_nothing() {
     let app = TestApp::start().await;
     let (staff, seller) = (app.user(Role::Staff).await, app.user(Role::EndUser).await);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::events;
 use crate::refusal::{assert_problem, refused};
-use crate::support::TestApp;
+use crate::support::{TestApp, link_in};
 
 /// Every JSON body with one text that may be anything.
 fn texts(category: &str) -> Vec<(&'static str, &'static str, &'static str, Value)> {
@@ -86,6 +86,39 @@ async fn an_address_that_no_mail_can_be_composed_to_is_refused() {
     }
 
     assert_eq!(events(&app.pool()).await, before);
+}
+
+#[tokio::test]
+async fn a_domain_and_its_a_label_are_one_mailbox_and_mail_goes_to_the_a_label() {
+    let app = TestApp::start().await;
+    let password = "three green lamps";
+    let body = |email: &str| json!({"email": email, "password": password});
+    app.post("/register/").json(body("u@München.test")).send().await.expect(201);
+    let link = link_in(&app.mail_to("u@xn--mnchen-3ya.test").await);
+    app.get(&link).send().await.expect(200);
+
+    app.post("/register/").json(body("u@xn--mnchen-3ya.test")).send().await.expect(201);
+
+    let signed_in = app.login("u@xn--mnchen-3ya.test", password).await.expect(200);
+    assert_eq!(signed_in.json["user"]["email"], "u@München.test");
+    app.login("u@mu\u{308}nchen.test", password).await.expect(200);
+    app.mails_to("u@xn--mnchen-3ya.test", 2).await;
+    let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE role = 'END_USER'")
+        .fetch_one(&app.pool())
+        .await
+        .unwrap();
+    assert_eq!(accounts, 1);
+}
+
+#[tokio::test]
+async fn a_domain_that_no_mail_can_reach_is_refused() {
+    let app = TestApp::start().await;
+
+    for email in ["a@xn--a.com", "a@1.2.3.4", "a@-shop.example", "a@shop\u{200b}.example"] {
+        let body = json!({"email": email, "password": "three green lamps"});
+        let answer = app.post("/register/").json(body).send().await;
+        assert_eq!(refused(answer, 400, "invalid_input").wrong(), ["email"], "{email}");
+    }
 }
 
 // Row 12: a number beyond every number.

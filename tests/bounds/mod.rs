@@ -5,6 +5,7 @@
 mod connections;
 mod flood;
 mod requests;
+mod unread;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -17,7 +17,7 @@ async fn malformed_json_is_told_where_it_breaks() {
     let answer = refused(post("{\"name\":\n}").send().await, 400, "malformed_json");
 
     assert!(answer.json["detail"].as_str().unwrap().contains("line 2"), "{}", answer.json);
-    for body in ["", "{", "{'name': 1}", "nul", "{\"name\": \"a\",}", "{} {}", "\u{feff}{}"] {
+    for body in ["{", "{'name': 1}", "nul", "{\"name\": \"a\",}", "{} {}", "{}\u{feff}"] {
         refused(post(body).send().await, 400, "malformed_json");
     }
 }

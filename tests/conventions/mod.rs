@@ -1,5 +1,7 @@
 //! Contract §1, one convention after the other.
 
+mod bodies;
+mod codings;
 mod cors;
 mod errors;
 mod idempotency;
@@ -10,6 +12,7 @@ mod replays;
 mod representation;
 mod requests;
 mod rights;
+mod targets;
 mod versions;
 mod writing;
 

@@ -1,7 +1,7 @@
 //! What tests stand on.
 
 mod app;
-mod broker;
+pub mod broker;
 mod bucket;
 mod call;
 pub mod database;
@@ -10,6 +10,7 @@ mod goods;
 mod mail;
 mod people;
 pub mod program;
+mod raw;
 pub mod video;
 mod waiting;
 

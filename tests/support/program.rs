@@ -94,6 +94,17 @@ impl Program {
         }
     }
 
+    /// Runs a subcommand whose reader has gone, as `head` does.
+    pub async fn run_without_reader(&self, arguments: &[&str]) -> Outcome {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = tokio::process::Command::from(self.command(arguments));
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let output = command.kill_on_drop(true).spawn().unwrap().wait_with_output().await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Outcome { code: output.status.code(), stdout: String::new(), stderr }
+    }
+
     /// Starts what serves, and waits until it does.
     pub async fn serve(&self, arguments: &[&str]) -> Server {
         let mut process = self.spawn(arguments);
@@ -131,7 +142,8 @@ fn watch(lines: impl BufRead, heard: &Lines, announce: oneshot::Sender<String>) 
     let mut announce = Some(announce);
     for line in lines.lines().map_while(Result::ok) {
         heard.lock().unwrap().push(line.clone());
-        let said = line.strip_prefix(ANNOUNCEMENT).or_else(|| line.strip_prefix(WORKING));
+        let text = message(&line);
+        let said = text.strip_prefix(ANNOUNCEMENT).or_else(|| text.strip_prefix(WORKING));
         let base = said.and_then(|rest| rest.split_whitespace().next());
         if let (Some(base), Some(announce)) = (base, announce.take_if(|_| base.is_some())) {
             let base = base.trim_end_matches("readyz").trim_end_matches(['/', '.']);
@@ -139,6 +151,13 @@ fn watch(lines: impl BufRead, heard: &Lines, announce: oneshot::Sender<String>) 
             let _ = announce.send(base.to_owned());
         }
     }
+}
+
+/// What a line says, also with `LOG_FORMAT=json`.
+fn message(line: &str) -> String {
+    let event: Option<Value> = serde_json::from_str(line).ok();
+    let message = event.and_then(|event| event["message"].as_str().map(str::to_owned));
+    message.unwrap_or_else(|| line.to_owned())
 }
 
 impl Server {

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::{Detail, detail};
 use crate::App;
-use crate::input::{Input, no_content};
+use crate::input::{Input, WithPassword, no_content};
 use crate::openapi::Needs;
 use crate::permission::{Allowed, SecureAccount, Visitor};
 use crate::problem::Problem;
@@ -27,7 +27,7 @@ pub(super) fn reset_requested() -> Response {
 pub(crate) async fn change(
     Allowed(caller): Allowed<SecureAccount>,
     State(app): State<App>,
-    Input(body): Input<ChangePassword>,
+    WithPassword(body): WithPassword<ChangePassword>,
 ) -> Result<Response, Problem> {
     app.commands.change_password(&caller.context(), caller.user, body).await?;
     Ok(no_content())
@@ -56,7 +56,7 @@ pub(crate) async fn request_reset(
 pub(crate) async fn confirm_reset(
     Visitor(caller): Visitor,
     State(app): State<App>,
-    Input(body): Input<ConfirmPasswordReset>,
+    WithPassword(body): WithPassword<ConfirmPasswordReset>,
 ) -> Result<Response, Problem> {
     app.commands.confirm_password_reset(&caller.context(), body).await?;
     Ok(no_content())

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::{Detail, detail};
 use crate::App;
-use crate::input::{Input, no_content};
+use crate::input::{Input, WithPassword, no_content};
 use crate::pages;
 use crate::permission::Visitor;
 use crate::problem::Problem;
@@ -39,7 +39,7 @@ pub(super) fn resent() -> Response {
 pub(crate) async fn register(
     Visitor(caller): Visitor,
     State(app): State<App>,
-    Input(body): Input<Register>,
+    WithPassword(body): WithPassword<Register>,
 ) -> Result<Response, Problem> {
     app.commands.register(&caller.context(), body).await?;
     Ok(registered())

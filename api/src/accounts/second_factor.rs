@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::input::{Input, Nothing, Optional, no_content};
+use crate::input::{Input, Nothing, no_content};
 use crate::openapi::Needs;
 use crate::permission::{Allowed, OwnSecondFactor, Recent};
 use crate::problem::Problem;
@@ -73,7 +73,7 @@ pub(crate) async fn find(
 pub(crate) async fn begin(
     Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
-    Optional(Nothing {}): Optional<Nothing>,
+    Input(Nothing {}): Input<Nothing>,
 ) -> Result<Json<Enrolment>, Problem> {
     let enrolment = app.commands.begin_second_factor(caller.user).await?;
     Ok(Json(Enrolment {
@@ -120,7 +120,7 @@ pub(crate) async fn disable(
 pub(crate) async fn replace_codes(
     Recent(caller): Recent<OwnSecondFactor>,
     State(app): State<App>,
-    Optional(Nothing {}): Optional<Nothing>,
+    Input(Nothing {}): Input<Nothing>,
 ) -> Result<Json<Recovery>, Problem> {
     let codes = app.commands.replace_recovery_codes(&caller.context(), caller.user).await?;
     Ok(Json(codes.into()))

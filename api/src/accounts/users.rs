@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::UserId;
 use domain::user::ManageUser;
-use projections::{User, Users, Visibility};
+use domain::{EmailAddress, Role, UserId};
+use projections::{Slice, User, UserFilter, UserRow, Users, Visibility};
+use utoipa::IntoParams;
 
 use crate::App;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
@@ -20,19 +21,47 @@ use crate::resource::{changed, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["role", "is_active"];
 
+/// Which accounts.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct UserQuery {
+    /// The account that signs in with this address: all of it, in any case.
+    #[param(required = false, value_type = String, format = "email", max_length = 254)]
+    q: EmailAddress,
+    /// Those with this role.
+    #[param(required = false)]
+    role: Role,
+    /// Those that may, or may not, sign in.
+    #[param(required = false)]
+    is_active: bool,
+}
+
 /// Lists accounts, newest first
+///
+/// `q` finds an account by its whole address; parts of addresses are not searched.
 #[utoipa::path(get, path = "/users/", tag = "accounts", operation_id = "listUsers",
-    params(PageQuery), responses((status = 200, body = List<User>), Needs<ReadUsers>))]
+    params(UserQuery, PageQuery), responses((status = 200, body = List<User>), Needs<ReadUsers>))]
 pub(crate) async fn list(
     Allowed(caller): Allowed<ReadUsers>,
     State(app): State<App>,
     here: Here,
     mut params: Params,
 ) -> Result<List<User>, Problem> {
+    let address: Option<EmailAddress> = params.take("q");
+    let (role, is_active) = (params.take("role"), params.flag("is_active"));
     let page = params.page();
     params.finish()?;
+    let id = match address {
+        None => None,
+        Some(address) => match app.commands.holder_of(&address).await? {
+            Some(user) => Some(user),
+            None => return Ok(here.list(Slice::<UserRow>::empty())),
+        },
+    };
+    let filter = UserFilter { id, role, is_active };
     let visibility = Visibility::of_accounts(caller.actor);
-    Ok(here.list(Users(app.pool.clone()).list(visibility, &page).await?))
+    Ok(here.list(Users(app.pool.clone()).list(visibility, &filter, &page).await?))
 }
 
 /// Gets an account

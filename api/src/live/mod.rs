@@ -22,11 +22,13 @@ use domain::product::ProductStatus;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue};
 use projections::{Page, ProductFilter, Products, Scope, Visibility};
+use url::Url;
 
 pub use hub::{Live, Progress};
 
 use crate::App;
 use crate::caller::Caller;
+use crate::host::LinkBase;
 use crate::list::{Here, List};
 use crate::media_links::{Links, SIGNATURE};
 use crate::openapi::Needs;
@@ -102,6 +104,7 @@ pub(crate) async fn all(
     params: Params,
     LastEventId(last): LastEventId,
     recipient: Recipient,
+    LinkBase(base): LinkBase,
 ) -> Result<Response, Problem> {
     without_signature(params)?;
     let caller = watcher.admitted(&app, None).await?;
@@ -109,7 +112,7 @@ pub(crate) async fn all(
     let mut reader = Reader::admitted(&app, &caller, scope, recipient)?;
     match resume::start(&app, last, reader.caught_up(), &scope).await? {
         Start::Afresh => {
-            let (position, shown) = snapshot(&app, &caller).await?;
+            let (position, shown) = snapshot(&app, &caller, base).await?;
             reader.begin(position, shown);
         }
         Start::After(position) => reader.resume(position),
@@ -132,6 +135,7 @@ fn scope_of(caller: &Caller) -> Scope {
 async fn snapshot(
     app: &App,
     caller: &Caller,
+    base: Url,
 ) -> Result<(i64, List<projections::Product>), Problem> {
     let (filter, query) = if caller.actor.sees_everything() {
         let waiting = ProductFilter { status: Some(ProductStatus::Pending), ..Default::default() };
@@ -146,7 +150,7 @@ async fn snapshot(
     let read = tokio::spawn(async move { products.list_at(visibility, &filter, &page).await });
     let (head, slice) = read.await.map_err(|error| Problem::fault(&error))??;
     let links = Links::of(app, caller);
-    let here = Here::new(&app.settings.public_url, "/products/", &format!("{query}&limit={SHOWN}"));
+    let here = Here::new(base, "/products/", &format!("{query}&limit={SHOWN}"));
     Ok((head, here.list(slice.map(|view| links.show(view)))))
 }
 

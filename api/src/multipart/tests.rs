@@ -1,4 +1,5 @@
 use futures::StreamExt;
+use http::header::CONTENT_TYPE;
 use sha2::{Digest as _, Sha256};
 
 use super::*;

@@ -36,7 +36,7 @@ fn as_get_gave(order: &Order) -> Map<String, Value> {
 }
 
 fn edited(order: &Order, body: Map<String, Value>) -> Result<EditOrder, Problem> {
-    read(Object(body), order)
+    prepared(Object(body), order).read()
 }
 
 #[test]

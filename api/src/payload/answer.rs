@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::jwe::seal;
 use super::jwk::PublicJwk;
-use crate::input::is_json;
+use crate::coding::keep_plain;
+use crate::media_type::is_json;
 use crate::problem::{Problem, render};
 
 /// The client's public JWK in base64url.
@@ -75,7 +76,7 @@ pub(crate) async fn sealed(
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             parts.headers.remove(CONTENT_LENGTH);
             parts.headers.append(VARY, HeaderValue::from_static("encryption-key"));
-            Response::from_parts(parts, body)
+            keep_plain(Response::from_parts(parts, body)).await
         }
         Err(problem) => render(problem.into_response(), instance),
     }

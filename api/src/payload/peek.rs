@@ -4,6 +4,8 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use bytes::BytesMut;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::input::BYTE_ORDER_MARK;
+
 /// Bytes within which a body has to show what it is.
 const FARTHEST: usize = 1024;
 
@@ -47,7 +49,12 @@ fn again(read: Bytes, rest: BodyDataStream) -> Body {
 /// `None` where more has to be read.
 fn decide(read: &[u8]) -> Option<bool> {
     const NAME: &[u8] = b"\"data\"";
-    let begun = read.trim_ascii_start();
+    let text = match read.strip_prefix(BYTE_ORDER_MARK) {
+        Some(text) => text,
+        None if BYTE_ORDER_MARK.starts_with(read) => b"",
+        None => read,
+    };
+    let begun = text.trim_ascii_start();
     let name = match begun.split_first() {
         None => b"".as_slice(),
         Some((b'{', rest)) => rest.trim_ascii_start(),
@@ -84,6 +91,8 @@ mod tests {
             (&[r#"{"data":"a"}"#][..], "sealed"),
             (&["{", " \"da", "ta\" : ", "1}"], "sealed"),
             (&["\n\t{\r\n\"data\":\"a\"}"], "sealed"),
+            (&["\u{feff}{\"data\":\"a\"}"], "sealed"),
+            (&["\u{feff}", "{\"name\":1}"], "plain"),
             (&["{ \"name\": 1}"], "plain"),
             (&["{\"da ta\": 1}"], "plain"),
             (&["{\"dat"], "plain"),

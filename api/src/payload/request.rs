@@ -17,7 +17,8 @@ use super::jwe::{Closed, JweError, Opened};
 use super::peek::{Beginning, beginning};
 use super::{Recipient, bound, strict};
 use crate::App;
-use crate::input::{MAX_BODY, collect_up_to, declared_length, is_json};
+use crate::input::{MAX_BODY, collect_up_to, declared_length, without_mark};
+use crate::media_type::is_json;
 use crate::observe::AskedFor;
 use crate::problem::Problem;
 
@@ -51,7 +52,7 @@ async fn opened(app: &App, request: Request) -> Result<Request, Problem> {
         Beginning::Plain(body) => body,
         Beginning::Sealed(body) => {
             let bytes = collect_up_to(LARGEST, &parts.headers, body).await?;
-            match sealed_in(&bytes) {
+            match sealed_in(without_mark(&bytes)) {
                 Sealed::No => bytes.into(),
                 Sealed::Broken => return Err(refused("data is no text, or not the only member")),
                 Sealed::Yes(jwe) => return replaced(app, parts, &jwe).await,
@@ -95,6 +96,11 @@ async fn replaced(app: &App, mut parts: Parts, jwe: &str) -> Result<Request, Pro
     if !app.commands.take_payload_nonce(jti).await? {
         return Err(refused("jti was seen before"));
     }
+    if plaintext.is_empty() {
+        // To encrypt nothing is a mistake; to send nothing is not.
+        let detail = "The encrypted body is empty: encrypt a JSON object.";
+        return Err(Problem::bad("malformed_json", detail));
+    }
     let body = Bytes::from(plaintext);
     describe(&mut parts.headers, body.len());
     Ok(Request::from_parts(parts, body.into()))
@@ -125,6 +131,6 @@ fn refused(why: impl std::fmt::Display) -> Problem {
     tracing::debug!("an encrypted payload was refused: {why}");
     Problem::bad(
         "invalid_encrypted_payload",
-        "Encrypt the payload anew, to the key of /.well-known/jwks.json and for this request.",
+        "Encrypt the payload again, to the key of /.well-known/jwks.json and for this request.",
     )
 }

@@ -17,7 +17,7 @@ impl From<CommandError> for Problem {
             E::Conflict => Self::new(
                 StatusCode::CONFLICT,
                 "conflict",
-                "Others kept changing this at the same time: try again.",
+                "Other requests kept changing the resource at the same time: try again.",
             ),
             E::Busy => Self::overloaded(),
             E::TooManyAttempts { retry_after } => throttled(retry_after.as_secs().max(1)),

@@ -1,6 +1,6 @@
 //! What is sent to make or change a product: JSON, or a form with a video.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::Request;
 use commands::NewVideo;
 use deserr::Deserr;
 use domain::{FieldErrors, UploadId};
@@ -13,8 +13,9 @@ use super::upload::Staged;
 use crate::App;
 use crate::caller::Caller;
 use crate::fingerprint::Digest;
-use crate::input::{Object, media_type};
-use crate::multipart::{Part, Reader};
+use crate::input::object;
+use crate::media_type::media_type;
+use crate::multipart::{OTHER_PARTS, Part, Reader};
 use crate::problem::Problem;
 
 /// The parts that are text. Others than these and `video` are refused.
@@ -24,6 +25,8 @@ const TEXTS: [&str; 6] =
 const LARGEST_TEXT: usize = 32 * 1024;
 /// More than the longest description takes: 20,000 characters of up to 4 bytes.
 const LARGEST_DESCRIPTION: usize = 100_000;
+/// How a problem names the bodies that are read.
+const KINDS: &str = "application/json or multipart/form-data";
 
 /// A product as a form, with its video as a file.
 #[derive(ToSchema)]
@@ -83,6 +86,8 @@ pub(super) struct Received {
     pub body: Map<String, Value>,
     pub video: Option<Staged>,
     is_form: bool,
+    /// What is wrong with the parts of a form.
+    wrong: FieldErrors,
 }
 
 impl Received {
@@ -95,8 +100,8 @@ impl Received {
         let kind = media_type(request.headers());
         let is_form = kind.is_some_and(|kind| kind.essence_str() == mime::MULTIPART_FORM_DATA);
         if !is_form {
-            let Object(body) = Object::from_request(request, app).await.map_err(expected)?;
-            return Ok(Self { body, video: None, is_form });
+            let body = object(request, KINDS).await?;
+            return Ok(Self { body, video: None, is_form, wrong: FieldErrors::default() });
         }
         let (parts, body) = request.into_parts();
         let reader = Reader::try_new(&parts.headers, body, app.settings.max_video_bytes)?;
@@ -104,17 +109,24 @@ impl Received {
         form.read(reader).await?;
         let Form { digest, texts, video, errors, .. } = form;
         caller.fingerprinted(digest.finish());
-        errors.into_result()?;
-        Ok(Self { body: members(texts), video, is_form })
+        Ok(Self { body: members(texts), video, is_form, wrong: errors })
     }
 
-    /// Reads the body; errors name the fields as they were sent.
+    /// Reads the body; errors name the fields as they were sent, with what is wrong with the parts
+    /// of a form among them.
     pub(super) fn read<T: Deserr<FieldErrors>>(
         &mut self,
         read: impl FnOnce(Map<String, Value>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         let result = read(std::mem::take(&mut self.body));
-        if self.is_form { result.map_err(as_parts) } else { result }
+        let wrong = std::mem::take(&mut self.wrong);
+        if !self.is_form {
+            return result;
+        }
+        match result {
+            Ok(read) => Ok(wrong.into_result().map(|()| read)?),
+            Err(problem) => Err(as_parts(problem).with_more(wrong)),
+        }
     }
 }
 
@@ -128,16 +140,6 @@ impl Received {
             (Some(staged), None) => Ok(Some(NewVideo::Received(staged.video.clone()))),
             (None, upload) => Ok(upload.map(NewVideo::Upload)),
         }
-    }
-}
-
-/// 415 names both kinds that are read.
-fn expected(problem: Problem) -> Problem {
-    match problem.code() {
-        "unsupported_media_type" => {
-            Problem::unsupported_media_type("application/json or multipart/form-data")
-        }
-        _ => problem,
     }
 }
 
@@ -162,8 +164,8 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// To the end, whatever is wrong, so that everything wrong is told at once; but what is larger
-    /// than any form is refused there and then.
+    /// To the end, whatever is wrong, so that everything wrong is told at once; but a text that is
+    /// larger than all texts of a form may be is refused there and then.
     async fn read(&mut self, mut reader: Reader) -> Result<(), Problem> {
         while let Some(mut part) = reader.next().await? {
             let content = self.take(&mut part).await?;
@@ -187,41 +189,44 @@ impl<'a> Form<'a> {
         } else {
             self.errors.add(field_of(&name), "Unknown field: leave it out.");
         }
-        Ok(Sha256::digest(self.whole(part).await?).into())
+        Ok(self.whole(part).await?.1)
     }
 
+    /// Takes a text in; a broken one too, so that it does not count as missing.
     async fn text(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
-        let bytes = self.whole(part).await?;
-        let content = Sha256::digest(&bytes).into();
-        match String::from_utf8(bytes) {
-            Ok(text) => {
-                self.texts.insert(part.name.clone(), Value::String(text));
-            }
-            Err(_) => self.errors.add(&part.name, "This is not UTF-8 text."),
-        }
+        let (bytes, content) = self.whole(part).await?;
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            self.errors.add(&part.name, "This is not UTF-8 text.");
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        });
+        self.texts.insert(part.name.clone(), Value::String(text));
         Ok(content)
     }
 
-    /// The content of a part that is no file. One that is too large is not read to its end.
-    async fn whole(&mut self, part: &mut Part) -> Result<Vec<u8>, Problem> {
+    /// The content of a part that is no file, as far as it is read, and the SHA-256 of all of it.
+    async fn whole(&mut self, part: &mut Part) -> Result<(Vec<u8>, [u8; 32]), Problem> {
         let largest = if part.name == "description" { LARGEST_DESCRIPTION } else { LARGEST_TEXT };
-        let mut bytes = vec![];
+        let (mut bytes, mut content, mut length) = (vec![], Sha256::new(), 0);
         while let Some(chunk) = part.chunk().await? {
-            if bytes.len() + chunk.len() > largest {
+            length += chunk.len();
+            if length > largest {
                 let message = format!("This part is too long: at most {largest} bytes are read.");
                 self.errors.add(field_of(&part.name), message);
+            }
+            if length as u64 > OTHER_PARTS {
                 return Err(std::mem::take(&mut self.errors).into());
             }
-            bytes.extend_from_slice(&chunk);
+            content.update(&chunk);
+            bytes.extend_from_slice(&chunk[..chunk.len().min(largest - bytes.len())]);
         }
-        Ok(bytes)
+        Ok((bytes, content.finalize().into()))
     }
 
     /// A form with a file field that was left empty sends a part without name and content.
     async fn file(&mut self, part: &mut Part) -> Result<[u8; 32], Problem> {
         let Some(file) = part.file.clone() else {
             self.errors.add("video", "A file is expected.");
-            return Ok(Sha256::digest(self.whole(part).await?).into());
+            return Ok(self.whole(part).await?.1);
         };
         if !self.errors.is_empty() {
             return skip(part).await;

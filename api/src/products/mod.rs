@@ -12,16 +12,17 @@ mod upload;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use commands::{Context, Done, Made};
 use domain::product::{EditProduct, ProcessingStatus, ProductStatus, SubmitProduct};
-use domain::{CategoryId, ProductId, UserId};
-use projections::{Ordering, Product, ProductFilter, Products, Visibility};
+use domain::{CategoryId, Currency, ProductId, UserId};
+use projections::{Ordering, Past, Product, ProductFilter, Products, Visibility};
 use utoipa::IntoParams;
 
 use crate::App;
 use crate::caller::Caller;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
 use crate::edit::Edit;
-use crate::input::{Object, no_content, read};
+use crate::input::{Object, no_content};
 use crate::list::{Here, List};
 use crate::media_links::{self, Links};
 use crate::openapi::Needs;
@@ -29,6 +30,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ReadProducts, WriteProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
+use crate::references::Referring;
 use crate::resource::{changed, created, expected, expected_of, get, show};
 use form::{ProductEditForm, ProductForm, Received};
 
@@ -46,6 +48,9 @@ pub(crate) struct ProductQuery {
     /// Those of this category.
     #[param(required = false)]
     category: CategoryId,
+    /// Those whose price is in this currency (ISO 4217, in any case).
+    #[param(required = false, value_type = String, example = "EUR", min_length = 3, max_length = 3)]
+    currency: Currency,
     /// Those that this account submitted: an id, or `me`.
     #[param(required = false, value_type = String, example = "me")]
     uploaded_by: UserId,
@@ -55,19 +60,34 @@ pub(crate) struct ProductQuery {
     /// Those with these words in name or description; `"phrases"`, `or` and `-not` as in a web search.
     #[param(required = false, max_length = 500)]
     q: String,
-    /// The order; with `-` the greatest comes first.
+    /// The order; with `-` the greatest comes first. By price means by currency, then by amount;
+    /// products without a price come last either way.
     #[param(required = false)]
     ordering: Ordering,
 }
 
-/// A time.
+/// A past state; one of the parameters, not both.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct MomentQuery {
+pub(crate) struct PastQuery {
     /// A time (RFC 3339): the product as it was then.
     #[param(required = false, value_type = String, format = "date-time", example = "2026-01-31T12:00:00Z")]
     as_of: String,
+    /// A version, which is a `sequence` of its timeline: the product as that event left it.
+    #[param(required = false, minimum = 1, example = 3)]
+    version: i64,
+}
+
+/// The past that is asked for, if any.
+fn past(params: &mut Params) -> Option<Past> {
+    let (as_of, version) = (params.time("as_of"), params.version("version"));
+    if as_of.is_some() && version.is_some() {
+        for name in ["as_of", "version"] {
+            params.refuse(name, "Give as_of or version, not both.");
+        }
+    }
+    as_of.map(Past::AsOf).or(version.map(Past::Version))
 }
 
 /// Lists products, newest first
@@ -85,6 +105,7 @@ pub(crate) async fn list(
     let filter = ProductFilter {
         status: params.take("status"),
         category: params.id("category"),
+        currency: params.take("currency"),
         uploaded_by: params.user("uploaded_by", &caller),
         processing_status: params.take("processing_status"),
         q: params.take("q"),
@@ -112,25 +133,38 @@ pub(crate) async fn submit(
     State(app): State<App>,
     request: Request,
 ) -> Result<Versioned<Product>, Problem> {
-    let mut received = Received::from(request, &app, &caller).await?;
-    let submit: SubmitProduct = received.read(|mut body| {
-        category::named(&mut body, None)?;
-        Ok(read(body)?)
+    let received = Received::from(request, &app, &caller).await?;
+    let referring = Referring::of_product(&received.body);
+    match submitted(&app, &caller, received).await {
+        Ok(made) => created(&app, &caller, &made).await,
+        Err(problem) => Err(referring.beside(&app, &caller, problem).await),
+    }
+}
+
+async fn submitted(
+    app: &App,
+    caller: &Caller,
+    mut received: Received,
+) -> Result<Made<ProductId>, Problem> {
+    let submit: SubmitProduct = received.read(|body| {
+        let mut edit = Edit::creation(body);
+        category::named(&mut edit, None);
+        edit.read()
     })?;
     let (commands, context) = (app.commands.clone(), caller.context());
     let video = received.new_video(submit.upload_id)?;
-    let made = upload::take_over(received.video, async move {
+    upload::take_over(received.video, async move {
         commands.submit_product(&context, submit.into(), video).await
     })
-    .await?;
-    created(&app, &caller, &made).await
+    .await
 }
 
 /// Gets a product
 ///
-/// With `as_of` the product as it was then: for its owner, STAFF, ADMIN and AUDITOR.
+/// With `as_of` or `version` the product as it was then: for its owner, STAFF, ADMIN and AUDITOR.
+/// 404 for a time or version that it does not have, or at which it was deleted.
 #[utoipa::path(get, path = "/products/{id}/", tag = "products", operation_id = "getProduct",
-    params(("id" = ProductId, Path), MomentQuery),
+    params(("id" = ProductId, Path), PastQuery),
     responses((status = 200, body = Product), (status = 304), Needs<ReadProducts>))]
 pub(crate) async fn find(
     Allowed(caller): Allowed<ReadProducts>,
@@ -139,14 +173,14 @@ pub(crate) async fn find(
     mut params: Params,
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let moment = params.time("as_of");
+    let past = past(&mut params);
     params.finish()?;
-    let Some(moment) = moment else {
+    let Some(past) = past else {
         return Ok(show::<Product>(&app, &caller, id).await?.unless(&had));
     };
     let visibility = Visibility::of(caller.actor);
-    match Products(app.pool.clone()).as_of(visibility, id, moment).await? {
-        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).into_response()),
+    match Products(app.pool.clone()).past(visibility, id, past).await? {
+        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).unless(&had)),
         None => Err(not_ones_own(&app, &caller, id).await),
     }
 }
@@ -212,23 +246,35 @@ async fn change(
 ) -> Result<Versioned<Product>, Problem> {
     let current: Product = get(&app, &caller, id).await?;
     let context = caller.context_at(expected_of(&current, &version)?);
-    let mut received = Received::from(request, &app, &caller).await?;
+    let received = Received::from(request, &app, &caller).await?;
+    let referring = Referring::of_product(&received.body);
+    let edited = edited(&app, context, &current, received, read).await;
+    match edited {
+        Ok(done) => changed(&app, &caller, id, &done).await,
+        Err(problem) => Err(referring.beside(&app, &caller, problem).await),
+    }
+}
+
+async fn edited(
+    app: &App,
+    context: Context,
+    current: &Product,
+    mut received: Received,
+    read: impl FnOnce(Edit) -> Result<EditProduct, Problem>,
+) -> Result<Done, Problem> {
     let edit = received.read(|body| {
-        let mut edit = Edit::new(Object(body), &current);
+        let mut edit = Edit::new(Object(body), current);
         media_links::renew(&mut edit);
         edit.keep_writable(&WRITABLE);
-        for field in category::named(&mut edit.body, Some(&current.category))? {
-            edit.changed(field);
-        }
+        category::named(&mut edit, Some(&current.category));
         read(edit)
     })?;
-    let commands = app.commands.clone();
+    let (commands, id) = (app.commands.clone(), current.id);
     let video = received.new_video(edit.upload_id.0)?;
-    let done = upload::take_over(received.video, async move {
+    upload::take_over(received.video, async move {
         commands.edit_product(&context, id, edit, video).await
     })
-    .await?;
-    changed(&app, &caller, id, &done).await
+    .await
 }
 
 /// Deletes a product

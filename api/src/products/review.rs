@@ -7,7 +7,7 @@ use projections::Product;
 
 use crate::App;
 use crate::conditional::{IfMatch, Versioned};
-use crate::input::{Input, Nothing, Optional};
+use crate::input::{Input, Nothing};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, ModerateProducts, WriteProducts};
@@ -26,7 +26,7 @@ pub(crate) async fn approve(
     State(app): State<App>,
     Id(id): Id<ProductId>,
     version: IfMatch,
-    Optional(body): Optional<ApproveProduct>,
+    Input(body): Input<ApproveProduct>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
     let done = app.commands.approve_product(&context, id, body.reason).await?;
@@ -63,7 +63,7 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     Id(id): Id<ProductId>,
     version: IfMatch,
-    Optional(Nothing {}): Optional<Nothing>,
+    Input(Nothing {}): Input<Nothing>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
     let done = app.commands.cancel_product(&context, id).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn resubmit(
     State(app): State<App>,
     Id(id): Id<ProductId>,
     version: IfMatch,
-    Optional(Nothing {}): Optional<Nothing>,
+    Input(Nothing {}): Input<Nothing>,
 ) -> Result<Versioned<Product>, Problem> {
     let context = caller.context_at(expected::<Product>(&app, &caller, id, &version).await?);
     let done = app.commands.resubmit_product(&context, id).await?;

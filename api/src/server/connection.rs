@@ -10,6 +10,8 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
 use bytes::Bytes;
+use http::Version;
+use http::header::CONNECTION;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -19,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::connections::{Open, Order};
+use super::lingering::Lingering;
 use crate::router::Service;
 
 /// What every connection of a listener is served with. Cheap to clone.
@@ -49,9 +52,11 @@ impl Answering {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = hyper::service::service_fn(|request: http::Request<Incoming>| {
-            answer(self.service.clone(), request, address, Underway::begin(open))
+            let underway = Underway::begin(open, request.version());
+            answer(self.service.clone(), request, address, underway)
         });
-        let mut connection = pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Lingering::new(stream, Arc::clone(open)));
+        let mut connection = pin!(self.protocols.serve_connection(stream, service));
         loop {
             tokio::select! {
                 biased;
@@ -82,6 +87,9 @@ async fn answer(
     let mut request = request.map(whole);
     request.extensions_mut().insert(ConnectInfo(address));
     let response = service.oneshot(request).await?;
+    if response.headers().get(CONNECTION).is_some_and(|value| value == "close") {
+        underway.0.owe_body();
+    }
     Ok(response.map(|body| Offered::new(body, underway)))
 }
 
@@ -89,8 +97,8 @@ async fn answer(
 struct Underway(Arc<Open>);
 
 impl Underway {
-    fn begin(open: &Arc<Open>) -> Self {
-        open.begin();
+    fn begin(open: &Arc<Open>, version: Version) -> Self {
+        open.begin(version);
         Self(Arc::clone(open))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::Version;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
@@ -14,9 +15,11 @@ use crate::forwarded::Client;
 
 /// How long a connection may take until its first request has come, the TLS handshake included.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
-/// How long it may rest between requests. HTTP/1.1 also waits for no longer than
-/// [`super::SLOWEST_HEADERS`].
-const REST: Duration = Duration::from_mins(1);
+/// How long the head of a later request may take, from its first byte on.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long it may rest between requests: longer than proxies keep theirs (nginx: 60 seconds), so
+/// that it is they who end it, and never while a request is on its way.
+const REST: Duration = Duration::from_secs(75);
 /// How long a client may leave an answer unread.
 const UNREAD: Duration = Duration::from_mins(1);
 /// How long one that is told to end may take to write what is left.
@@ -50,6 +53,9 @@ struct Table {
     leaving: usize,
 }
 
+/// No time.
+const NONE: u64 = u64::MAX;
+
 /// One connection.
 pub(super) struct Open {
     began: Instant,
@@ -59,10 +65,16 @@ pub(super) struct Open {
     has_asked: AtomicBool,
     /// When it began to wait for a request, in milliseconds.
     waits_since: AtomicU64,
+    /// When the first byte of the next request came, in milliseconds; [`NONE`] before that.
+    head_since: AtomicU64,
+    /// In HTTP/2 bytes also come between requests.
+    is_http2: AtomicBool,
     /// Parts of answers that wait for the client to read, and when the last one went on.
     unread: AtomicUsize,
     read_at: AtomicU64,
     is_leaving: AtomicBool,
+    /// Whether the body of its last request was not read to its end.
+    owes_body: AtomicBool,
     orders: Mutex<Option<Order>>,
     told: Notify,
 }
@@ -186,16 +198,28 @@ impl Open {
             answering: AtomicUsize::new(0),
             has_asked: AtomicBool::new(false),
             waits_since: now,
+            head_since: AtomicU64::new(NONE),
+            is_http2: AtomicBool::new(false),
             unread: AtomicUsize::new(0),
             read_at: AtomicU64::new(0),
             is_leaving: AtomicBool::new(false),
+            owes_body: AtomicBool::new(false),
             orders: Mutex::new(None),
             told: Notify::new(),
         }
     }
 
+    /// Bytes have come.
+    pub(super) fn heard(&self) {
+        if self.is_waiting() && !self.is_http2.load(Relaxed) {
+            let _earlier = self.head_since.compare_exchange(NONE, self.now(), Relaxed, Relaxed);
+        }
+    }
+
     /// A request has come.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, version: Version) {
+        self.is_http2.store(version == Version::HTTP_2, Relaxed);
+        self.head_since.store(NONE, Relaxed);
         self.has_asked.store(true, Relaxed);
         self.answering.fetch_add(1, Relaxed);
     }
@@ -216,6 +240,16 @@ impl Open {
     pub(super) fn taken(&self) {
         self.read_at.store(self.now(), Relaxed);
         self.unread.fetch_sub(1, Relaxed);
+    }
+
+    /// The connection ends while its client still sends a body.
+    pub(super) fn owe_body(&self) {
+        self.owes_body.store(true, Relaxed);
+    }
+
+    /// Whether its client may still send what nobody reads.
+    pub(super) fn owes_body(&self) -> bool {
+        self.owes_body.load(Relaxed)
     }
 
     /// Waits for an order.
@@ -250,6 +284,10 @@ impl Open {
     fn overdue(&self) -> Option<(Order, &'static str)> {
         let since = |then: u64| Duration::from_millis(self.now().saturating_sub(then));
         if self.is_waiting() {
+            let head = self.head_since.load(Relaxed);
+            if self.has_asked() && head != NONE && since(head) > HEAD {
+                return Some((Order::Cut, "slow"));
+            }
             let patience = if self.has_asked() { REST } else { FIRST_REQUEST };
             match since(self.waiting_since()).checked_sub(patience) {
                 Some(over) if over > FAREWELL => Some((Order::Cut, "silent")),
@@ -355,7 +393,7 @@ mod tests {
         let places = ["10.0.0.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"];
         let [proxy, asked, busy, silent] = places.map(|peer| admit(&all, peer).unwrap());
         for place in [&asked, &busy] {
-            place.open.begin();
+            place.open.begin(Version::HTTP_11);
         }
         asked.open.end();
 
@@ -365,7 +403,7 @@ mod tests {
         {
             let newcomer = admit(&all, newcomer).unwrap();
             assert_eq!(order(victim), Some(Order::Leave));
-            newcomer.open.begin();
+            newcomer.open.begin(Version::HTTP_11);
             held.push(newcomer);
         }
 

@@ -9,9 +9,10 @@ mod sink;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use commands::uploads::Upload;
 use domain::{UploadId, UserId};
+use http::header::ALLOW;
 use http::request::Parts;
 use hyper::body::Body as _;
 use sha2::Digest as _;
@@ -20,7 +21,8 @@ use tracing::Instrument;
 use crate::App;
 use crate::caller::Caller;
 use crate::fingerprint::Digest;
-use crate::input::{declared_length, is_plain, media_type, no_content};
+use crate::input::{declared_length, no_content};
+use crate::media_type::{expect_uncoded, media_type};
 use crate::multipart::too_large;
 use crate::openapi::Needs;
 use crate::path::Id;
@@ -39,8 +41,8 @@ use receive::{Intake, Received};
         ("Tus-Max-Size" = i64, description = "The largest upload, in bytes"),
         ("Tus-Checksum-Algorithm" = String, description = "Supported algorithms of Upload-Checksum")))))]
 pub(crate) async fn options() -> Response {
-    // `protocol::speak` adds the headers.
-    no_content()
+    // `protocol::speak` adds the other headers.
+    ([(ALLOW, "POST,OPTIONS")], no_content()).into_response()
 }
 
 /// Creates an upload
@@ -222,8 +224,8 @@ async fn remove(app: &App, owner: UserId, id: UploadId) -> Result<(), Problem> {
 }
 
 fn expect_octets(parts: &Parts) -> Result<(), Problem> {
-    let kind = media_type(&parts.headers);
-    let fits = kind.is_some_and(|kind| kind.essence_str() == OCTETS) && is_plain(&parts.headers);
+    expect_uncoded(&parts.headers)?;
+    let fits = media_type(&parts.headers).is_some_and(|kind| kind.essence_str() == OCTETS);
     if fits { Ok(()) } else { Err(Problem::unsupported_media_type(OCTETS)) }
 }
 

@@ -91,7 +91,7 @@ pub(crate) async fn speak(State(app): State<App>, mut request: Request, next: Ne
     let asks = request.method() == Method::OPTIONS;
     let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = next.run(request).await;
-    if asks {
+    if asks && response.status().is_success() {
         offer(app.settings.max_video_bytes, is_preflight, &mut response);
     }
     response.headers_mut().insert(RESUMABLE, VERSION);

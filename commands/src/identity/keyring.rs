@@ -1,4 +1,4 @@
-//! The keys in force, taken from the secrets' file again when it changes.
+//! The keys in use, read from the secrets file again when it changes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 
 use super::access::SigningKeys;
+use super::binding::BindingError;
 use super::encryption::EncryptionKey;
 use super::secrets::{Secrets, SecretsError, Wrapping};
 
@@ -16,6 +17,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What changes with `vetted keys rotate`.
 pub(crate) struct Keyring {
     path: PathBuf,
+    /// Of the file that the program started with: another database's keys are never taken over.
+    check_value: [u8; 32],
     state: RwLock<State>,
 }
 
@@ -71,7 +74,7 @@ impl Keyring {
         let path = secrets.path().to_owned();
         let keys = Arc::new(Keys::try_new(secrets)?);
         let state = State { keys, looked: Instant::now(), written: written(&path) };
-        Ok(Self { path, state: RwLock::new(state) })
+        Ok(Self { path, check_value: secrets.check_value(), state: RwLock::new(state) })
     }
 
     /// The keys as they were last read.
@@ -99,16 +102,24 @@ impl Keyring {
         state.looked = Instant::now();
         let written = written(&self.path);
         if written != state.written || state.keys.signing().is_outdated() {
-            match Secrets::load(&self.path).and_then(|secrets| Keys::try_new(&secrets)) {
+            match self.read() {
                 Ok(keys) => {
                     state.keys = Arc::new(keys);
                     state.written = written;
-                    tracing::info!("the keys were read anew");
+                    tracing::info!("SECRETS_FILE has changed, and its keys were read again");
                 }
-                Err(error) => tracing::error!("the keys stay as they were: {error}"),
+                Err(error) => tracing::error!("the keys are not changed: {error}"),
             }
         }
         Arc::clone(&state.keys)
+    }
+
+    fn read(&self) -> Result<Keys, BindingError> {
+        let secrets = Secrets::load(&self.path)?;
+        if secrets.check_value() != self.check_value {
+            return Err(BindingError::Foreign(self.path.clone()));
+        }
+        Ok(Keys::try_new(&secrets)?)
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod access_ends;
 #[cfg(test)]
 mod access_model;
+mod binding;
 mod challenge;
 mod encryption;
 mod follow;
@@ -29,6 +30,7 @@ use sha2::Sha256;
 use url::Url;
 
 pub use access::{Authenticated, Limit, Standing};
+pub use binding::{BindingError, Missing, compare, secrets_of};
 pub use encryption::{EncryptionKey, coordinates, thumbprint};
 pub use follow::SessionFollower;
 pub use links::{LinkHolder, Links};

@@ -88,18 +88,58 @@ struct Stored {
     master: String,
 }
 
+impl Stored {
+    fn random() -> Self {
+        Self {
+            signing: vec![random_key()],
+            encryption: vec![random_encryption_key()],
+            rotated_at: 0,
+            wrapping: vec![random_key()],
+            master: random_key(),
+        }
+    }
+}
+
 impl Secrets {
-    /// Reads the file, or makes it. Of several programs that make it at once, one wins.
+    /// Reads the file, or makes it. Of several programs that make it at once, one wins. For a
+    /// database that may have data, see [`secrets_of`](super::secrets_of).
     pub fn load_or_create(path: &Path) -> Result<Self, SecretsError> {
         let failed = |source| SecretsError::Io { path: path.to_owned(), source };
         if !path.try_exists().map_err(failed)? {
             create(path).map_err(failed)?;
         }
         let secrets = Self::load(path)?;
-        if let Err(error) = complete(path) {
+        secrets.complete();
+        Ok(secrets)
+    }
+
+    /// Reads the file, if there is one.
+    pub(super) fn find(path: &Path) -> Result<Option<Self>, SecretsError> {
+        match Self::load(path) {
+            Err(SecretsError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// New keys that no file has, for reading a database in which nothing is sealed.
+    pub(super) fn unsaved(path: &Path) -> Result<Self, SecretsError> {
+        let invalid = || SecretsError::Invalid(path.to_owned());
+        let bytes = serde_json::to_vec(&Stored::random()).map_err(|_| invalid())?;
+        Self::parse(path, &bytes).ok_or_else(invalid)
+    }
+
+    /// Writes the encryption key into a file that has none.
+    pub(super) fn complete(&self) {
+        if let Err(error) = complete(&self.path) {
             tracing::debug!("the encryption key is derived whenever it is needed: {error}");
         }
-        Ok(secrets)
+    }
+
+    /// Tells this file's keys from those of another, and stays the same when they are rotated.
+    pub(super) fn check_value(&self) -> [u8; 32] {
+        keyed(&self.derived("database"), &[b"this database belongs to these secrets"])
     }
 
     /// Reads the file.
@@ -109,9 +149,9 @@ impl Secrets {
         Self::parse(path, &bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned()))
     }
 
-    /// Puts a new key first, of those that sign, that payloads are encrypted to, and that wrap. The
-    /// ones before stay accepted, older ones go: persons' keys have to be wrapped anew before the
-    /// next rotation.
+    /// Adds a new signing key, a new encryption key and a new wrapping key, each as the first. The
+    /// ones before stay accepted, older ones are dropped: persons' keys have to be wrapped again
+    /// before the next rotation.
     pub fn rotate(path: &Path) -> Result<(), SecretsError> {
         let failed = |source| SecretsError::Io { path: path.to_owned(), source };
         let _alone = lock(path).map_err(failed)?;
@@ -168,7 +208,7 @@ impl Secrets {
         Some(secrets)
     }
 
-    /// The encryption key of a file that has none: every process comes to the same one. One in
+    /// The encryption key of a file that has none: every process derives the same one. One in
     /// 2^32 numbers is no scalar of P-256.
     fn derived_encryption(&self) -> Option<EncryptionKey> {
         (0_u8..8).find_map(|attempt| {
@@ -217,19 +257,12 @@ impl Secrets {
     }
 }
 
-/// Writes a whole file beside, then links it into place: whoever reads finds all or nothing.
+/// Writes a temporary file, then links it into place: a reader finds the whole file or none.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let stored = Stored {
-        signing: vec![random_key()],
-        encryption: vec![random_encryption_key()],
-        rotated_at: 0,
-        wrapping: vec![random_key()],
-        master: random_key(),
-    };
-    let beside = write_beside(path, &stored)?;
+    let beside = write_beside(path, &Stored::random())?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;
     match linked {
@@ -251,8 +284,7 @@ fn complete(path: &Path) -> std::io::Result<()> {
     fs::rename(write_beside(path, &stored)?, path)
 }
 
-/// Held by whoever changes the file, which is another file afterwards: it is the folder that is
-/// locked.
+/// Held while the file is changed. It locks the folder, since a change replaces the file.
 fn lock(path: &Path) -> std::io::Result<File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = File::open(folder.unwrap_or(Path::new(".")))?;

@@ -103,8 +103,11 @@ pub struct EditOrder {
     pub status: Given<OrderStatus>,
 }
 
+/// How many lines an order may have.
+pub const MAX_LINES: usize = 100;
+
 /// A line without its offer: field, product, quantity.
-type Asked = (String, ProductId, i64);
+pub type Asked = (String, ProductId, i64);
 
 impl PlaceOrder {
     /// The lines that it asks for.
@@ -126,19 +129,29 @@ fn lines(
     products: &Given<Vec<ProductId>>,
     items: &Given<Vec<Requested>>,
 ) -> Result<Option<Vec<Asked>>, FieldErrors> {
+    let errors = wrong_lists(products.0.as_ref().map(Vec::len), items.0.as_ref().map(Vec::len));
+    errors.into_result()?;
     let (field, asked): (_, Vec<_>) = match (&products.0, &items.0) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            return Err(FieldErrors::one("items", "Send products or items, not both."));
-        }
-        (Some(products), None) => ("products", products.iter().map(|id| (*id, 1)).collect()),
+        (Some(products), _) => ("products", products.iter().map(|id| (*id, 1)).collect()),
         (None, Some(items)) => {
             ("items", items.iter().map(|item| (item.product, item.quantity.0)).collect())
         }
     };
-    if !(1..=100).contains(&asked.len()) {
-        return Err(FieldErrors::one(field, "1 to 100 products are expected."));
-    }
     let at = |(index, (product, quantity))| (format!("{field}.{index}"), product, quantity);
     Ok(Some(asked.into_iter().enumerate().map(at).collect()))
+}
+
+/// What is wrong with the lists of a body, by how many products each of them has.
+pub fn wrong_lists(products: Option<usize>, items: Option<usize>) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    for (field, length) in [("products", products), ("items", items)] {
+        if length.is_some_and(|length| !(1..=MAX_LINES).contains(&length)) {
+            errors.add(field, format!("1 to {MAX_LINES} products are expected."));
+        }
+    }
+    if products.is_some() && items.is_some() {
+        errors.add("items", "Send products or items, not both.");
+    }
+    errors
 }

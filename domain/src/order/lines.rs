@@ -1,33 +1,45 @@
 //! From what is asked for to what is ordered.
 
+use std::collections::BTreeMap;
+
 use super::{Line, OrderError, OrderItem};
-use crate::{FieldErrors, Money};
+use crate::{FieldErrors, Money, ProductId};
 
 const MAX_QUANTITY: i64 = 1_000;
 
 /// Copies name and price of each product. A product that the order already has keeps its copy.
 pub(super) fn copy(lines: Vec<Line>, had: &[OrderItem]) -> Result<Vec<OrderItem>, OrderError> {
+    let is_had = |product| had.iter().any(|item| item.product == product);
+    wrong_lines(&lines, is_had).into_result().map_err(OrderError::Invalid)?;
     let mut items: Vec<OrderItem> = vec![];
-    let mut errors = FieldErrors::default();
     for line in lines {
-        if let Some(item) = items.iter_mut().find(|item| item.product == line.product) {
-            item.quantity += line.quantity;
-            if item.quantity > MAX_QUANTITY {
-                errors.add(
-                    line.field,
-                    format!("At most {MAX_QUANTITY} of one product can be ordered."),
-                );
-            }
-            continue;
-        }
-        match item(&line, had) {
-            Some(item) => items.push(item),
-            None => errors.add(line.field, "There is no such product that can be ordered."),
+        match items.iter_mut().find(|item| item.product == line.product) {
+            Some(item) => item.quantity += line.quantity,
+            None => items.extend(item(&line, had)),
         }
     }
-    errors.into_result().map_err(OrderError::Invalid)?;
     one_currency(&items)?;
     Ok(items)
+}
+
+/// What is wrong with lines, where the order may have products already.
+pub fn wrong_lines(lines: &[Line], is_had: impl Fn(ProductId) -> bool) -> FieldErrors {
+    let mut quantities: BTreeMap<ProductId, i64> = BTreeMap::new();
+    let mut errors = FieldErrors::default();
+    for Line { field, product, quantity, offer } in lines {
+        if let Some(sum) = quantities.get_mut(product) {
+            *sum += quantity;
+            if *sum > MAX_QUANTITY {
+                let message = format!("At most {MAX_QUANTITY} of one product can be ordered.");
+                errors.add(field, message);
+            }
+        } else if offer.is_some() || is_had(*product) {
+            quantities.insert(*product, *quantity);
+        } else {
+            errors.add(field, "There is no such product that can be ordered.");
+        }
+    }
+    errors
 }
 
 fn item(line: &Line, had: &[OrderItem]) -> Option<OrderItem> {

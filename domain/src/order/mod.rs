@@ -10,10 +10,12 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use command::{EditOrder, Line, OrderCommand, PlaceOrder, Requested};
+pub use command::{
+    Asked, EditOrder, Line, MAX_LINES, OrderCommand, PlaceOrder, Requested, wrong_lists,
+};
 pub use error::OrderError;
 pub use event::{OrderEvent, OrderItem};
-pub use lines::total;
+pub use lines::{total, wrong_lines};
 
 use crate::{Actor, Role, UserId};
 

@@ -24,7 +24,7 @@ pub enum ProductError {
     )]
     VideoNotReady,
     /// It is approved.
-    #[error("An approved product needs no resubmission: edit it to have it reviewed again.")]
+    #[error("An approved product needs no resubmission: edit it to put it back to review.")]
     NotResubmittable,
     /// A decision is reversed without saying why.
     #[error("Reversing a decision needs a reason.")]

@@ -1,7 +1,11 @@
 //! The catalogue: one row per product.
 
+mod gone;
 mod list;
 mod news;
+mod past;
+#[cfg(test)]
+mod plans;
 mod query;
 mod row;
 mod search;
@@ -9,6 +13,7 @@ mod view;
 
 pub use list::ProductFilter;
 pub use news::{News, Scope};
+pub use past::Past;
 pub use query::{ProductAt, Products};
 pub use row::{ProductRow, RowVideo};
 pub use search::{Search, SearchError};

@@ -1,13 +1,13 @@
 //! Queries on products.
 
-use domain::{CategoryId, Moment, ProductId, StreamId, StreamType, UserId};
-use sqlx::{FromRow, PgExecutor, PgPool};
-use uuid::Uuid;
+use domain::{ProductId, UserId};
+use sqlx::{FromRow, PgConnection, PgPool};
 
-use super::list::{self, JOINS, Part};
-use super::{ProductFilter, ProductRow, ProductView};
-use crate::page::Scan;
-use crate::{CategoryRow, Fold, Page, ReadError, Slice, Visibility, log};
+use super::list::{self, Scope};
+use super::view::{JOINS, selected};
+use super::{ProductFilter, ProductView, gone};
+use crate::scan::Scan;
+use crate::{Page, ReadError, Slice, Visibility, log};
 
 /// Products, to be found and listed.
 #[derive(Clone, Debug)]
@@ -47,7 +47,10 @@ impl Products {
     pub async fn all_of(&self, ids: &[ProductId]) -> Result<Vec<ProductView>, ReadError> {
         let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
         let sql = format!("{} FROM products p {JOINS} WHERE p.id = ANY($1)", selected());
-        Ok(sqlx::query_as(&sql).bind(ids).fetch_all(&self.0).await?)
+        let mut conn = self.0.acquire().await?;
+        let mut views = sqlx::query_as(&sql).bind(ids).fetch_all(&mut *conn).await?;
+        gone::name_categories(&mut conn, &mut views).await?;
+        Ok(views)
     }
 
     /// A page of the products that match.
@@ -57,7 +60,8 @@ impl Products {
         filter: &ProductFilter,
         page: &Page,
     ) -> Result<Slice<ProductView>, ReadError> {
-        page_of(&self.0, &list::parts(visibility, filter), filter, page).await
+        let mut conn = self.0.acquire().await?;
+        page_of(&mut conn, &list::scopes(visibility, filter), filter, page).await
     }
 
     /// The same with where the log was at that very moment.
@@ -70,8 +74,8 @@ impl Products {
         let one_moment = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let mut moment = self.0.begin_with(one_moment).await?;
         let head = log::head(&mut moment).await?;
-        let parts = list::parts(visibility, filter);
-        let slice = page_of(&mut *moment, &parts, filter, page).await?;
+        let scopes = list::scopes(visibility, filter);
+        let slice = page_of(&mut moment, &scopes, filter, page).await?;
         moment.commit().await?;
         Ok((head, slice))
     }
@@ -82,43 +86,8 @@ impl Products {
         user: UserId,
         page: &Page,
     ) -> Result<Slice<ProductView>, ReadError> {
-        page_of(&self.0, &list::uploads(user), &ProductFilter::default(), page).await
-    }
-
-    /// The product as it was at that time, for whom it is no less than their own.
-    pub async fn as_of(
-        &self,
-        visibility: Visibility,
-        id: ProductId,
-        at: Moment,
-    ) -> Result<Option<ProductView>, ReadError> {
-        let row = self.folded::<ProductRow>(StreamType::Product, id.uuid(), at).await?;
-        let Some(row) = row.filter(|row| !row.deleted && visibility.covers(row.owner_id)) else {
-            return Ok(None);
-        };
-        let category = self.category_as_of(row.category_id, at).await?;
-        let (category_name, category_description) =
-            category.map(|category| (category.name, category.description)).unzip();
-        Ok(Some(ProductView { row, category_name, category_description, progress: None }))
-    }
-
-    async fn category_as_of(
-        &self,
-        id: CategoryId,
-        at: Moment,
-    ) -> Result<Option<CategoryRow>, ReadError> {
-        self.folded(StreamType::Category, id.uuid(), at).await
-    }
-
-    async fn folded<F: Fold>(
-        &self,
-        kind: StreamType,
-        id: Uuid,
-        at: Moment,
-    ) -> Result<Option<F>, ReadError> {
         let mut conn = self.0.acquire().await?;
-        let events = log::stream(&mut conn, StreamId { kind, id }, Some(at)).await?;
-        Ok(events.iter().fold(None, |row, recorded| F::fold(row, id, recorded)))
+        page_of(&mut conn, &list::uploads(user), &ProductFilter::default(), page).await
     }
 }
 
@@ -132,28 +101,14 @@ pub struct ProductAt {
     pub view: ProductView,
 }
 
-/// What a view takes, up to the tables that it is taken from.
-fn selected() -> String {
-    let columns: Vec<_> =
-        ProductRow::TABLE.columns.iter().map(|column| format!("p.{column}")).collect();
-    format!(
-        "SELECT {}, c.name AS category_name, c.description AS category_description, j.progress",
-        columns.join(", ")
-    )
-}
-
 async fn page_of(
-    executor: impl PgExecutor<'_>,
-    parts: &[Part],
+    conn: &mut PgConnection,
+    scopes: &[Scope],
     filter: &ProductFilter,
     page: &Page,
 ) -> Result<Slice<ProductView>, ReadError> {
-    let scan = Scan::try_new(page, filter.ordering)?;
-    if parts.is_empty() {
-        return Ok(Slice::empty());
-    }
-    let mut sql = list::statement(parts, filter, &scan);
-    // How rare the words are decides which plan is good, so none is kept.
-    let query = sql.build_query_as().persistent(filter.q.is_none());
-    Ok(scan.slice(query.fetch_all(executor).await?))
+    let scan = Scan::try_new(page, filter.ordering)?.in_currency(filter.currency)?;
+    let mut rows = list::listing(scopes, filter).fetch(&mut *conn, &scan).await?;
+    gone::name_categories(conn, &mut rows).await?;
+    Ok(scan.slice(rows))
 }

@@ -4,7 +4,7 @@ use domain::product::{
     FinishedVideo, ProcessingStatus, ProductChanges, ProductDetails, ProductEvent, ProductStatus,
     UploadedVideo,
 };
-use domain::{CategoryId, Event, Money, ProductId, Recorded, UserId};
+use domain::{CategoryId, Event, Money, ProductId, Recorded, UserId, folded};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -61,6 +61,10 @@ pub struct ProductRow {
     pub sort_name: String,
     /// The price as lists sort it: four decimals whatever the currency; the greatest without one.
     pub sort_price: i64,
+    /// Name and description as words are searched for in them; `None` where that makes no
+    /// difference. Only the database reads it.
+    #[sqlx(default)]
+    pub search_text: Option<String>,
 }
 
 /// A product's video: one that is finished, or else as it was received.
@@ -76,7 +80,7 @@ pub enum RowVideo {
 impl Fold for ProductRow {
     const TABLE: Table = Table::new(
         "products",
-        1,
+        2,
         &[
             "id",
             "owner_id",
@@ -97,6 +101,7 @@ impl Fold for ProductRow {
             "created_position",
             "sort_name",
             "sort_price",
+            "search_text",
         ],
     );
 
@@ -158,6 +163,7 @@ impl ProductRow {
             created_position: recorded.position,
             sort_name: String::new(),
             sort_price: i64::MAX,
+            search_text: None,
         };
         row.set_name(details.name.as_str());
         row.set_price(details.price);
@@ -196,6 +202,7 @@ impl ProductRow {
         }
         if let Some(description) = &changes.description {
             self.description = description.to.to_string();
+            self.search_text = search_text(&self.name, &self.description);
         }
         if let Some(category) = &changes.category {
             self.category_id = category.to;
@@ -207,7 +214,9 @@ impl ProductRow {
 
     fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
-        self.sort_name = name.to_lowercase();
+        // No longer than a name may be: an index takes no entry of more than 2,704 bytes.
+        self.sort_name = folded(name).chars().take(LONGEST_NAME).collect();
+        self.search_text = search_text(&self.name, &self.description);
     }
 
     fn set_price(&mut self, price: Option<Money>) {
@@ -219,4 +228,18 @@ impl ProductRow {
             price.minor().saturating_mul(10_i64.pow(missing))
         });
     }
+}
+
+/// Characters of a name.
+const LONGEST_NAME: usize = 200;
+
+/// Name and description as words are searched for in them, where they are not plain ASCII, of which
+/// PostgreSQL's own folding makes the same.
+fn search_text(name: &str, description: &str) -> Option<String> {
+    let is_plain =
+        |byte: u8| byte.is_ascii() && (!byte.is_ascii_control() || byte.is_ascii_whitespace());
+    if name.bytes().chain(description.bytes()).all(is_plain) {
+        return None;
+    }
+    Some(format!("{} {}", folded(name), folded(description)))
 }

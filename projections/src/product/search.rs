@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
+use domain::folded;
+
 /// Characters of a search.
 const LONGEST: usize = 500;
 /// Hyphens with nothing to search for between them: each negates the next, and PostgreSQL's parser
 /// has room for 32.
 const MOST_NEGATIONS: usize = 20;
 
-/// A search that PostgreSQL can read.
+/// A search that PostgreSQL can read, folded as the texts are that it is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
@@ -27,7 +29,7 @@ pub enum SearchError {
 }
 
 impl Search {
-    /// As it was typed.
+    /// What PostgreSQL reads.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -38,15 +40,21 @@ impl FromStr for Search {
 
     fn from_str(text: &str) -> Result<Self, SearchError> {
         let negations = |between: &str| between.matches('-').count();
-        if text.chars().count() > LONGEST {
+        if text.contains('\0') {
+            return Err(SearchError::Nul);
+        }
+        // Folding can make a text longer, and hyphens of other kinds to plain ones.
+        let folded = folded(text);
+        if text.chars().count() > LONGEST || folded.chars().count() > LONGEST {
             Err(SearchError::TooLong)
-        } else if text.contains('\0') {
-            Err(SearchError::Nul)
-        } else if text.split(char::is_alphanumeric).map(negations).any(|most| most > MOST_NEGATIONS)
+        } else if folded
+            .split(char::is_alphanumeric)
+            .map(negations)
+            .any(|most| most > MOST_NEGATIONS)
         {
             Err(SearchError::Negations)
         } else {
-            Ok(Self(text.to_owned()))
+            Ok(Self(folded))
         }
     }
 }
@@ -65,5 +73,7 @@ mod tests {
         assert_eq!(search(&"-a".repeat(250)), Ok(()));
         assert_eq!(search(&"é".repeat(501)), Err(SearchError::TooLong));
         assert_eq!(search("a\0"), Err(SearchError::Nul));
+        assert_eq!(search(&"\u{ff0d}".repeat(21)), Err(SearchError::Negations));
+        assert_eq!(search(&"\u{fdfa}".repeat(100)), Err(SearchError::TooLong));
     }
 }

@@ -9,7 +9,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{ProductRow, RowVideo};
-use crate::page::{Key, Keyed, SortBy};
+use crate::Fold;
+use crate::page::{Key, SortBy};
+use crate::scan::Keyed;
 
 /// A product's row, with what its representation takes from elsewhere.
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -23,7 +25,28 @@ pub struct ProductView {
     pub category_description: Option<String>,
     /// What the worker that has the video last reported, in per cent.
     pub progress: Option<i16>,
+    /// Of a past state: whether the video that it had is no longer given out.
+    #[sqlx(skip)]
+    pub video_gone: Option<bool>,
 }
+
+/// The columns of rows that a view shows.
+pub(super) fn columns() -> impl Iterator<Item = &'static str> {
+    ProductRow::TABLE.columns.iter().copied().filter(|column| *column != "search_text")
+}
+
+/// What a view is made of, up to the rows of products, which are called `p`.
+pub(super) fn selected() -> String {
+    let columns: Vec<_> = columns().map(|column| format!("p.{column}")).collect();
+    format!(
+        "SELECT {}, c.name AS category_name, c.description AS category_description, j.progress",
+        columns.join(", ")
+    )
+}
+
+/// What those rows are joined with. A job for an earlier upload says nothing of this one.
+pub(super) const JOINS: &str = "LEFT JOIN categories c ON c.id = p.category_id \
+    LEFT JOIN video_jobs j ON j.product_id = p.id AND j.upload_id::text = p.video->>'upload'";
 
 /// A product.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -55,6 +78,11 @@ pub struct Product {
     /// A signed link to the product's live events, for an `EventSource`.
     #[schema(format = "uri-reference")]
     pub live_url: String,
+    /// Only with `as_of` or `version`: whether the video that the product had then was replaced or
+    /// deleted since. Its links are `null` then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub video_gone: Option<bool>,
     /// The state of its review.
     pub status: ProductStatus,
     /// The state of its video.
@@ -163,14 +191,15 @@ impl ProductView {
     /// As the outside sees it.
     pub fn shown(self, links: &impl MediaLinks) -> Product {
         let processing_progress = self.processing_progress();
-        let Self { row, category_name, category_description, .. } = self;
+        let Self { row, category_name, category_description, video_gone, .. } = self;
         let (id, price) = (row.id, row.price());
         let ready = row.processing_status == ProcessingStatus::Ready;
         let video = match row.video {
             Some(Json(RowVideo::Finished(video))) if ready => Some(video),
             Some(Json(RowVideo::Finished(_) | RowVideo::Uploaded(_))) | None => None,
         };
-        let upload = video.as_ref().map(|video| video.upload);
+        let linked = video.as_ref().filter(|_| video_gone != Some(true));
+        let upload = linked.map(|video| video.upload);
         let pictured = upload.filter(|_| row.has_poster);
         Product {
             id,
@@ -187,6 +216,7 @@ impl ProductView {
             poster_url: pictured.map(|upload| links.poster(id, upload)),
             thumbnails_url: pictured.map(|upload| links.thumbnails(id, upload)),
             live_url: links.live(id),
+            video_gone,
             status: row.status,
             processing_status: row.processing_status,
             processing_progress,
@@ -204,7 +234,9 @@ impl Keyed for ProductView {
         match by {
             SortBy::Created => Key::Position(position),
             SortBy::Name => Key::Name(self.row.sort_name.clone(), position),
-            SortBy::Price => Key::Price(self.row.sort_price, position),
+            SortBy::Price => {
+                Key::Price(self.row.price_currency.clone(), self.row.sort_price, position)
+            }
         }
     }
 }

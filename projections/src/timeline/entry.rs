@@ -1,7 +1,9 @@
 //! The entry that an event makes in a timeline.
 
 use domain::order::{OrderEvent, OrderStatus};
-use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
+use domain::product::{
+    ProcessingStatus, ProductChanges, ProductDetails, ProductEvent, ProductStatus,
+};
 use domain::{Change, Event, Personal, Recorded};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -50,7 +52,7 @@ fn of_product(event: &ProductEvent) -> Told {
     use ProductEvent as E;
     use ProductStatus as S;
     match event {
-        E::ProductSubmitted { .. } => Told::status(None, S::Pending.as_str()),
+        E::ProductSubmitted { details, .. } => Told::changes(submitted(details)),
         E::ProductEdited { changes } => Told::changes(edited(changes)),
         E::VideoUploaded { video } => {
             Told::video(ProcessingStatus::Processing, Some(&video.sha256))
@@ -74,6 +76,19 @@ fn of_product(event: &ProductEvent) -> Told {
     }
 }
 
+/// What a product begins with, as changes from nothing.
+fn submitted(details: &ProductDetails) -> Vec<FieldChange> {
+    let ProductDetails { name, description, category, price } = details;
+    let price = price.map(|price| FieldChange::first("price", price));
+    let given = [
+        FieldChange::first("status", ProductStatus::Pending.as_str()),
+        FieldChange::first("name", name),
+        FieldChange::first("description", description),
+        FieldChange::first("category", category),
+    ];
+    given.into_iter().chain(price).collect()
+}
+
 fn edited(changes: &ProductChanges) -> Vec<FieldChange> {
     let ProductChanges { name, description, category, price } = changes;
     let members = [
@@ -90,7 +105,10 @@ fn of_order(event: &OrderEvent) -> Told {
     // Only a PENDING order can be settled.
     let settled = |to: S| Told::status(Some(S::Pending.as_str()), to.as_str());
     match event {
-        OrderEvent::OrderPlaced { .. } => Told::status(None, S::Pending.as_str()),
+        OrderEvent::OrderPlaced { items, .. } => Told::changes(vec![
+            FieldChange::first("status", S::Pending.as_str()),
+            FieldChange::first("items", items),
+        ]),
         OrderEvent::OrderItemsChanged { from, to } => {
             Told::changes(vec![FieldChange::new("items", json!(from), json!(to))])
         }
@@ -130,6 +148,10 @@ impl Told {
 impl FieldChange {
     fn new(field: &'static str, from: Value, to: Value) -> Self {
         Self { field, from, to }
+    }
+
+    fn first(field: &'static str, value: impl Serialize) -> Self {
+        Self::new(field, Value::Null, json!(value))
     }
 
     fn of<T: Serialize>(field: &'static str, change: &Change<T>) -> Self {

@@ -37,7 +37,7 @@ pub struct TimelineEntry {
     pub reason: Option<String>,
     /// The version that a decision judged; `null` where this is no decision.
     pub judged: Option<i64>,
-    /// The members that changed.
+    /// The members that changed; in the first entry, their initial values.
     pub changes: Vec<FieldChange>,
 }
 

@@ -42,7 +42,7 @@ fn a_product_is_listed_while_it_is_approved_and_its_video_ready() {
 }
 
 #[test]
-fn prices_of_all_currencies_sort_by_their_amount() {
+fn prices_sort_by_their_amount_whatever_decimals_the_currency_has() {
     let sorted = |price| product_after(vec![submitted(ALICE, "Lamp", BOOKS, price)]).sort_price;
     assert_eq!(sorted(Some(money("12.50", "EUR"))), 125_000);
     assert_eq!(sorted(Some(money("12", "JPY"))), 120_000);
@@ -54,7 +54,7 @@ fn prices_of_all_currencies_sort_by_their_amount() {
 fn an_edit_changes_what_it_names_and_the_sort_keys_with_it() {
     let price = Some(money("1.00", "EUR"));
     let changes = ProductChanges {
-        name: Some(Change { from: text("Lamp"), to: text("ÉCRAN") }),
+        name: Some(Change { from: text("Lamp"), to: text("E\u{301}CRAN") }),
         price: Some(Change { from: price, to: None }),
         ..ProductChanges::default()
     };
@@ -62,9 +62,18 @@ fn an_edit_changes_what_it_names_and_the_sort_keys_with_it() {
         submitted(ALICE, "Lamp", BOOKS, price),
         ProductEvent::ProductEdited { changes },
     ]);
-    assert_eq!((row.name.as_str(), row.sort_name.as_str()), ("ÉCRAN", "écran"));
+    assert_eq!((row.name.as_str(), row.sort_name.as_str()), ("E\u{301}CRAN", "écran"));
+    assert_eq!(row.search_text.as_deref(), Some("écran quite new"));
     assert_eq!((row.price(), row.sort_price), (None, i64::MAX));
     assert_eq!((row.description.as_str(), row.category_id), ("Quite new", BOOKS));
+}
+
+#[test]
+fn no_name_is_too_long_for_the_index_that_sorts_it() {
+    let name = "\u{fdfa}".repeat(200);
+    let row = product_after(vec![submitted(ALICE, &name, BOOKS, None)]);
+    assert_eq!(row.name, name);
+    assert_eq!(row.sort_name.chars().count(), 200);
 }
 
 #[test]
@@ -77,6 +86,7 @@ fn a_product_is_written_as_the_contract_says() {
         category_name: Some("Books".to_owned()),
         category_description: Some(String::new()),
         progress: Some(40),
+        video_gone: None,
     };
     let id = product(1);
     assert_eq!(
@@ -98,7 +108,8 @@ fn a_product_is_written_as_the_contract_says() {
 fn a_video_is_shown_only_once_it_is_ready() {
     let row = product_after(vec![submitted(ALICE, "Lamp", BOOKS, None), uploaded(7)]);
     let (category_name, category_description) = (None, None);
-    let view = ProductView { row, category_name, category_description, progress: Some(40) };
+    let (progress, video_gone) = (Some(40), None);
+    let view = ProductView { row, category_name, category_description, progress, video_gone };
     let shown = view.shown(&());
     assert_eq!((shown.video, shown.video_url, shown.poster_url), (None, None, None));
     assert_eq!(shown.processing_progress, 40);

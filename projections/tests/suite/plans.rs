@@ -14,7 +14,7 @@ use crate::database::in_a_database;
 /// has both kinds.
 pub const PRODUCTS: &str = "INSERT INTO products SELECT \
     lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n / 2 % 100), 32, '0')::uuid, 'Lamp ' || n % 977, 'New', \
-    lpad(to_hex(n / 2 % 10), 32, '0')::uuid, n % 1009, 'EUR', \
+    lpad(to_hex(n / 2 % 10), 32, '0')::uuid, n % 1009, CASE WHEN n % 7 = 0 THEN NULL WHEN n % 3 = 0 THEN 'JPY' ELSE 'EUR' END, \
     CASE WHEN n % 2 = 0 THEN 'APPROVED' WHEN n % 20 = 1 THEN 'REJECTED' ELSE 'PENDING' END, \
     CASE WHEN n % 40 = 3 THEN 'FAILED' ELSE 'READY' END, NULL, false, 1, now(), now(), false, n % 2 = 0, n, \
     'lamp ' || n % 977, CASE WHEN n % 7 = 0 THEN 9223372036854775807 ELSE n % 1009 * 100 END \
@@ -84,7 +84,9 @@ async fn a_page_of_products_costs_the_same_at_any_depth() {
                 println!("{visibility:?} {name}: {rows} rows, {fetched} fetched");
                 assert!(rows > 0, "{visibility:?} {name}");
                 assert_eq!(scanned, 0, "{visibility:?} {name}");
-                assert!(fetched <= 2 * 51, "{visibility:?} {name} touches {fetched} rows");
+                // A category's rows and one's own have no index together: a stretch may be sorted.
+                let most = 2 * 51 + if name == "category" { 10 * 51 } else { 0 };
+                assert!(fetched <= most, "{visibility:?} {name} touches {fetched} rows");
             }
         }
     })
@@ -145,15 +147,15 @@ async fn a_page_of_orders_costs_the_same_at_any_depth() {
                 Visibility::Everything,
                 OrderFilter { product: Some(uuid(2).into()), ..all() },
                 50,
-                200,
+                10 * 51,
             ),
-            // Four have this one.
+            // Four have this one, which no stretch of 2,000 has enough of.
             (
                 "rare",
                 Visibility::Everything,
                 OrderFilter { product: Some(uuid(1234).into()), ..all() },
                 0,
-                51,
+                10 * 51 + 2_000 + 51,
             ),
         ] {
             let list = async |page: Page| orders.list(visibility, &filter, &page).await;

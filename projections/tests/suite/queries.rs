@@ -5,8 +5,8 @@ use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductSta
 use domain::user::UserEvent;
 use domain::{Change, OrderId, Personal, ProductId, Role, StreamId, StreamType};
 use projections::{
-    CursorError, OrderFilter, Orders, Page, ProductFilter, Products, ReadError, Timeline, Users,
-    Visibility,
+    CursorError, OrderFilter, Orders, Page, Past, ProductFilter, Products, ReadError, Timeline,
+    UserFilter, Users, Visibility,
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -172,7 +172,8 @@ async fn a_product_can_be_seen_as_it_was() {
         append(&pool, std::slice::from_ref(&edited)).await;
         let products = Products(pool.clone());
         let as_of = async |visibility, at: time::OffsetDateTime| {
-            products.as_of(visibility, product(3), at.try_into().unwrap()).await.unwrap()
+            let past = Past::AsOf(at.try_into().unwrap());
+            products.past(visibility, product(3), past).await.unwrap()
         };
         let before = edited.at - time::Duration::microseconds(1);
 
@@ -184,6 +185,13 @@ async fn a_product_can_be_seen_as_it_was() {
         assert_eq!(is.category_name.unwrap(), "Books");
         assert_eq!(as_of(Visibility::Everything, START).await, None, "not yet");
         assert_eq!(as_of(Visibility::Own(ALICE), edited.at).await, None, "listed, yet not hers");
+        let version = async |version| {
+            let past = products.past(Visibility::Own(BOB), product(3), Past::Version(version));
+            past.await.unwrap().map(|view| view.row.name)
+        };
+        assert_eq!(version(2).await.as_deref(), Some("Chair"));
+        assert_eq!(version(3).await.as_deref(), Some("Stool"));
+        assert_eq!(version(4).await, None, "not yet");
     })
     .await;
 }
@@ -235,7 +243,10 @@ async fn accounts_are_found_by_who_may_see_them() {
         });
         append(&pool, &events).await;
         let users = Users(pool.clone());
-        let all = users.list(Visibility::Everything, &Page::default()).await.unwrap();
+        let all = users
+            .list(Visibility::Everything, &UserFilter::default(), &Page::default())
+            .await
+            .unwrap();
         assert_eq!(all.items.iter().map(|row| row.id).collect::<Vec<_>>(), [BOB, ALICE]);
         let own = users.find_by_ids(Visibility::Own(ALICE), &[ALICE, BOB]).await.unwrap();
         assert_eq!(own.iter().map(|row| row.id).collect::<Vec<_>>(), [ALICE]);

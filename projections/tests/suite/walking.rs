@@ -32,11 +32,12 @@ async fn fill(pool: &PgPool) {
 async fn expected(pool: &PgPool, visible: &str, ordering: Ordering) -> Vec<Uuid> {
     let direction = if ordering.descending { "DESC" } else { "ASC" };
     let first = match ordering.by {
-        SortBy::Created => "",
-        SortBy::Name => "sort_name",
-        SortBy::Price => "sort_price",
+        SortBy::Created => String::new(),
+        SortBy::Name => format!("sort_name {direction},"),
+        SortBy::Price => {
+            format!("price_currency IS NULL, price_currency {direction}, sort_price {direction},")
+        }
     };
-    let first = if first.is_empty() { String::new() } else { format!("{first} {direction}, ") };
     let sql = format!(
         "SELECT id FROM products WHERE {visible} ORDER BY {first} created_position {direction}"
     );

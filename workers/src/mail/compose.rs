@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use domain::EmailAddress;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
@@ -15,8 +16,9 @@ const SUBJECT: usize = 120;
 /// The same letter always makes the same message, its boundary aside.
 pub(super) fn message(letter: &Letter, from: &Mailbox, host: &str) -> Result<Message, Failed> {
     // Neither says what the address is.
-    let unusable = |_| Failed::Permanent("the address is none that mail can go to".to_owned());
-    let to = letter.to.parse().map_err(unusable)?;
+    let unusable = || Failed::Permanent("no mail can be sent to the address".to_owned());
+    let to = letter.to.parse::<EmailAddress>().map_err(|_| unusable())?;
+    let to = to.mailbox().parse().map_err(|_| unusable())?;
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     Message::builder()
         .from(from.clone())
@@ -74,6 +76,13 @@ mod tests {
         ] {
             assert!(message.contains(header), "{header} is missing: {message}");
         }
+    }
+
+    #[test]
+    fn a_domain_is_written_as_mail_servers_know_it() {
+        let message = composed("ann@münchen.example", "Hello").expect("composed");
+
+        assert!(message.contains("To: ann@xn--mnchen-3ya.example\r\n"), "{message}");
     }
 
     #[test]

@@ -33,10 +33,10 @@ impl<'a> Letters<'a> {
         self.write(
             "Confirm your e-mail address",
             vec![
-                says("Somebody, hopefully you, registered this address. Confirm it to sign in."),
+                says("Somebody, hopefully you, registered this address. Confirm it before you sign in."),
                 opens("Confirm my address", link),
                 says("The link works for 3 days."),
-                says("If it was not you, ignore this mail: without the link nobody can sign in."),
+                says("If it was not you, ignore this mail: nobody can sign in without the link."),
             ],
         )
     }
@@ -47,7 +47,7 @@ impl<'a> Letters<'a> {
             "You already have an account",
             vec![
                 says("Somebody, maybe you, tried to register this address again. It has an account already, and nothing about it was changed."),
-                says("If it was you, sign in with your password, or ask there for a new one if you have forgotten it."),
+                says("If it was you, sign in with your password, or request a new one if you have forgotten it."),
                 opens("Sign in", self.home),
                 says("If it was not you, there is nothing to do."),
             ],
@@ -58,7 +58,7 @@ impl<'a> Letters<'a> {
         self.write(
             "Confirm your new e-mail address",
             vec![
-                says("Somebody, hopefully you, asked that their account use this address from now on. It does once you confirm it."),
+                says("Somebody, hopefully you, asked to use this address for their account. The change takes effect once you confirm it."),
                 opens("Use this address", link),
                 says("The link works for 3 days. If it was not you, ignore this mail."),
             ],
@@ -85,7 +85,7 @@ impl<'a> Letters<'a> {
                     "On {} your account was moved from this address to another one.",
                     self.when()
                 )),
-                says("If it was not you, restore this address within 7 days. Every session ends then, and the present password with them: ask for a new one after that."),
+                says("If it was not you, restore this address within 7 days. That ends all sessions and the current password: request a new password afterwards."),
                 opens("Restore this address", undo),
                 says("If it was you, there is nothing to do."),
             ],
@@ -101,7 +101,7 @@ impl<'a> Letters<'a> {
                     "Since {} your account uses this address again, and every session has ended.",
                     self.when()
                 )),
-                says("The former password opens nothing any more, as somebody else may know it: ask for a new one."),
+                says("The former password no longer works, as somebody else may know it: request a new one."),
                 opens("Sign in", self.home),
             ],
         )
@@ -114,7 +114,7 @@ impl<'a> Letters<'a> {
                 says("Somebody, hopefully you, asked for a new password for your account."),
                 opens("Set a new password", link),
                 says("The link works once, for one hour."),
-                says("If it was not you, ignore this mail: your password stays as it is."),
+                says("If it was not you, ignore this mail: your password stays unchanged."),
             ],
         )
     }
@@ -128,7 +128,7 @@ impl<'a> Letters<'a> {
                     self.when()
                 )),
                 says(
-                    "If it was not you, somebody else has access: ask for a new password at once.",
+                    "If it was not you, somebody else has access to your account: request a new password at once.",
                 ),
                 opens("Sign in", self.home),
             ],
@@ -141,7 +141,7 @@ impl<'a> Letters<'a> {
             "The second factor of your account was changed",
             vec![
                 says(&format!("On {} the second factor of your account {what}.", self.when())),
-                says("If it was not you, somebody else has access: set a new password at once."),
+                says("If it was not you, somebody else has access to your account: set a new password at once."),
                 opens("Sign in", self.home),
             ],
         )
@@ -165,14 +165,14 @@ impl<'a> Letters<'a> {
         if let Some(reason) = reason {
             blocks.extend([says("The moderator wrote:"), Block::Quote(reason.to_owned())]);
         }
-        blocks.push(says("You can change it and have it reviewed again."));
+        blocks.push(says("You can edit it, which puts it back to review."));
         blocks.push(opens("See your products", self.home));
         self.write(&format!("Rejected: {product}"), blocks)
     }
 
     fn write(&self, subject: &str, mut blocks: Vec<Block>) -> Letter {
         let host = self.home.host_str().unwrap_or_default();
-        blocks.push(says(&format!("Vetted, {host}. Nobody reads answers to this mail.")));
+        blocks.push(says(&format!("Vetted, {host}. Replies to this mail are not read.")));
         Letter {
             event: self.event.event_id,
             at: self.event.at,

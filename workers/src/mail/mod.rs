@@ -43,6 +43,17 @@ pub enum MailSettingsError {
     Smtp,
 }
 
+/// A mail server that can't be used now.
+#[derive(Debug, thiserror::Error)]
+pub enum MailServerError {
+    /// It does not take the user or the password.
+    #[error("password refused")]
+    Login,
+    /// Anything else.
+    #[error(transparent)]
+    Connection(#[from] lettre::transport::smtp::Error),
+}
+
 impl MailSettings {
     /// Mails go to an SMTP server: `smtp://` (STARTTLS where another machine offers it, or as
     /// `?tls=required` says) or `smtps://`, with credentials in the URL.
@@ -72,6 +83,11 @@ impl MailSettings {
             Transport::Smtp(_) => 4,
             Transport::Files(_) => 1,
         }
+    }
+
+    /// Connects to the mail server and logs in, for a warning at start. A folder always takes mails.
+    pub async fn check(&self) -> Result<(), MailServerError> {
+        self.transport.check().await
     }
 
     /// Until it returns a letter that was sent may still be lost.

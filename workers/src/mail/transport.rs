@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::folder::Folder;
-use super::{Letter, MailSettingsError};
+use super::{Letter, MailServerError, MailSettingsError};
 use crate::subscriber::Failed;
 
 /// For each step of the conversation.
@@ -43,6 +43,17 @@ impl Transport {
                 server.send(message.clone()).await.map(drop).map_err(|error| refused(&error))
             }
             Self::Files(folder) => folder.take(letter, message.formatted()),
+        }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), MailServerError> {
+        match self {
+            Self::Smtp(server) => match server.test_connection().await {
+                Ok(_) => Ok(()),
+                Err(error) if refuses_login(&error) => Err(MailServerError::Login),
+                Err(error) => Err(error.into()),
+            },
+            Self::Files(_) => Ok(()),
         }
     }
 
@@ -78,11 +89,17 @@ fn leaves_in_the_clear(url: &Url) -> Option<String> {
     (open && !here).then(|| url.host_str().unwrap_or_default().to_owned())
 }
 
+/// By the codes of RFC 4954.
+fn refuses_login(error: &smtp::Error) -> bool {
+    let code = error.status().map(|code| code.to_string());
+    code.is_some_and(|code| ["530", "534", "535", "538"].contains(&code.as_str()))
+}
+
 /// The code alone: servers like to repeat the address beside it.
 fn refused(error: &smtp::Error) -> Failed {
     match error.status().map(|code| code.to_string()) {
         // About the login, not about this mail: the operator will mend it.
-        Some(code) if ["530", "534", "535", "538"].contains(&code.as_str()) => {
+        Some(code) if refuses_login(error) => {
             Failed::Transient(format!("the mail server refused the login: {code}"))
         }
         Some(code) if error.is_permanent() => {

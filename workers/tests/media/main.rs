@@ -2,8 +2,10 @@
 
 mod bench;
 mod converted;
+mod damaged;
 mod mutated;
 mod refused;
+mod table;
 mod thumbnails;
 
 use std::path::Path;

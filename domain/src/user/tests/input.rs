@@ -27,7 +27,14 @@ fn these_are_addresses() {
 
 #[test]
 fn a_new_account_takes_no_address_that_could_be_taken_for_another() {
-    for address in ["alice@example.org", "jürgen@bücher.example", "用户@例子.广告"] {
+    for address in [
+        "alice@example.org",
+        "jürgen@bücher.example",
+        "用户@例子.广告",
+        "alice@bu\u{308}cher.example",
+        "alice@faß.example",
+        "alice@my-shop.example",
+    ] {
         assert!(address.parse::<NewEmailAddress>().is_ok(), "{address}");
     }
     for address in [
@@ -39,8 +46,11 @@ fn a_new_account_takes_no_address_that_could_be_taken_for_another() {
         "vic\u{ad}tim@example.org",
         "victim\u{fe0f}@example.org",
         "\u{2067}victim@example.org",
-        "victim@ｓhop.example",
         "victim@sh⒈p.example",
+        "victim@shop\u{200b}.example",
+        "a@xn--a.com",
+        "a@1.2.3.4",
+        "a@example.123",
     ] {
         assert!(address.parse::<NewEmailAddress>().is_err(), "{address:?}");
     }
@@ -105,6 +115,10 @@ fn an_address_is_kept_as_typed_and_compared_without_regard_to_case() {
     for (one, other) in [
         ("Alice@Example.ORG", " alice@example.org\n"),
         ("JÜRGEN@BÜCHER.example", "jürgen@bücher.example"),
+        ("jürgen@bücher.example", "jürgen@XN--bcher-kva.example"),
+        ("alice@bu\u{308}cher.example", "alice@bücher.example"),
+        ("alice@ｓhop.example", "alice@shop.example"),
+        ("alice@faß.example", "alice@xn--fa-hia.example"),
     ] {
         let (one, other): (EmailAddress, EmailAddress) =
             (one.parse().unwrap(), other.parse().unwrap());
@@ -112,6 +126,21 @@ fn an_address_is_kept_as_typed_and_compared_without_regard_to_case() {
     }
     let typed: EmailAddress = " Alice@Example.ORG ".parse().unwrap();
     assert_eq!(typed.as_str(), "Alice@Example.ORG");
+    let (one, other): (EmailAddress, EmailAddress) =
+        ("alice@faß.example".parse().unwrap(), "alice@fass.example".parse().unwrap());
+    assert_ne!(one.folded(), other.folded());
+}
+
+#[test]
+fn mail_goes_to_the_domain_that_the_dns_knows() {
+    for (typed, mailbox) in [
+        ("Alice@Example.ORG", "Alice@example.org"),
+        ("alice@München.test", "alice@xn--mnchen-3ya.test"),
+        ("alice@ｓhop.example", "alice@shop.example"),
+        ("alice@bu\u{308}cher.example", "alice@xn--bcher-kva.example"),
+    ] {
+        assert_eq!(typed.parse::<EmailAddress>().unwrap().mailbox(), mailbox);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! 8 bits and 4:2:0, VP8, VP9 and AV1 play nearly everywhere. HEVC is what iPhones record, and plays in
 //! Safari and, with hardware, in Chrome, Edge and Firefox: most people see a copy as it was, and converting
 //! it would cost everybody quality and us hours. Other bit depths and 4:2:2 play nowhere that counts.
+//! FLAC becomes AAC: in MP4 ffmpeg 5 writes it only as an experiment, and browsers differ in playing it.
 
 use super::limits::Limits;
 use super::probe::{AudioStream, Source, VideoStream};
@@ -30,6 +31,13 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn converts(self) -> bool {
         self.convert_video || self.convert_audio
+    }
+
+    /// The conversion of everything, for streams that a muxer turned out not to take as they are.
+    pub(super) fn instead(self, limits: &Limits) -> Option<Self> {
+        let copies = !self.convert_video || !self.convert_audio;
+        let everything = Self { container: Container::Mp4, convert_video: true, convert_audio: true };
+        (copies && limits.transcode).then_some(everything)
     }
 }
 
@@ -64,7 +72,7 @@ impl Container {
 
     fn holds_audio(self, codec: &str) -> bool {
         match self {
-            Self::Mp4 => matches!(codec, "aac" | "mp3" | "opus" | "flac"),
+            Self::Mp4 => matches!(codec, "aac" | "mp3" | "opus"),
             Self::Webm => matches!(codec, "opus" | "vorbis"),
         }
     }

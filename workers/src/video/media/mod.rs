@@ -4,6 +4,7 @@
 //! they are is read from them, and every tool that parses them runs in [`sandbox`].
 
 mod codec;
+mod decode;
 mod digest;
 mod integrity;
 mod limits;
@@ -13,19 +14,24 @@ mod progress;
 mod rejection;
 mod remux;
 mod sandbox;
+mod selftest;
 mod sniff;
 mod sprite;
 mod structure;
 mod symptoms;
+mod timeline;
 
 use std::path::{Path, PathBuf};
 
 pub use limits::{CODECS, Limits};
-pub use rejection::Rejection;
+pub use rejection::{Part, Rejection};
 pub use sandbox::{Confinement, ToolError, confinement};
 pub use sniff::Family;
 pub use sprite::Sprite;
 
+use codec::Plan;
+use decode::Decoded;
+use probe::Source;
 use progress::{Progress, Stage};
 use sandbox::Input;
 
@@ -85,27 +91,41 @@ pub async fn finalize(
     let work = &work.join("finished");
     tokio::fs::create_dir_all(work).await?;
     let family = inspect_bytes(input, limits).await?;
-    let shortfall = structure::shortfall(input, family).await?;
-    let input = Input { path: input, family };
+    let finished = finish(Input { path: input, family }, work, limits, &progress).await;
+    if matches!(finished, Err(Failure::Rejected(_))) {
+        selftest::run(work, limits).await?;
+    }
+    finished
+}
+
+async fn finish(
+    input: Input<'_>,
+    work: &Path,
+    limits: &Limits,
+    progress: &Progress<'_>,
+) -> Result<Finalized, Failure> {
+    let shortfall = structure::shortfall(input.path, input.family).await?;
     let source = match (probe::probe(input, limits).await, shortfall) {
         (Err(Failure::Rejected(Rejection::Unreadable)), Some(cut)) => return Err(cut.into()),
         (probed, _) => probed?,
     };
     limits.check(&source)?;
-    let plan = codec::plan(family, &source, limits)?;
+    let plan = codec::plan(input.family, &source, limits)?;
     if plan.converts() {
         progress.will_convert();
     }
-    integrity::read_through(input, &source, shortfall, limits, &progress).await?;
-    let video = remux::remux(input, &source, plan, work, limits, &progress).await?;
+    integrity::read_through(input, &source, shortfall, limits, progress).await?;
+    let decoded = decode::check(input, &source, limits, progress).await?;
+    let rewritten = rewrite(input, &source, plan, work, limits, progress).await;
+    let (video, plan) = rewritten.map_err(|failure| blamed(failure, decoded))?;
     let output = Input { path: &video, family: plan.container.family() };
-    let finished = probe::probe(output, limits).await?;
+    let finished = probe::probe(output, limits).await.map_err(ours)?;
     if plan.convert_video && integrity::ends_early(&source, finished.duration()) {
-        return Err(Rejection::Undecodable.into());
+        return Err(blamed(ours(Rejection::Undecodable.into()), decoded));
     }
-    let poster = poster::take(output, &finished, work, limits, &progress).await?;
-    let sprite = sprite::make(output, &finished, work, limits, &progress).await?;
-    let (sha256, size) = digest::sha256(&video, &progress).await?;
+    let poster = poster::take(output, &finished, work, limits, progress).await?;
+    let sprite = sprite::make(output, &finished, work, limits, progress).await?;
+    let (sha256, size) = digest::sha256(&video, progress).await?;
     progress.finish();
     let (width, height) = finished.displayed();
     Ok(Finalized {
@@ -119,6 +139,45 @@ pub async fn finalize(
         width: i32::try_from(width).unwrap_or(i32::MAX),
         height: i32::try_from(height).unwrap_or(i32::MAX),
     })
+}
+
+/// By the plan, or by converting everything where a muxer does not take the streams as they are.
+async fn rewrite(
+    input: Input<'_>,
+    source: &Source,
+    plan: Plan,
+    work: &Path,
+    limits: &Limits,
+    progress: &Progress<'_>,
+) -> Result<(PathBuf, Plan), Failure> {
+    match remux::remux(input, source, plan, work, limits, progress).await {
+        Err(Failure::Tool(ToolError::Failed { reason, .. })) if let Some(second) = plan.instead(limits) => {
+            tracing::warn!(%reason, "a video can't be copied into another container: converting it");
+            progress.will_convert();
+            let video = remux::remux(input, source, second, work, limits, progress).await?;
+            Ok((video, second))
+        }
+        rewritten => Ok((rewritten?, plan)),
+    }
+}
+
+/// A tool's failure is the file's where its own decoder found fault with it as well.
+fn blamed(failure: Failure, decoded: Decoded) -> Failure {
+    match failure {
+        Failure::Tool(ToolError::Failed { .. }) if decoded.has_faults => Rejection::Damaged.into(),
+        failure => failure,
+    }
+}
+
+/// What is wrong with a file that we wrote is no fault of the upload.
+fn ours(failure: Failure) -> Failure {
+    match failure {
+        Failure::Rejected(reason) => {
+            let (program, work) = ("ffmpeg".to_owned(), "rewriting it".to_owned());
+            ToolError::Failed { program, work, reason: format!("the result is refused: {reason}") }.into()
+        }
+        failure @ Failure::Tool(_) => failure,
+    }
 }
 
 async fn inspect_bytes(input: &Path, limits: &Limits) -> Result<sniff::Family, Failure> {

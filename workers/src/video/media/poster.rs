@@ -7,8 +7,7 @@ use super::Failure;
 use super::limits::Limits;
 use super::probe::Source;
 use super::progress::{Progress, Stage};
-use super::rejection::Rejection;
-use super::sandbox::{self, Input};
+use super::sandbox::{self, Input, Outcome};
 
 /// Pixels made square first, then at most 1280 on the longer side; ffmpeg turns by the rotation itself.
 const SCALE: &str = "scale='max(1,trunc(iw*if(between(sar,1/4,4),sar,1)))':ih,setsar=1,\
@@ -38,7 +37,7 @@ const JPEG: &[&str] = &[
     "1",
 ];
 
-/// A JPEG from a tenth into the finished file, since many begin in black; else the first that decodes.
+/// Takes a JPEG from a tenth into the finished file, since many begin in black; else the first that decodes.
 pub(super) async fn take(
     video: Input<'_>,
     source: &Source,
@@ -48,13 +47,15 @@ pub(super) async fn take(
 ) -> Result<PathBuf, Failure> {
     let output = work.join("poster.jpg");
     progress.report(Stage::Poster, 0.0);
-    for at in [source.duration() / 10, Duration::ZERO] {
-        if shoot(video, source, at, &output, limits).await? {
-            progress.report(Stage::Poster, 1.0);
-            return Ok(output);
+    if !shoot(video, source, source.duration() / 10, &output, limits).await?.1 {
+        let (outcome, written) = shoot(video, source, Duration::ZERO, &output, limits).await?;
+        if !written {
+            // Pictures were decoded before, so there are some.
+            return Err(outcome.failed("ffmpeg", "taking a picture of it").into());
         }
     }
-    Err(Rejection::NoPoster.into())
+    progress.report(Stage::Poster, 1.0);
+    Ok(output)
 }
 
 async fn shoot(
@@ -63,7 +64,7 @@ async fn shoot(
     at: Duration,
     output: &Path,
     limits: &Limits,
-) -> Result<bool, Failure> {
+) -> Result<(Outcome, bool), Failure> {
     let seek = format!("{:.3}", at.as_secs_f64());
     let stream = format!("0:{}", source.video.index);
     let options = [&["-map", &stream, "-vf", SCALE], JPEG].concat();
@@ -73,5 +74,6 @@ async fn shoot(
     outcome.blame()?;
     // Without a picture at that time ffmpeg writes nothing, and calls it success.
     let written = tokio::fs::metadata(output).await.is_ok_and(|file| file.len() > 0);
-    Ok(outcome.success && written)
+    let taken = outcome.success && written;
+    Ok((outcome, taken))
 }

@@ -1,4 +1,4 @@
-//! One rising number out of six passes.
+//! One rising number out of seven passes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +12,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(super) enum Stage {
     Inspect,
     Read,
+    Decode,
     Remux,
     Poster,
     Sprite,
@@ -22,10 +23,12 @@ impl Stage {
     fn range(self, converts: bool) -> (f64, f64) {
         match self {
             Self::Inspect => (0.0, 4.0),
-            Self::Read if converts => (4.0, 8.0),
-            Self::Read => (4.0, 45.0),
-            Self::Remux if converts => (8.0, 92.0),
-            Self::Remux => (45.0, 75.0),
+            Self::Read if converts => (4.0, 6.0),
+            Self::Read => (4.0, 15.0),
+            Self::Decode if converts => (6.0, 15.0),
+            Self::Decode => (15.0, 60.0),
+            Self::Remux if converts => (15.0, 92.0),
+            Self::Remux => (60.0, 75.0),
             Self::Poster if converts => (92.0, 94.0),
             Self::Poster => (75.0, 80.0),
             Self::Sprite if converts => (94.0, 96.0),

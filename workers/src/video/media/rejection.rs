@@ -1,5 +1,6 @@
 //! What the owner of a product reads when the video is refused.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Why the uploaded bytes can't become a video. `Display` is a whole sentence for the owner: it names
@@ -112,17 +113,38 @@ pub enum Rejection {
         "The video gets too large when it is rewritten: please send it with less detail, or shorter."
     )]
     TooLargeResult,
-    /// No decoder is installed.
-    #[error(
-        "The video is coded in a way that can't be converted here: please send it as H.264 in MP4."
-    )]
-    NoDecoder,
+    /// Decoding it loses more than a player would shrug off.
+    #[error("The video is damaged: {percent} % of its {part} can't be played.")]
+    Lost {
+        /// Of all pictures, or of all sound; rounded up.
+        percent: u8,
+        /// What is lost.
+        part: Part,
+    },
     /// The conversion lost most of it.
     #[error("The video is damaged: not all of its pictures can be shown.")]
     Undecodable,
     /// The tools ran into their memory limit.
     #[error("The video needs more memory to be read than is allowed.")]
     TooHeavy,
+}
+
+/// What of a video was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What is seen.
+    Pictures,
+    /// What is heard.
+    Sound,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pictures => "pictures",
+            Self::Sound => "sound",
+        })
+    }
 }
 
 fn seconds(duration: Duration) -> String {

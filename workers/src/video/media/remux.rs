@@ -9,7 +9,6 @@ use super::integrity::{mapped, out_time};
 use super::limits::Limits;
 use super::probe::Source;
 use super::progress::{Progress, Stage};
-use super::rejection::Rejection;
 use super::sandbox::{self, Input};
 
 /// Drops what could tell about the maker, and whatever would differ between two runs.
@@ -80,7 +79,7 @@ pub(super) async fn remux(
     });
     let outcome = outcome.await?;
     outcome.blame()?;
-    if outcome.success { Ok(output) } else { Err(Rejection::Damaged.into()) }
+    if outcome.success { Ok(output) } else { Err(outcome.failed("ffmpeg", "rewriting it").into()) }
 }
 
 fn pictures(plan: Plan, threads: &str) -> Vec<&str> {

@@ -60,6 +60,19 @@ pub enum ToolError {
         /// The program that ran.
         program: String,
     },
+    /// It failed on a video that reads and decodes without a fault, so it is not the video's.
+    #[error("{program} failed at {work} though the video is without a fault: {reason}")]
+    Failed {
+        /// The program that ran.
+        program: String,
+        /// What it was to do.
+        work: String,
+        /// What it said last.
+        reason: String,
+    },
+    /// It fails on a film of ours, which is good.
+    #[error("the media tools can't finish a film that is known to be good: {0}")]
+    Broken(String),
     /// The work directory is full, or the file could not be read.
     #[error("reading or writing failed: {0}")]
     Io(#[from] std::io::Error),
@@ -86,6 +99,18 @@ impl Outcome {
         });
         fault.filter(|_| !self.success).map_or(Ok(()), Err)
     }
+
+    /// Whether it was ended for the processor time that it took.
+    pub(super) fn is_out_of_time(&self) -> bool {
+        self.signal == Some(Signal::SIGXCPU)
+    }
+
+    /// The error for a tool that failed where nothing is wrong with its input.
+    pub(super) fn failed(&self, program: &str, work: &str) -> ToolError {
+        let reason = self.symptoms.tail();
+        let reason = if reason.is_empty() { "it did not say why".to_owned() } else { reason };
+        ToolError::Failed { program: program.to_owned(), work: work.to_owned(), reason }
+    }
 }
 
 /// A file for a tool to read, and the only format that it may be read as.
@@ -102,7 +127,7 @@ pub(super) async fn ffprobe(
     limits: &Limits,
     on_line: impl FnMut(&str) + Send,
 ) -> Result<Outcome, ToolError> {
-    let mut arguments: Vec<OsString> = ["-hide_banner", "-v", "error"].map(OsString::from).into();
+    let mut arguments: Vec<OsString> = ["-hide_banner", "-v", "repeat+error"].map(OsString::from).into();
     arguments.extend(options.iter().map(OsString::from));
     arguments.extend(reading(input, limits));
     let reach = Reach { input: Some(input.path.to_owned()), output: None };

@@ -10,7 +10,7 @@ use super::rejection::Rejection;
 const TAIL: usize = 4096;
 
 /// Said when the machine, or the installed version, is at fault: another try may succeed.
-const MACHINE: [&str; 12] = [
+const MACHINE: [&str; 14] = [
     "No space left on device",
     "Disk quota exceeded",
     "Read-only file system",
@@ -23,6 +23,8 @@ const MACHINE: [&str; 12] = [
     "prlimit: ",
     "unshare: ",
     "setpriv: ",
+    "no decoder found",
+    "Decoder (codec",
 ];
 
 /// The end of standard error for the log, and the few messages that decide.
@@ -30,6 +32,8 @@ const MACHINE: [&str; 12] = [
 pub(super) struct Symptoms {
     tail: VecDeque<u8>,
     machine: bool,
+    /// Lines that were said.
+    pub(super) complaints: usize,
     /// Matroska ended within an element; ffmpeg says so and succeeds.
     pub(super) premature_end: bool,
     /// What the input made a tool give up for, if it gave up.
@@ -75,17 +79,12 @@ impl Symptoms {
     }
 
     fn recognise(&mut self, text: &str) {
+        self.complaints += text.lines().filter(|line| !line.trim().is_empty()).count();
         self.machine |= MACHINE.iter().any(|sign| text.contains(sign));
         self.premature_end |= text.contains("File ended prematurely");
         // An allocation that failed under our limit is the input's doing.
-        for (sign, fault) in [
-            ("allocate memory", Rejection::TooHeavy),
-            ("no decoder found", Rejection::NoDecoder),
-            ("Decoder (codec", Rejection::NoDecoder),
-        ] {
-            if self.fault.is_none() && text.contains(sign) {
-                self.fault = Some(fault);
-            }
+        if self.fault.is_none() && text.contains("allocate memory") {
+            self.fault = Some(Rejection::TooHeavy);
         }
         if self.oversized.is_none() {
             self.oversized = text.lines().find_map(oversized);

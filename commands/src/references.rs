@@ -1,0 +1,78 @@
+//! What a body refers to: judged even where something else in the body is wrong, so that all of it
+//! is told at once. A body that is right is judged by its command, in the append's transaction.
+
+use domain::category::Category;
+use domain::order::{Asked, wrong_lines};
+use domain::user::Password;
+use domain::{CategoryId, FieldErrors, ProductId, RefusalKind, UploadId};
+
+use crate::identity::passwords;
+use crate::order::lines;
+use crate::{CommandError, Commands, Context};
+
+/// The references of a body that can be read.
+#[derive(Clone, Debug, Default)]
+pub struct References {
+    /// `category_id`.
+    pub category: Option<CategoryId>,
+    /// `upload_id`.
+    pub upload: Option<UploadId>,
+    /// What is ordered.
+    pub lines: Vec<Asked>,
+    /// What the order has already.
+    pub had: Vec<ProductId>,
+}
+
+impl Commands {
+    /// The references to what does not exist, or can't be used by whoever asks.
+    pub async fn wrong_references(
+        &self,
+        context: &Context,
+        references: References,
+    ) -> Result<FieldErrors, CommandError> {
+        let References { category, upload, lines: asked, had } = references;
+        let mut errors = FieldErrors::default();
+        if let Some(category) = category
+            && !self.load::<Category>(category).await?.exists()
+        {
+            errors.merge(unknown_category());
+        }
+        if let Some(upload) = upload {
+            errors.merge(self.wrong_upload(context, upload).await?);
+        }
+        let offers = self.offers(&asked, true).await?;
+        errors.merge(wrong_lines(&lines(&asked, &offers), |product| had.contains(&product)));
+        Ok(errors)
+    }
+
+    async fn wrong_upload(
+        &self,
+        context: &Context,
+        upload: UploadId,
+    ) -> Result<FieldErrors, CommandError> {
+        let found = match context.actor().user_id() {
+            Some(owner) => self.uploads().finished(owner, upload).await.map(drop),
+            None => Err(crate::uploads::unknown()),
+        };
+        match found {
+            Ok(()) => Ok(FieldErrors::default()),
+            Err(CommandError::Refused(refusal)) => match refusal.kind {
+                RefusalKind::Invalid(errors) => Ok(errors),
+                RefusalKind::NotFound | RefusalKind::Forbidden | RefusalKind::Conflict => {
+                    Err(CommandError::Refused(refusal))
+                }
+            },
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A product in a category that does not exist.
+pub(crate) fn unknown_category() -> FieldErrors {
+    FieldErrors::one("category_id", "There is no such category.")
+}
+
+/// Why a password is too weak for the account of that address, if it is.
+pub fn password_weakness(password: &Password, email: &str) -> Option<&'static str> {
+    passwords::weakness(password, email)
+}
