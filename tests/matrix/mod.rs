@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::openapi::answers::names;
+use crate::openapi::{document, resolved};
 use crate::support::{Answer, TestApp};
 use table::{CALLERS, Row};
 use world::{Who, World};
@@ -49,6 +51,7 @@ async fn everybody_may_do_with_uploads_what_the_matrix_says() {
 /// Asks for every cell of the rows, and tells all that differ at once.
 async fn holds(rows: &'static [Row]) {
     let world = World::start(rows).await;
+    let document = document(&world.app).await;
     let mut wrong = vec![];
     for row in rows {
         for (whose, expected) in row.cells {
@@ -66,12 +69,23 @@ async fn holds(rows: &'static [Row]) {
                     && !row.operation.starts_with("HEAD ")
                 {
                     wrong.push(format!("{cell}: {fault}"));
+                } else if !is_told(&document, row, &answer) {
+                    wrong.push(format!("{cell}: the document does not tell of {}", answer.json));
                 }
             }
         }
     }
     assert!(wrong.is_empty(), "{} cells differ:\n{}", wrong.len(), wrong.join("\n"));
     world.app.finish().await;
+}
+
+/// Whether the document tells of the answer, and of a refusal by its code.
+fn is_told(document: &Value, row: &Row, answer: &Answer) -> bool {
+    let [method, path, _] = row.words();
+    let operation = &document["paths"][path][method.to_lowercase()];
+    let response = resolved(document, &operation["responses"][answer.status.to_string()]);
+    let has_code = answer.status >= 400 && method != "HEAD";
+    !response.is_null() && (!has_code || names(document, response, answer))
 }
 
 /// What is wrong with the form of a refusal, if anything is.

@@ -25,6 +25,9 @@ impl Day {
         if response.is_null() {
             return self.wrong.push(format!("{told} is not in the document: {}", answer.json));
         }
+        if answer.status >= 400 && !names(&self.document, response, answer) {
+            self.wrong.push(format!("{told} does not name {}", answer.code()));
+        }
         let differ = HEADERS.into_iter().filter(|name| {
             let documented = response["headers"].get(name).is_some();
             documented == answer.header(name).is_empty()
@@ -48,6 +51,13 @@ impl Day {
             Some(_) => {}
         }
     }
+}
+
+/// Whether the document names a problem: for this answer, or for any.
+pub fn names(document: &Value, response: &Value, answer: &Answer) -> bool {
+    let code = answer.json["code"].as_str().unwrap_or_default();
+    let shared = document["info"]["description"].as_str().unwrap_or_default();
+    !code.is_empty() && (response.to_string().contains(code) || shared.contains(code))
 }
 
 /// Headers that are sent exactly where the document has them.

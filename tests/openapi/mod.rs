@@ -1,6 +1,6 @@
 //! The document: whole in itself, and true of what the program answers.
 
-mod answers;
+pub mod answers;
 mod complete;
 mod pages;
 mod schema;
@@ -14,12 +14,12 @@ use crate::support::TestApp;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-async fn document(app: &TestApp) -> Value {
+pub async fn document(app: &TestApp) -> Value {
     app.get("/openapi.json").send().await.expect(200).json
 }
 
 /// A part of the document, or what it refers to.
-fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
+pub fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
     match part["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
         None => part,

@@ -10,7 +10,7 @@ use super::place::Place;
 const REQUEST_ID: &str = "X-Request-Id";
 
 /// Name, description and an example of each.
-const SHARED: [(&str, &str, &str); 8] = [
+const SHARED: [(&str, &str, &str); 10] = [
     (
         REQUEST_ID,
         "The name of the request in the server's logs: as it was given, or made",
@@ -34,6 +34,8 @@ const SHARED: [(&str, &str, &str); 8] = [
         "\"commands\";q=600;w=60",
     ),
     ("WWW-Authenticate", "How to authenticate (RFC 6750)", "Bearer"),
+    ("Content-Range", "The range, and the size of the whole file", "bytes 0-1023/20812345"),
+    ("Tus-Resumable", "The version of tus", "1.0.0"),
     ("Idempotent-Replayed", "true where this is the stored answer of the first request", "true"),
 ];
 
@@ -66,6 +68,12 @@ fn of(place: Place<'_>, status: &str) -> Vec<&'static str> {
     }
     if status == "201" && place.creates() {
         names.push("Location");
+    }
+    if status == "206" {
+        names.push("Content-Range");
+    }
+    if status.starts_with('2') && place.path.starts_with("/uploads/") {
+        names.push("Tus-Resumable");
     }
     if status.starts_with('2') && place.is_act() {
         names.push("Idempotent-Replayed");

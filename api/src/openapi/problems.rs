@@ -25,7 +25,7 @@ const SHARED: [Shared; 13] = [
         401,
         "Unauthorized",
         "not_authenticated",
-        "No access token, or one that expired or was revoked",
+        "No access token, or one that expired or was revoked (`invalid_token`)",
     ),
     (
         403,
@@ -121,7 +121,8 @@ fn shared(status: u16) -> Option<&'static Shared> {
 /// An answer that names the problems of the operation's own, beside what others share.
 fn of_its_own(place: Place<'_>, shared: Option<&Shared>, own: &[Code]) -> Response {
     let told = own.iter().map(|(code, _, meaning)| format!("- `{code}`: {meaning}"));
-    let told = told.chain(shared.map(|(.., description)| format!("- {description}.")));
+    let told =
+        told.chain(shared.map(|(.., code, description)| format!("- `{code}`: {description}.")));
     let told: Vec<_> = told.collect();
     let (code, status) =
         own.first().map_or(("internal_error", 500), |(code, status, _)| (code, *status));
