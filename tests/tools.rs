@@ -75,7 +75,7 @@ async fn a_worker_without_what_finishes_videos_does_not_start_and_names_it() {
     let unstartable = refusal(&app, folder).await;
     tools.take("ffprobe");
     tools.put("ffprobe");
-    tools.replace("ffmpeg", "$real \"$@\" | sed 's/libx264[a-z]*//g'");
+    tools.replace("ffmpeg", "$real \"$@\" | /bin/sed 's/libx264[a-z]*//g'");
     let without_encoder = refusal(&app, folder).await;
 
     assert!(without_ffmpeg.contains("ffmpeg is not in PATH"), "{without_ffmpeg}");

@@ -106,6 +106,7 @@ async fn finish(
     limits: &Limits,
     progress: &Progress<'_>,
 ) -> Result<Finalized, Failure> {
+    structure::check_packets(input.path, input.family).await?;
     let shortfall = structure::shortfall(input.path, input.family).await?;
     let source = match (probe::probe(input, limits).await, shortfall) {
         (Err(Failure::Rejected(Rejection::Unreadable)), Some(cut)) => return Err(cut.into()),

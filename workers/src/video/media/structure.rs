@@ -11,6 +11,9 @@ use super::sniff::Family;
 /// Far more than a fragmented hour has; a file made of empty boxes must not keep us busy.
 const MAX_BOXES: usize = 100_000;
 
+/// Places of a transport stream that are looked at.
+const SAMPLES: u64 = 500;
+
 /// More was announced than is there. Not yet a verdict: the index may know better how much is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shortfall {
@@ -46,6 +49,40 @@ pub(super) async fn shortfall(input: &Path, family: Family) -> io::Result<Option
             .map(|announced| Shortfall { announced, present }))
     };
     tokio::task::spawn_blocking(walk).await.map_err(io::Error::other)?
+}
+
+/// Refuses a transport stream of which more than 2 % is no packets: its demuxer skips such parts, and ends
+/// where only they are left.
+pub(super) async fn check_packets(input: &Path, family: Family) -> Result<(), Failure> {
+    if family != Family::MpegTs {
+        return Ok(());
+    }
+    let input = input.to_owned();
+    let walk = move || {
+        let mut file = File::open(input)?;
+        let present = file.metadata()?.len();
+        strays(&mut file, present)
+    };
+    let strays = tokio::task::spawn_blocking(walk).await.map_err(io::Error::other)??;
+    if strays > SAMPLES / 50 { Err(Rejection::Damaged.into()) } else { Ok(()) }
+}
+
+/// Of [`SAMPLES`] places all over the file, those where no three packets follow each other.
+fn strays(file: &mut (impl Read + Seek), present: u64) -> io::Result<u64> {
+    const WINDOW: usize = 4 * 192;
+    let length = present.saturating_sub(WINDOW as u64);
+    let mut strays = 0;
+    for sample in 0..SAMPLES {
+        let mut window = [0; WINDOW];
+        file.seek(SeekFrom::Start(length / SAMPLES * sample))?;
+        let read = file.read(&mut window)?;
+        let is_sync = |at: usize| window[..read].get(at) == Some(&0x47);
+        let in_step = [188, 192].into_iter().any(|step| {
+            (0..step).any(|at| is_sync(at) && is_sync(at + step) && is_sync(at + 2 * step))
+        });
+        strays += u64::from(!in_step);
+    }
+    Ok(strays)
 }
 
 /// A header that the file ends within is for the full read to judge.
