@@ -209,6 +209,7 @@ fn product() -> Product {
         poster_url: Some(link("poster/")),
         thumbnails_url: Some(link("thumbnails.vtt")),
         live_url: link("live/"),
+        video_gone: None,
         status: ProductStatus::Approved,
         processing_status: ProcessingStatus::Ready,
         processing_progress: 100,

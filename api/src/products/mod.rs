@@ -11,7 +11,7 @@ pub(crate) mod thumbnails;
 mod upload;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use commands::{Context, Done, Made};
 use domain::product::{EditProduct, ProcessingStatus, ProductStatus, SubmitProduct};
 use domain::{CategoryId, Currency, ProductId, UserId};

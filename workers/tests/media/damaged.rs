@@ -24,7 +24,13 @@ fn zeroed(bench: &Bench, file: &Path, part: Range<usize>) -> PathBuf {
 }
 
 /// Zeros for the packets of one stream that begin within a part of the file, in thousandths.
-fn without_packets(bench: &Bench, file: &Path, stream: &str, part: Range<usize>, keys: bool) -> PathBuf {
+fn without_packets(
+    bench: &Bench,
+    file: &Path,
+    stream: &str,
+    part: Range<usize>,
+    keys: bool,
+) -> PathBuf {
     let mut command = std::process::Command::new("ffprobe");
     command.args(["-v", "error", "-select_streams", stream, "-of", "csv=p=0", "-show_entries"]);
     let said = command.arg("packet=size,pos,flags").arg(file).output().expect("ffprobe").stdout;
@@ -117,7 +123,8 @@ async fn a_few_lost_pictures_are_no_reason_to_refuse() {
 async fn whole_files_with_unusual_pictures_are_not_taken_for_damaged() {
     let bench = Bench::new();
     let pattern = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=6"];
-    let open = ["-c:v", "libx264", "-preset", "fast", "-g", "25", "-x264-params", "open-gop=1:bframes=4"];
+    let open =
+        ["-c:v", "libx264", "-preset", "fast", "-g", "25", "-x264-params", "open-gop=1:bframes=4"];
     let open = bench.ffmpeg("open.mp4", &[&pattern, &open]);
     let from = ["-ss", "2.3", "-i", open.to_str().expect("text"), "-c", "copy"];
     let hidden = ["-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "16", "-b:v", "200k"];

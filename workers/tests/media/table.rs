@@ -12,8 +12,23 @@ use crate::bench::Bench;
 const AT_ONCE: usize = 2;
 /// Of the accepted codecs, those that are pictures.
 const PICTURES: [&str; 17] = [
-    "av1", "dnxhd", "dvvideo", "h263", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4",
-    "msmpeg4v2", "msmpeg4v3", "prores", "theora", "vc1", "vp8", "vp9",
+    "av1",
+    "dnxhd",
+    "dvvideo",
+    "h263",
+    "h264",
+    "hevc",
+    "mjpeg",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "msmpeg4v2",
+    "msmpeg4v3",
+    "prores",
+    "theora",
+    "vc1",
+    "vp8",
+    "vp9",
 ];
 /// For which this build of ffmpeg may have no encoder.
 const OFTEN_WITHOUT_ENCODER: [&str; 3] = ["amr_nb", "amr_wb", "vc1"];
@@ -28,7 +43,9 @@ struct Encoded {
 fn encoder(codec: &str) -> &[&str] {
     match codec {
         "av1" => &["libaom-av1", "-cpu-used", "8", "-usage", "realtime"],
-        "dnxhd" => &["dnxhd", "-vf", "scale=256:144", "-profile:v", "dnxhr_lb", "-pix_fmt", "yuv422p"],
+        "dnxhd" => {
+            &["dnxhd", "-vf", "scale=256:144", "-profile:v", "dnxhr_lb", "-pix_fmt", "yuv422p"]
+        }
         "dvvideo" => &["dvvideo", "-vf", "scale=720:576", "-pix_fmt", "yuv420p"],
         "h264" => &["libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"],
         "hevc" => &["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"],
@@ -90,7 +107,12 @@ fn extensions(family: Family) -> &'static [&'static str] {
 }
 
 /// `None` where no muxer of the family takes the two; ffmpeg calls some pairs experimental.
-fn mux(bench: &Bench, family: Family, pictures: &Encoded, sound: Option<&Encoded>) -> Option<PathBuf> {
+fn mux(
+    bench: &Bench,
+    family: Family,
+    pictures: &Encoded,
+    sound: Option<&Encoded>,
+) -> Option<PathBuf> {
     let inputs = [Some(pictures), sound];
     let inputs: Vec<&str> = inputs
         .iter()
@@ -113,7 +135,8 @@ fn mux(bench: &Bench, family: Family, pictures: &Encoded, sound: Option<&Encoded
 fn codecs(file: &Path) -> Vec<String> {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0"]);
-    let said = String::from_utf8(command.arg(file).output().expect("ffprobe").stdout).expect("text");
+    let said =
+        String::from_utf8(command.arg(file).output().expect("ffprobe").stdout).expect("text");
     let known = |codec: &str| {
         let codec = if codec.starts_with("pcm_") { "pcm" } else { codec };
         CODECS.contains(&codec)

@@ -36,7 +36,8 @@ impl Plan {
     /// The conversion of everything, for streams that a muxer turned out not to take as they are.
     pub(super) fn instead(self, limits: &Limits) -> Option<Self> {
         let copies = !self.convert_video || !self.convert_audio;
-        let everything = Self { container: Container::Mp4, convert_video: true, convert_audio: true };
+        let everything =
+            Self { container: Container::Mp4, convert_video: true, convert_audio: true };
         (copies && limits.transcode).then_some(everything)
     }
 }

@@ -151,7 +151,9 @@ async fn rewrite(
     progress: &Progress<'_>,
 ) -> Result<(PathBuf, Plan), Failure> {
     match remux::remux(input, source, plan, work, limits, progress).await {
-        Err(Failure::Tool(ToolError::Failed { reason, .. })) if let Some(second) = plan.instead(limits) => {
+        Err(Failure::Tool(ToolError::Failed { reason, .. }))
+            if let Some(second) = plan.instead(limits) =>
+        {
             tracing::warn!(%reason, "a video can't be copied into another container: converting it");
             progress.will_convert();
             let video = remux::remux(input, source, second, work, limits, progress).await?;
@@ -174,7 +176,8 @@ fn ours(failure: Failure) -> Failure {
     match failure {
         Failure::Rejected(reason) => {
             let (program, work) = ("ffmpeg".to_owned(), "rewriting it".to_owned());
-            ToolError::Failed { program, work, reason: format!("the result is refused: {reason}") }.into()
+            ToolError::Failed { program, work, reason: format!("the result is refused: {reason}") }
+                .into()
         }
         failure @ Failure::Tool(_) => failure,
     }

@@ -127,7 +127,8 @@ pub(super) async fn ffprobe(
     limits: &Limits,
     on_line: impl FnMut(&str) + Send,
 ) -> Result<Outcome, ToolError> {
-    let mut arguments: Vec<OsString> = ["-hide_banner", "-v", "repeat+error"].map(OsString::from).into();
+    let mut arguments: Vec<OsString> =
+        ["-hide_banner", "-v", "repeat+error"].map(OsString::from).into();
     arguments.extend(options.iter().map(OsString::from));
     arguments.extend(reading(input, limits));
     let reach = Reach { input: Some(input.path.to_owned()), output: None };
