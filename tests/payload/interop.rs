@@ -100,8 +100,11 @@ fn the_examples_in_the_docs_are_these_scripts() {
 }
 
 #[test]
-fn the_lock_file_names_no_registry() {
-    let lock = std::fs::read_to_string(Path::new(FOLDER).join("package-lock.json")).unwrap();
+fn the_lock_files_name_no_registry() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
 
-    assert!(!lock.contains("resolved") && lock.contains("integrity"));
+    for folder in ["tests/interop", "tests/clients", "scripts/openapi", "bench/uploads"] {
+        let lock = std::fs::read_to_string(root.join(folder).join("package-lock.json")).unwrap();
+        assert!(!lock.contains("resolved") && lock.contains("integrity"), "{folder}");
+    }
 }
