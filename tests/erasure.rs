@@ -58,7 +58,7 @@ async fn neither_addresses_nor_reasons_stand_in_the_log_in_clear() {
 }
 
 #[tokio::test]
-async fn whoever_asks_to_be_forgotten_is() {
+async fn a_person_who_asks_to_be_forgotten_is() {
     let app = TestApp::start().await;
     let (seller, product, order) = a_person_with_a_past(&app).await;
     let admin = app.user(Role::Admin).await;

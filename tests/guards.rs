@@ -134,7 +134,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// `UPDATE_OPENAPI=1 cargo test … the_document` writes the snapshot anew.
+/// `UPDATE_OPENAPI=1 cargo test … the_document` updates the snapshot.
 #[tokio::test]
 async fn the_document_is_the_snapshot_that_is_kept_in_docs() {
     let app = TestApp::start().await;

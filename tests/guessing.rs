@@ -1,4 +1,4 @@
-//! Passwords: guessed at, by few and by many, and hashed anew; and mails that anybody can ask for.
+//! Passwords: guessed at, by few and by many, and hashed again; and mails that anybody can ask for.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -213,10 +213,10 @@ async fn a_hash_of_other_parameters_is_made_anew_at_login() {
     assert_eq!(stored().await, weak.to_string());
     app.login(&person.email, &person.password).await.expect(200);
 
-    let anew = stored().await;
-    assert!(anew.contains("m=19456,t=2,p=1") && anew != now, "{anew}");
+    let rehashed = stored().await;
+    assert!(rehashed.contains("m=19456,t=2,p=1") && rehashed != now, "{rehashed}");
     app.login(&person.email, &person.password).await.expect(200);
-    assert_eq!(stored().await, anew);
+    assert_eq!(stored().await, rehashed);
 }
 
 #[tokio::test]

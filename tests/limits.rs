@@ -53,7 +53,7 @@ async fn nobody_else_is_believed() {
 }
 
 #[tokio::test]
-async fn whoever_asks_too_often_waits_and_nobody_else_does() {
+async fn a_caller_who_asks_too_often_waits_and_nobody_else_does() {
     let app = TestApp::start_with(&[("RATE_LIMITS", "reads=5,commands=3,sign-ins=off")]).await;
     let (busy, other) = (app.user(Role::EndUser).await, app.user(Role::EndUser).await);
 

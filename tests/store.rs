@@ -210,7 +210,7 @@ async fn of_many_decisions_at_once_one_counts() {
 }
 
 #[tokio::test]
-async fn a_name_is_held_once_whoever_is_quicker() {
+async fn a_name_is_held_once_however_many_ask_for_it() {
     let store = Store::start().await;
 
     let made = join_all((0..40).map(|number| {

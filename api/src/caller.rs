@@ -40,7 +40,7 @@ pub(crate) struct Claimed {
 }
 
 impl Caller {
-    /// Whoever the bearer token speaks for; a bad one is refused, none is anonymous.
+    /// The caller that the bearer token authenticates; a bad token is refused, none is anonymous.
     pub(crate) fn identified(parts: &Parts, app: &App) -> Result<Self, Problem> {
         let anonymous = Self::anonymous(parts);
         Ok(match identify(&parts.headers, app)? {
@@ -94,7 +94,7 @@ impl Caller {
         Context { metadata, expected, idempotency }
     }
 
-    /// Leaves the body's fingerprint for whoever keeps the answer.
+    /// Leaves the body's fingerprint for the layer that stores the answer.
     pub(crate) fn fingerprinted(&self, fingerprint: [u8; 32]) {
         if let Some(claimed) = &self.claim {
             claimed.fingerprint.get_or_init(|| fingerprint);
@@ -113,7 +113,7 @@ pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Standing
     Ok(Some(app.commands.authenticate(token.trim())?))
 }
 
-/// Somebody signed in, or whoever is behind an address.
+/// A signed-in person, or an address.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
     User(UserId),
@@ -129,7 +129,7 @@ impl Who {
         }
     }
 
-    /// The same, whomever the request speaks for.
+    /// The same without regard to the token.
     pub(crate) fn behind(request: &Request) -> Option<Self> {
         request.extensions().get::<Client>().map(|client| Self::Network(client.network()))
     }

@@ -36,7 +36,7 @@ const TEXTS: [&str; 8] = [
     "image/svg+xml",
 ];
 
-/// Marks an answer that stays as it is: it holds secrets, or is encrypted.
+/// Marks an answer that is not compressed: it holds secrets, or is encrypted.
 #[derive(Clone, Copy)]
 struct Plain;
 

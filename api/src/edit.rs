@@ -15,14 +15,14 @@ const READ_ONLY: &str = "This field is read-only: leave it out, or send it as GE
 pub(crate) struct Edit {
     /// What is left to be read.
     pub body: Map<String, Value>,
-    /// The representation as it is.
+    /// The current representation.
     pub current: Map<String, Value>,
     changed: FieldErrors,
     wrong: FieldErrors,
 }
 
 impl Edit {
-    /// Compares a body with the representation as it is.
+    /// Compares a body with the current representation.
     pub(crate) fn new(Object(body): Object, current: &impl Serialize) -> Self {
         let current = match serde_json::to_value(current) {
             Ok(Value::Object(current)) => current,

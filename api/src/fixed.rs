@@ -34,7 +34,7 @@ impl Tags {
     }
 }
 
-/// Around what is fixed: 304 for whoever has it. An address with a query may hold the token of a
+/// Around static answers: 304 for clients that have them. An address with a query may hold the token of a
 /// link in a mail, so nothing of it is stored.
 pub(crate) async fn revalidate(
     State(tags): State<Tags>,

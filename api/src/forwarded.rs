@@ -1,4 +1,4 @@
-//! Whence a request comes: the other end of the connection, or whom a trusted proxy names there
+//! Where a request comes from: the other end of the connection, or whom a trusted proxy names there
 //! (`Forwarded`, RFC 7239, and `X-Forwarded-For`).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,7 +22,7 @@ impl Client {
         Self(client(peer.to_canonical(), headers, proxies))
     }
 
-    /// What shares a limit: an IPv4 address, or the /64 that whoever has an IPv6 address has.
+    /// What shares a limit: an IPv4 address, or the /64 network of an IPv6 address.
     pub(crate) fn network(self) -> IpNet {
         self.within(32, 64)
     }

@@ -61,8 +61,14 @@ fn read(host: &HeaderValue) -> Result<Authority, Problem> {
 fn is_host_and_port(authority: &Authority) -> bool {
     let port = authority.as_str().strip_prefix(authority.host());
     let port = port.map(|rest| rest.strip_prefix(':').unwrap_or(rest));
-    !authority.host().is_empty()
+    is_name_or_address(authority.host())
         && port.is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
+}
+
+/// Whether it is of the characters of names and addresses. RFC 3986 allows more, which no name has.
+fn is_name_or_address(host: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(&byte);
+    !host.is_empty() && host.bytes().all(is_known)
 }
 
 fn is_loopback(authority: &Authority) -> bool {

@@ -38,7 +38,7 @@ struct Owner {
     role: Option<Role>,
 }
 
-/// For routes of somebody signed in; whoever is not gets their 401 from the route.
+/// For routes that need a token; without one the route answers 401.
 pub(crate) async fn of_users(State(app): State<App>, request: Request, next: Next) -> Response {
     match identify(request.headers(), &app) {
         Ok(Some(standing)) => {
@@ -79,7 +79,7 @@ async fn of_owner(app: App, owner: Owner, request: Request, next: Next) -> Respo
         Ok(Some(key)) => key,
         Err(problem) => return problem.into_response(),
     };
-    // In a task of its own: whoever hangs up must not leave the key without its answer.
+    // In a task of its own: a client that hangs up must not leave the key without its answer.
     let Owner { scope, role } = owner;
     let claim = IdempotencyClaim { scope, key, role };
     let task = tokio::spawn(once(app, claim, request, next).in_current_span());

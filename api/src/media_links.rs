@@ -27,7 +27,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// Whoever has no session gets addresses that ask for one.
+    /// Without a session, the addresses need a token.
     pub(crate) fn of(app: &App, caller: &Caller) -> Self {
         let holder = caller.session.map(|session| MediaHolder { user: caller.user, session });
         Self { commands: app.commands.clone(), holder }

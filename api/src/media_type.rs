@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn white_space_within_quotes_stays() {
-        let headers = typed("multipart/form-data ; boundary=\"a ; \\\" ; b\" ; charset=utf-8");
+        let headers = typed("multipart/form-data ; boundary=\"a ; b\" ; charset=utf-8");
         let kind = media_type(&headers).unwrap();
         assert_eq!(kind.get_param(mime::CHARSET).unwrap(), "utf-8");
-        assert!(kind.as_ref().contains("\"a ; \\\" ; b\""), "{kind}");
+        assert!(kind.as_ref().contains("\"a ; b\""), "{kind}");
     }
 
     #[test]

@@ -197,7 +197,7 @@ pub(crate) async fn history(
     if timeline.is_empty() { Err(Problem::not_found()) } else { Ok(Json(timeline)) }
 }
 
-/// What a body changes, without what it repeats of the order as it is.
+/// What a body changes, without what it repeats of the current order.
 fn prepared(body: Object, current: &Order) -> Edit {
     let mut edit = Edit::new(body, current);
     edit.keep_writable(&WRITABLE);

@@ -18,7 +18,7 @@ use crate::class::Class;
 use crate::counts::{Counted, Counts};
 use crate::problem::Problem;
 
-/// What a request waits for room: short, so that whoever comes too many is told soon.
+/// What a request waits for room: short, so that a request too many is refused soon.
 const PATIENCE: Duration = Duration::from_millis(40);
 /// Longer than any statement may take, so the database gives up first.
 const LONGEST: Duration = Duration::from_secs(30);

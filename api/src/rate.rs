@@ -70,7 +70,7 @@ impl Rates {
         Self { app, limiters }
     }
 
-    /// Whoever signs in is nobody yet, whatever else they send.
+    /// A sign-in counts for its address, whatever token it carries.
     fn who(&self, class: Class, request: &Request) -> Option<Who> {
         match class {
             Class::SignIns => Who::behind(request),

@@ -75,7 +75,7 @@ pub(crate) async fn created<R: Resource>(
     after(app, caller, made.id, &made.done).await.map(Versioned::created)
 }
 
-/// Whoever may change something may see it, and the command knows how it left it; only where it
+/// Who may change a resource may see it, and the command knows how it left it; only where it
 /// does not, as after one that changed nothing, is it looked up.
 async fn after<R: Resource>(
     app: &App,
@@ -213,7 +213,7 @@ impl Resource for User {
     }
 }
 
-/// The resource that a lost answer was about, rendered anew.
+/// The resource that a lost answer was about, rendered again.
 pub(crate) async fn show_any(
     app: &App,
     caller: &Caller,

@@ -42,7 +42,7 @@ pub enum CommandError {
         /// When the next try counts.
         retry_after: Duration,
     },
-    /// Whoever asks is not who they must be.
+    /// The caller is not authenticated.
     #[error("{detail}")]
     Unauthorized {
         /// Stable, snake_case.
@@ -56,7 +56,7 @@ pub enum CommandError {
         /// To be sent back with the code.
         challenge: SecretString,
     },
-    /// Whoever asks is known, but may not.
+    /// The caller is not allowed to.
     #[error("{detail}")]
     Forbidden {
         /// Stable, snake_case.

@@ -18,13 +18,13 @@ const TRIES: u32 = 5;
 const PAUSE_MICROS: u64 = 2_000;
 
 impl Commands {
-    /// An aggregate as it is now.
+    /// The current state of an aggregate.
     pub async fn load<A: Aggregate>(&self, id: A::Id) -> Result<A, CommandError> {
         Ok(self.parts.store.load_afresh::<A>(id).await?.aggregate)
     }
 
     /// An aggregate as this process last saw it, if that was at this version or a later one; else
-    /// as it is now. Accounts are never behind by more than the follower is.
+    /// current state. Accounts are never behind by more than the follower is.
     pub async fn recall<A: Aggregate>(&self, id: A::Id, since: i64) -> Result<A, CommandError> {
         let seen = self.parts.store.load::<A>(id).await?;
         if seen.version >= since { Ok(seen.aggregate) } else { self.load(id).await }

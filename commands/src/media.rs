@@ -20,7 +20,7 @@ pub const UNFINISHED: &str = "unfinished";
 /// Every folder; the sweeper looks into these.
 pub const FOLDERS: [&str; 6] = [PARTS, UNFINISHED, "originals", "videos", "posters", "sprites"];
 
-/// The video as it is shown.
+/// The finished video.
 pub fn video(upload: UploadId, content_type: &str) -> String {
     let extension = if content_type == "video/webm" { "webm" } else { "mp4" };
     format!("videos/{upload}.{extension}")

@@ -183,7 +183,7 @@ impl Commands {
     }
 }
 
-/// A wrong category is told only to whoever may write the product.
+/// A wrong category is told only to those who may write the product.
 fn may_at_all(product: &Product, command: &ProductCommand) -> Result<(), CommandError> {
     use domain::Refuse;
     product.decide(command.clone()).map(drop).map_err(|error| error.refusal().into())

@@ -24,7 +24,7 @@ pub struct References {
 }
 
 impl Commands {
-    /// The references to what does not exist, or can't be used by whoever asks.
+    /// The references to what does not exist, or that the caller can't use.
     pub async fn wrong_references(
         &self,
         context: &Context,

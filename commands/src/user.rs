@@ -309,7 +309,7 @@ impl Commands {
         Claim { reservation: Reservation::Email, name: self.parts.identity.lookup(email) }
     }
 
-    /// Has whoever holds the address get a mail of a kind, unless it has had many of these of late.
+    /// Sends a mail of a kind to the holder of the address, unless it has had many of these of late.
     /// Nobody is told.
     async fn of_holder(
         &self,

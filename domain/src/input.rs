@@ -120,7 +120,7 @@ pub(crate) fn refuse<E: DeserializeError>(message: String, location: ValuePointe
 /// A member of a PATCH body (RFC 7396): left out, `null`, or a new value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
-    /// Left out: stays as it is.
+    /// Left out: unchanged.
     #[default]
     Keep,
     /// `null`: taken away.

@@ -15,7 +15,7 @@ use crate::input::{read_string, refuse};
 /// Most minor units that one amount may have; far from where sums of an order overflow.
 const MAX_MINOR: i64 = 1_000_000_000_000;
 
-/// Why an amount is refused; the message is for whoever typed it.
+/// Why an amount is refused; the message is for the person who typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not an ISO 4217 code of a currency that is spent.

@@ -13,7 +13,7 @@ use crate::UserId;
 pub struct Personal {
     /// Whom the text is about; not always who wrote it.
     pub about: UserId,
-    /// The text; `None` once that person has been erased, or as long as it is sealed.
+    /// The text; `None` once that person has been erased, or while it is sealed.
     pub text: Option<String>,
     /// The text as the log holds it.
     pub sealed: Option<Sealed>,

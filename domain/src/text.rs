@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::folding;
 use crate::input::read_string;
 
-/// Why a text is refused; the message is for whoever typed it.
+/// Why a text is refused; the message is for the person who typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// Shorter than it may be.

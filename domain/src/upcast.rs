@@ -20,7 +20,7 @@ pub struct Upcaster {
 /// Every step that there is, oldest first.
 pub const UPCASTERS: &[Upcaster] = &[];
 
-/// The version of an event as it is written today.
+/// The version of an event that is written today.
 pub fn current_version(event: &str) -> &'static str {
     newest(UPCASTERS, event)
 }

@@ -208,7 +208,7 @@ impl Keyed for CategoryRow {
     }
 }
 
-/// Categories, to be found and listed; whoever is signed in sees them all.
+/// Finds and lists categories; everybody who is signed in sees all.
 #[derive(Clone, Debug)]
 pub struct Categories(pub PgPool);
 

@@ -51,7 +51,7 @@ pub enum RebuildError {
         /// What there is.
         known: String,
     },
-    /// Somebody else is at it.
+    /// Another process is doing it.
     #[error("another rebuild is running: wait for it to end")]
     Running,
     /// The log could not be read.

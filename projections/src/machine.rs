@@ -140,7 +140,7 @@ pub(crate) struct Change<F> {
     pub(crate) key: Uuid,
     /// The row as it was.
     pub(crate) before: Option<Arc<F>>,
-    /// The row as it is to be.
+    /// The row that is to be written.
     pub(crate) after: Option<Arc<F>>,
 }
 

@@ -146,7 +146,7 @@ impl Default for ReadModels {
 
 impl ReadModels {
     /// Folds events that are being appended; `before` are rows of their streams as they were at
-    /// the versions that the events follow. Where the append comes to nothing, or somebody else
+    /// the versions that the events follow. Where the append fails, or somebody else
     /// has appended, [`ReadModels::forget`] has to be called before the next batch.
     pub async fn fold(
         &self,

@@ -54,7 +54,7 @@ impl<T> Slice<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
     /// Not one that this program made.
-    #[error("The cursor cannot be read: take it from next or previous as it is.")]
+    #[error("The cursor cannot be read: use next or previous unchanged.")]
     Malformed,
     /// Made for a list in another order.
     #[error("The cursor belongs to another ordering: start again without it.")]

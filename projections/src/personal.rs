@@ -1,4 +1,4 @@
-//! Personal data in the log, which is sealed there: whoever has the keys opens it for the folds.
+//! Personal data in the log, which is sealed there: the keys open it for the folds.
 
 use async_trait::async_trait;
 use domain::Recorded;

@@ -335,7 +335,7 @@ async fn an_ordinary_user_needs_no_other_account() {
 #[tokio::test]
 async fn root_keeps_data_elsewhere_when_nobody_else_may_enter_the_folder() {
     if !Uid::effective().is_root() {
-        return; // The folder belongs to whoever runs the servers.
+        return; // The folder belongs to the account that runs the servers.
     }
     let closed = tempfile::tempdir_in("/tmp").unwrap();
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();

@@ -117,7 +117,7 @@ async fn a_large_json_body_that_is_declared_is_refused_before_it_comes() {
 }
 
 #[tokio::test]
-async fn whoever_sends_no_headers_is_cut() {
+async fn a_client_that_sends_no_headers_is_cut() {
     let app = TestApp::start().await;
     let (mut begun, silent) = (connect(&app).await, connect(&app).await);
 

@@ -148,7 +148,7 @@ async fn a_video_over_the_limit_is_refused_and_leaves_nothing() {
         shop.app.post("/products/").by(&shop.seller).multipart(form).try_send()
     };
 
-    // Within what a form may have besides its file, and beyond it: whoever goes on sending then
+    // Within what a form may have besides its file, and beyond it: a client that goes on sending then
     // may find the connection closed before they read the answer.
     refused(send(100_001).await.unwrap(), 413, "video_too_large");
     if let Ok(answer) = send(2_000_000).await {

@@ -84,7 +84,7 @@ impl Chance {
     }
 }
 
-/// Every route that takes JSON, with whoever may use it and a body that it takes.
+/// Every route that takes JSON, with somebody who may use it and a body that it takes.
 async fn routes(app: &TestApp) -> Vec<(&'static str, String, Person, Value)> {
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
     let (admin, other) = (app.user(Role::Admin).await, app.user(Role::EndUser).await);

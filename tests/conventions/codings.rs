@@ -115,7 +115,7 @@ async fn a_tag_names_its_coding_and_works_in_every_condition() {
         let answer = accepting(had(tag), codings).await.expect(304);
         assert_eq!((answer.etag(), answer.bytes.len(), varies(&answer)), (tag, 0, true));
     }
-    // Whoever takes no such coding has no use for what it has.
+    // A client that takes no such coding has no use for a tag of it.
     assert_eq!(had(coded.etag()).send().await.expect(200).etag(), plain.etag());
     assert_eq!(accepting(had(zipped.etag()), "br").await.expect(200).etag(), coded.etag());
 

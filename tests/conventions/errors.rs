@@ -130,7 +130,7 @@ async fn a_body_over_the_limit_is_refused_however_it_is_sent() {
         .header("content-type", "application/json")
         .body(reqwest::Body::wrap_stream(chunks));
     let status = chunked.send().await.map(|answer| answer.status().as_u16());
-    // Whoever goes on sending may find the connection closed before they read the answer.
+    // A client that goes on sending may find the connection closed before they read the answer.
     assert!(status.as_ref().map_or(true, |status| *status == 413), "{status:?}");
     post().body(large(1_000_000), "application/json").send().await.expect(201);
 }

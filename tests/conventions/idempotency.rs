@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: races, faults, and whoever is not signed in.
+//! `Idempotency-Key`: races, faults, and anonymous callers.
 
 use domain::Role;
 use futures::future::join_all;

@@ -45,7 +45,7 @@ impl Shop {
         self.app.approved_product(&self.seller, &self.staff, &self.category).await
     }
 
-    /// What a GET gives to whoever asks.
+    /// What a GET answers to a caller.
     async fn get(&self, path: &str, by: &Person) -> Value {
         self.app.get(path).by(by).send().await.expect(200).json
     }

@@ -92,7 +92,7 @@ async fn a_key_that_came_with_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_whoever_sent_it() {
+async fn a_key_belongs_to_the_caller_who_sent_it() {
     let shop = Shop::open().await;
     let other = shop.app.user(Role::EndUser).await;
     let post = |by| {
@@ -105,7 +105,7 @@ async fn a_key_belongs_to_whoever_sent_it() {
     assert!(!is_replayed(&theirs));
     assert_ne!(mine.json["id"], theirs.json["id"]);
     assert_eq!(theirs.json["uploaded_by"], other.id.as_str());
-    // Whoever is signed in as nobody gets nothing of it.
+    // An anonymous caller gets nothing of it.
     let body = json!({"name": "Chair", "category_id": shop.category});
     let anonymous = shop.app.post("/products/").json(body).header("idempotency-key", "1");
     refused(anonymous.send().await, 401, "not_authenticated");

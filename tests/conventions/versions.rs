@@ -14,7 +14,7 @@ fn version_of(tag: &str) -> Option<i64> {
     tag.split_once('-').map_or(tag, |(version, _)| version).parse().ok()
 }
 
-/// One of each resource with whoever may change it, and a change.
+/// One of each resource with somebody who may change it, and a change.
 async fn resources(shop: &Shop, admin: &Person) -> Vec<(String, Person, Value)> {
     let (product, listed) = (shop.product("Lamp").await, shop.approved().await);
     let order = shop.app.order(&shop.seller, &[&listed]).await;

@@ -7,7 +7,7 @@ use super::Shop;
 use crate::refusal::refused;
 use crate::support::{Person, video};
 
-/// Every resource with its path and whoever may change it.
+/// Every resource with its path and somebody who may change it.
 async fn resources(shop: &Shop) -> Vec<(String, Person, &'static [&'static str])> {
     let listed = shop.approved().await;
     let filmed = shop.app.product_with(&shop.seller, &shop.category, video::mp4()).await;

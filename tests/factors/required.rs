@@ -40,7 +40,7 @@ async fn a_role_that_needs_a_second_factor_does_nothing_before_it_has_one() {
 }
 
 #[tokio::test]
-async fn whoever_is_given_such_a_role_is_limited_from_the_next_token_on() {
+async fn a_person_given_such_a_role_is_limited_from_the_next_token_on() {
     let app = TestApp::start_with(&REQUIRED).await;
     let (admin, person) = (app.user(Role::Admin).await, app.user(Role::EndUser).await);
     app.enrol(&admin).await;
@@ -55,7 +55,7 @@ async fn whoever_is_given_such_a_role_is_limited_from_the_next_token_on() {
 }
 
 #[tokio::test]
-async fn whoever_disables_it_is_limited_at_once() {
+async fn a_person_who_disables_it_is_limited_at_once() {
     let app = TestApp::start_with(&REQUIRED).await;
     let person = app.user(Role::Staff).await;
     app.enrol(&person).await;

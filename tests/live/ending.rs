@@ -21,7 +21,7 @@ async fn watched(shop: &Shop, person: &Person) -> Stream {
 }
 
 #[tokio::test]
-async fn whoever_is_signed_out_shut_out_or_given_another_role_hears_no_more() {
+async fn a_person_signed_out_shut_out_or_given_another_role_hears_no_more() {
     let shop = Shop::open().await;
     let admin = shop.app.user(Role::Admin).await;
     let replica = shop.app.replica().await;

@@ -107,7 +107,7 @@ async fn a_moderator_sees_products_arrive_and_be_decided() {
 }
 
 #[tokio::test]
-async fn whoever_has_enough_streams_gets_no_more_until_one_ends() {
+async fn a_caller_with_enough_streams_gets_no_more_until_one_ends() {
     let shop = Shop::open().await;
     let mut streams = vec![];
     for _ in 0..20 {

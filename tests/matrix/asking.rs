@@ -37,7 +37,7 @@ impl World {
         call.send().await
     }
 
-    /// Whoever ends their own session does not come back to the next cell.
+    /// A caller who ended their own session signs in again for the next cell.
     async fn caller(&self, row: &Row, who: Who) -> Option<Person> {
         let role = match who {
             Who::Nobody => return None,

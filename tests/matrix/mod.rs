@@ -55,7 +55,7 @@ async fn holds(rows: &'static [Row]) {
     let mut wrong = vec![];
     for row in rows {
         for (whose, expected) in row.cells {
-            // Whoever was shut out is nobody, whatever they were.
+            // A deactivated person is anonymous, whatever they were.
             let deactivated = (Who::Deactivated, expected[0]);
             let callers = CALLERS.map(|role| role.map_or(Who::Nobody, Who::Role));
             for (who, expected) in callers.into_iter().zip(*expected).chain([deactivated]) {

@@ -137,7 +137,7 @@ pub const CATEGORIES: &[Row] = &[
     ),
 ];
 
-/// Reading what whoever sees the product may read.
+/// Reading what everybody who sees the product may read.
 const SEEN: &[(Whose, [u16; 5])] = &[
     (Own, [401, 200, 200, 200, 200]),
     (Hidden, [401, 404, 200, 200, 200]),
@@ -254,7 +254,7 @@ const ORDERED: &[(Whose, [u16; 5])] = &[
     (Missing, [401, 404, 404, 404, 404]),
 ];
 
-/// Only an END_USER buys: what they ordered before they became something else stays as it is.
+/// Only an END_USER buys: what they ordered before they got another role does not change.
 const REORDERED: &[(Whose, [u16; 5])] = &[
     (Own, [401, 200, 403, 403, 403]),
     (Hidden, [401, 404, 403, 403, 403]),

@@ -22,7 +22,7 @@ pub struct World {
     pub category: String,
     /// May be ordered.
     pub listed: String,
-    /// Made while everybody was an END_USER: whoever moderates buys nothing, and an AUDITOR
+    /// Made while everybody was an END_USER: moderators buy nothing, and an AUDITOR
     /// sells nothing.
     stock: Mutex<HashMap<(Role, Kind), Vec<String>>>,
     /// Products with a video that can be shown.
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// Given another role by an ADMIN, and signed in anew.
+    /// Given another role by an ADMIN, and signed in again.
     async fn promoted(&self, admin: &Person, person: Person, role: Role) -> Person {
         if role == Role::EndUser {
             return person;

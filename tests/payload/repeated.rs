@@ -44,10 +44,10 @@ async fn a_repetition_with_the_very_same_bytes_is_refused_and_leaves_the_key_as_
 
     let made = ask(sealed.clone()).await.expect(201);
     let same = ask(sealed).await.expect(400);
-    let anew = ask(client.seal("POST", "/categories/", &body)).await.expect(201);
+    let again = ask(client.seal("POST", "/categories/", &body)).await.expect(201);
 
     assert_eq!(same.code(), "invalid_encrypted_payload");
-    assert_eq!((anew.header("idempotent-replayed"), &anew.json), ("true", &made.json));
+    assert_eq!((again.header("idempotent-replayed"), &again.json), ("true", &made.json));
     let list = app.get("/categories/").by(&staff).send().await.expect(200);
     assert_eq!(list.ids().len(), 1);
     app.finish().await;

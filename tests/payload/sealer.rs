@@ -34,7 +34,7 @@ pub fn public(jwk: &Value) -> PublicKey {
     PublicKey::from_sec1_bytes(&[vec![4], octets("x"), octets("y")].concat()).unwrap()
 }
 
-/// With the header as it is given, and an `epk` unless it has one.
+/// With the given header, and an `epk` unless it has one.
 pub fn seal(to: &PublicKey, header: &Value, plaintext: &[u8]) -> String {
     let mine = random();
     let mut header = header.clone();

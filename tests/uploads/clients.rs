@@ -128,7 +128,7 @@ async fn both_resume_from_a_new_process_after_cuts_at_random_bytes() {
         .fetch_one(&uploader.app.pool())
         .await
         .unwrap();
-    assert_eq!(uploads, 0, "nobody began anew");
+    assert_eq!(uploads, 0, "nobody started over");
     uploader.app.finish().await;
 }
 
@@ -156,7 +156,7 @@ async fn both_are_told_what_is_refused() {
     let url = format!("{base}{}", uploader.create(small.bytes.len()).await);
     let late = uploader.create(small.bytes.len()).await;
     expire(&uploader.app, &late).await;
-    // Without an endpoint a client can't begin anew.
+    // Without an endpoint a client can't start over.
     let at = |url: &str, token: &str| json!({ "url": url, "token": token, "file": small.folder.path().join("film.mp4") });
 
     for client in Client::BOTH {

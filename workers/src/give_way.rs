@@ -2,7 +2,7 @@
 
 use std::thread;
 
-/// Lets whoever waits for this processor go first. A low priority alone lets a run of milliseconds
+/// Lets other threads that wait for this processor go first. A low priority alone lets a run of milliseconds
 /// go on to the end of its slice.
 pub(crate) fn give_way() {
     thread::yield_now();

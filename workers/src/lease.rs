@@ -1,4 +1,4 @@
-//! Work that one process at a time does, whoever holds the row.
+//! Work that one process at a time does: the one that holds the row.
 
 use std::time::Duration;
 

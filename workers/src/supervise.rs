@@ -37,7 +37,7 @@ const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(3) };
 /// How long a task that failed has to hold out before it is called well.
 const TRIAL: Duration = Duration::from_secs(2);
-/// Whoever worked for so long has recovered.
+/// A part that ran for so long has recovered.
 const RECOVERED: Duration = Duration::from_secs(30);
 
 /// Runs a task until the program ends, again and again where it fails or panics.

@@ -1,4 +1,4 @@
-//! What goes before a person is forgotten. Each step can be repeated: whoever was cut off asks
+//! What goes before a person is forgotten. Each step can be repeated: a client that was cut off asks
 //! again.
 
 use domain::order::{EditOrder, OrderStatus};

@@ -32,7 +32,7 @@ pub(crate) fn detail(status: StatusCode, detail: &'static str) -> Response {
     (status, Json(Detail { detail })).into_response()
 }
 
-/// What a POST on accounts answers once it is done, whoever asked: given again where the first
+/// The answer of a POST on accounts once it is done, the same for every caller: given again where the first
 /// answer to an `Idempotency-Key` was lost. `None` for answers that show a resource.
 pub(crate) fn lost_answer(path: &str) -> Option<Response> {
     match path.trim_end_matches('/') {

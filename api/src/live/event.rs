@@ -74,7 +74,7 @@ pub(crate) struct Changed {
     #[serde(rename = "type")]
     #[schema(inline)]
     kind: tag::Product,
-    /// The product as it is now, which may be later than the event.
+    /// The current product, which may be of a later version than the event.
     product: Product,
     /// The entry of its timeline; `null` for a reader who may not see the timeline.
     happened: Option<TimelineEntry>,
@@ -155,7 +155,7 @@ impl LiveEvent {
         }
     }
 
-    /// As it is sent: for a client that gave its key, with `data` encrypted as an answer would be.
+    /// The bytes that are sent: for a client that gave its key, with `data` encrypted as an answer would be.
     /// `None` where that failed: the stream then ends rather than leaving something out.
     pub(super) fn written(&self, id: Option<i64>, recipient: &Recipient) -> Option<Event> {
         let plain = serde_json::to_vec(self).ok()?;

@@ -51,7 +51,7 @@ struct Hub {
     readers: Mutex<Readers>,
 }
 
-/// Who reads what. Held for moments, also while tidings are handed out: whoever takes a seat knows
+/// Who reads what. Held for moments, also while tidings are handed out: a reader who subscribes knows
 /// from which position on they get everything.
 struct Readers {
     /// Everything up to here has been handed out.
@@ -125,8 +125,8 @@ fn too_many() -> Problem {
 }
 
 impl Seat {
-    /// Begins anew after an overflow; gives the position from which on everything will come.
-    pub(super) fn begin_anew(&self) -> i64 {
+    /// Begins again after an overflow; gives the position from which on everything will come.
+    pub(super) fn begin_again(&self) -> i64 {
         let readers = self.hub.readers();
         self.mailbox.forgive();
         readers.told

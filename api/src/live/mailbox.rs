@@ -7,7 +7,7 @@ use domain::{ProductId, UserId};
 use projections::News;
 use tokio::sync::Notify;
 
-/// What waits for one reader at most. Whoever is slower than that is told to look for themselves.
+/// What waits for one reader at most. A slower one is told to read the state again.
 const ROOM: usize = 64;
 
 /// Something that readers may want to know.
@@ -54,7 +54,7 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
-    /// The oldest. An overflow is told for as long as it is not forgiven.
+    /// The oldest. An overflow is reported until the reader begins again.
     pub(super) fn take(&self) -> Mail {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.waiting.pop_front() {
@@ -64,7 +64,7 @@ impl Mailbox {
         }
     }
 
-    /// Begins anew after an overflow.
+    /// Begins again after an overflow.
     pub(super) fn forgive(&self) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
     }

@@ -71,7 +71,7 @@ pub(crate) async fn product(
     without_signature(params)?;
     let caller = watcher.admitted(&app, Some(id)).await?;
     let mut reader = Reader::admitted(&app, &caller, Scope::One(id), recipient)?;
-    // Whoever may not know of it is told so before anything else, resumed or not.
+    // Visibility is checked before anything else, resumed or not.
     let found = Products(app.pool.clone()).find_at(Visibility::of(caller.actor), id).await?;
     let found = found.ok_or_else(Problem::not_found)?;
     match resume::start(&app, last, reader.caught_up(), &Scope::One(id)).await? {
@@ -146,7 +146,7 @@ async fn snapshot(
     };
     let (products, visibility) = (Products(app.pool.clone()), Visibility::of(caller.actor));
     let page = Page { limit: SHOWN, cursor: None };
-    // In a task of its own: whoever hangs up must not leave a transaction behind.
+    // In a task of its own: a client that hangs up must not leave a transaction behind.
     let read = tokio::spawn(async move { products.list_at(visibility, &filter, &page).await });
     let (head, slice) = read.await.map_err(|error| Problem::fault(&error))??;
     let links = Links::of(app, caller);

@@ -75,7 +75,7 @@ impl Reader {
         self.caught_up
     }
 
-    /// Begins with what is so, as of that position.
+    /// Begins with the current state, as of that position.
     pub(super) fn begin(&mut self, position: i64, list: List<Product>) {
         self.sent = position;
         self.ready.push_back((Some(position), LiveEvent::snapshot(list)));
@@ -124,7 +124,7 @@ impl Reader {
             match self.seat.mailbox.take() {
                 Mail::Some(tidings) => self.take(tidings),
                 Mail::Overflow => {
-                    let position = self.seat.begin_anew();
+                    let position = self.seat.begin_again();
                     self.lost(position);
                 }
                 Mail::Nothing => {

@@ -9,7 +9,7 @@ use crate::App;
 use crate::problem::Problem;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Events that are read again for whoever was away. One product's are found by its stream, those of
+/// Events that are read again for a client that was away. One product's are found by its stream, those of
 /// many only by walking through all that happened meanwhile.
 const OF_MANY: i64 = 10_000;
 
@@ -19,11 +19,11 @@ pub(crate) struct LastEventId(pub Option<i64>);
 /// What comes first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// What is so now.
+    /// The current state.
     Afresh,
     /// What came after this position.
     After(i64),
-    /// It can't be told what came since: the client has to get anew what it shows. The log is here.
+    /// It can't be told what came since: the client has to read again what it shows. The log is here.
     Lost(i64),
 }
 
@@ -51,7 +51,7 @@ fn malformed() -> Problem {
     Problem::bad("invalid_header", "Last-Event-ID must be the id of an event, as it came.")
 }
 
-/// Where to begin, for whoever has come to `last`; the process has read the log up to `caught_up`.
+/// Where to begin, for a client that has received `last`; the process has read the log up to `caught_up`.
 pub(super) async fn start(
     app: &App,
     last: Option<i64>,

@@ -19,7 +19,7 @@ form.addEventListener("submit", async (event) => {
 });
 
 // As JWE to the server's key: ECDH-ES with A256GCM (RFC 7516, RFC 7518). Browsers encrypt only on
-// pages that came by https, or from this machine; elsewhere the body goes out as it is.
+// pages that came by https, or from this machine; elsewhere the body is sent in plain.
 async function encrypted(body) {
   if (!globalThis.crypto?.subtle) return body;
   const { keys } = await (await fetch("/.well-known/jwks.json")).json();

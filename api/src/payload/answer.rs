@@ -23,9 +23,9 @@ pub(crate) const ENCRYPTION_KEY: HeaderName = HeaderName::from_static("encryptio
 /// Whom the answer is for.
 #[derive(Clone, Debug)]
 pub(crate) enum Recipient {
-    /// The client did not say: the answer goes out as it is.
+    /// The client sent no key: the answer goes out in plain.
     Anybody,
-    /// Whoever has the private half.
+    /// The holder of the private key.
     Holder(Box<PublicJwk>),
     /// The client said it in a way that can't be understood: it is told so in clear.
     Unreadable,

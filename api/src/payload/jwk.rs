@@ -61,7 +61,7 @@ impl PublicJwk {
         Self::from_json(jwk.as_object().ok_or(JwkError::Malformed)?)
     }
 
-    /// Refuses a private key: whoever sent one has given it away.
+    /// Refuses a private key: its sender has disclosed it.
     pub(super) fn from_json(jwk: &Map<String, Value>) -> Result<Self, JwkError> {
         if jwk.contains_key("d") {
             return Err(JwkError::Private);

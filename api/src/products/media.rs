@@ -1,4 +1,4 @@
-//! A product's video and poster, to whoever is signed in or has a link, in whole or in ranges
+//! A product's video and poster, for callers who are signed in or have a link, in whole or in ranges
 //! (RFC 9110, 13 and 14), by this program or by the storage itself.
 
 use std::time::Duration;
@@ -139,7 +139,7 @@ pub(super) fn disposition(name: &str) -> String {
 }
 
 impl Asked {
-    /// The product's video, if whoever asks may see it now. A link is good for one file, for as
+    /// The product's video, if the caller may see it now. A link is good for one file, for as
     /// long as its holder's session lasts and their role of now may see the product.
     pub(super) async fn finished(
         &self,
@@ -171,7 +171,7 @@ impl Asked {
         }
     }
 
-    /// The address of another file that is given out as this one is, to whoever asks for this one.
+    /// The address of another file of the same product, for the same caller.
     pub(super) fn link(
         &self,
         app: &App,

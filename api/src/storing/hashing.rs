@@ -12,7 +12,7 @@ const BATCH: usize = 1 << 20;
 /// Batches that wait at most.
 const WAITING: usize = 3;
 
-/// A SHA-256 in the making, on a thread of its own: to begin with each batch anew costs time.
+/// A SHA-256 in the making, on a thread of its own: a new one for each batch costs time.
 pub(crate) struct Hashing {
     work: mpsc::Sender<Work>,
     /// Bytes that come next.

@@ -59,7 +59,7 @@ impl Limit {
     }
 }
 
-/// A bearer token that was good when it came: whoever goes on for longer asks again whether it is.
+/// A bearer token that was valid when it came: a longer request checks again.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// Who it speaks for.

@@ -16,7 +16,7 @@ use crate::{CommandError, Commands};
 const POLL: Duration = Duration::from_millis(300);
 /// The same where somebody waits for news of the log.
 const WATCHED_POLL: Duration = Duration::from_millis(100);
-/// After a commit of this process's own, for whoever waits.
+/// Wakes those who wait after a commit of this process.
 const SOON: Duration = Duration::from_millis(15);
 /// Events of one read.
 const BATCH: i64 = 1_000;

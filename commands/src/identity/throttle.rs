@@ -218,7 +218,7 @@ impl Tries {
         Ok(())
     }
 
-    /// Gives whoever proved to be right all of their tries back, and knows the address from now on.
+    /// Resets the tries after a right password, and remembers the address.
     pub(super) async fn succeeded(&self, pool: &PgPool) -> Result<(), CommandError> {
         self.secret.count("right");
         sqlx::query("DELETE FROM attempts WHERE subject = $1")

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// to ask.
 const TRUSTED: Duration = Duration::from_secs(30);
 
-/// A few connections. One that did what it was asked is kept for whoever comes next, as the pool
+/// A few connections. One that did what it was asked is kept for the next caller, as the pool
 /// asks the database about each that comes back.
 #[derive(Clone)]
 pub(super) struct Connections {

@@ -72,7 +72,7 @@ pub trait ReadModels: Send + Sync + 'static {
     ) -> Result<bool, BoxedError>;
 }
 
-/// A row of a read model, for whoever knows the type.
+/// A row of a read model, whose type the reader knows.
 pub type AnyRow = Arc<dyn Any + Send + Sync>;
 
 /// What a batch makes of the read models.

@@ -15,7 +15,7 @@ use super::{StoreError, log, write};
 /// The rows of one stream, in its order.
 pub(super) type Rows = Arc<Vec<PgRow>>;
 
-/// Reads streams. Whoever gets a connection reads for all who wait for one.
+/// Reads streams. The task that gets a connection reads for all that wait for one.
 #[derive(Clone)]
 pub(super) struct Streams {
     connections: Connections,
@@ -45,7 +45,7 @@ impl Streams {
                     answer.await
                 }
             };
-            // Whoever read for this one may have been cut short: then again.
+            // The task that read for this one may have been cancelled: then again.
             if let Ok(answered) = answered {
                 return answered;
             }

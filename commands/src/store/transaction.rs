@@ -225,7 +225,7 @@ fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> 
     Ok((log::stream(row)?, sequence.unwrap_or(0)))
 }
 
-/// Takes uploads; whoever comes second fails alone.
+/// Takes uploads; of two takers the second fails alone.
 async fn take(
     conn: &mut PgConnection,
     appends: &[&Append],

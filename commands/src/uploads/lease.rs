@@ -94,7 +94,7 @@ pub(super) fn of_nothing() -> String {
 }
 
 impl Uploads {
-    /// Where an upload stands once nobody is at it. Whoever was records nothing more after that.
+    /// The state of an upload once no request writes to it. Earlier ones record nothing more after that.
     pub async fn settled(&self, owner: UserId, id: UploadId) -> Result<Upload, UploadError> {
         self.take(owner, id, Duration::ZERO).await.map(|(upload, _)| upload)
     }
@@ -179,7 +179,7 @@ impl Uploads {
 }
 
 impl Lease {
-    /// Cancelled when whoever has it is to come to an end.
+    /// Cancelled when its holder is to end.
     pub const fn stop(&self) -> &CancellationToken {
         &self.stop
     }

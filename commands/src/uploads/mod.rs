@@ -1,7 +1,7 @@
 //! Resumable uploads: what has arrived of each, where it is, and who may go on with it.
 //!
 //! The bytes are in storage, as a chain of parts; here is what counts as received. A part counts
-//! once it is recorded, which takes the fence: whoever was presumed dead records nothing more.
+//! once it is recorded, which takes the fence: a request that was presumed dead records nothing more.
 
 mod lease;
 mod running;
@@ -50,7 +50,7 @@ pub enum UploadError {
     /// Its time is over.
     #[error("the upload has expired")]
     Expired,
-    /// Another request is at it, and did not end in time.
+    /// Another request is writing to it, and did not end in time.
     #[error("another request is at the upload")]
     Locked,
     /// Another request has taken over.
@@ -123,7 +123,7 @@ impl Uploads {
     }
 
     /// Removes an upload that no product has taken; gives the keys of its parts, which nothing
-    /// refers to any more. Whoever is at it can record nothing more.
+    /// refers to any more. A request that writes to it can record nothing more.
     pub async fn delete(&self, owner: UserId, id: UploadId) -> Result<Vec<String>, UploadError> {
         let (removed, keys): (bool, Vec<String>) = sqlx::query_as(
             "WITH gone AS (DELETE FROM uploads WHERE id = $1 AND owner = $2 AND product IS NULL

@@ -18,7 +18,7 @@ pub(super) struct Entry {
 }
 
 impl Running {
-    /// Notes that somebody is at it.
+    /// Registers the request that writes to it.
     pub(super) fn note(
         self: &Arc<Self>,
         upload: UploadId,
@@ -29,7 +29,7 @@ impl Running {
         Entry { running: Arc::clone(self), upload, fence }
     }
 
-    /// Asks whoever is at it to come to an end.
+    /// Asks the request that writes to it to end.
     pub(super) fn stop(&self, upload: UploadId) {
         self.with(|uploads| {
             if let Some((_, stop)) = uploads.get(&upload) {

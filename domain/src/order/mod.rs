@@ -138,7 +138,7 @@ impl Purchase {
         Ok(changed.into_iter().chain(settled).collect())
     }
 
-    /// What is ordered is its buyer's to change, while they buy and it is open. Sent back as it is,
+    /// What is ordered is its buyer's to change, while they buy and it is open. Sent back unchanged,
     /// it is no change.
     fn reordered(
         &self,

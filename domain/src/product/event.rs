@@ -120,7 +120,7 @@ pub struct UploadedVideo {
     pub sha256: String,
 }
 
-/// A video as it is shown.
+/// A finished video.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedVideo {
     /// Names it in storage.

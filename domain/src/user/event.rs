@@ -35,7 +35,7 @@ pub enum UserEvent {
     },
     /// A new password was set through such a link; every session ended.
     PasswordReset,
-    /// A new password was set by whoever knew the old one; all other sessions ended.
+    /// A new password was set by somebody who knew the old one; all other sessions ended.
     PasswordChanged,
     /// An ADMIN gave it another role.
     RoleChanged {

@@ -235,7 +235,7 @@ impl Account {
             .collect()
     }
 
-    /// Whoever opens a mail to the address has confirmed it.
+    /// Opening a link from a mail to the address confirms it.
     fn reset_password(&self) -> Vec<UserEvent> {
         let activated = (!self.activated).then_some(UserEvent::UserActivated);
         std::iter::once(UserEvent::PasswordReset).chain(activated).collect()

@@ -170,7 +170,7 @@ impl Scope {
     }
 
     /// An owner's listed rows have an index by time alone: each index more is one that every approval
-    /// writes to, and whoever has many of all rows is soon met among all.
+    /// writes to, and an owner of many rows is soon met among all.
     fn has_owner(&self, filter: &ProductFilter) -> bool {
         let by_time = filter.ordering.by == SortBy::Created;
         self.owner.is_none() || by_time || self.shelf != Shelf::Listed

@@ -15,7 +15,7 @@ pub struct News {
     pub position: i64,
     /// What happened.
     pub entry: TimelineEntry,
-    /// The product as it is now, which may be later; deleted ones too.
+    /// The current product, which may be of a later version; deleted ones too.
     pub view: ProductView,
 }
 
@@ -32,7 +32,7 @@ pub enum Scope {
 
 impl Timeline<'_> {
     /// What happened after one position and up to another, inclusive, in order; no more than
-    /// `limit`. Whoever asks has found the scope to be in sight.
+    /// `limit`. The caller has checked that the scope is visible.
     pub async fn news(
         &self,
         scope: Scope,

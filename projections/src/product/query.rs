@@ -43,7 +43,7 @@ impl Products {
         Ok(sqlx::query_as(&sql).bind(id.uuid()).bind(owner).fetch_optional(&self.0).await?)
     }
 
-    /// These products, deleted ones too, whoever may see them.
+    /// These products, deleted ones too, without regard to visibility.
     pub async fn all_of(&self, ids: &[ProductId]) -> Result<Vec<ProductView>, ReadError> {
         let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
         let sql = format!("{} FROM products p {JOINS} WHERE p.id = ANY($1)", selected());

@@ -42,7 +42,7 @@ async fn news_are_the_events_between_two_positions_as_the_timeline_tells_them() 
         assert_eq!(positions(&of_one), [4, 6]);
         let whole = projections::timeline_of(&of(&events, 1));
         assert_eq!(of_one.iter().map(|n| n.entry.clone()).collect::<Vec<_>>(), whole[1..]);
-        assert!(of_one.iter().all(|n| n.view.row.version == 3), "as it is now");
+        assert!(of_one.iter().all(|n| n.view.row.version == 3), "the current version");
         assert_eq!(positions(&news(Scope::OwnedBy(BOB), (0, 6), 9).await), [3, 5]);
         assert_eq!(positions(&news(Scope::All, (0, 5), 9).await), [2, 3, 4, 5]);
         assert_eq!(positions(&news(Scope::All, (2, 6), 2).await), [3, 4]);

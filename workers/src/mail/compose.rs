@@ -10,7 +10,7 @@ use lettre::message::{Mailbox, MultiPart};
 use super::Letter;
 use crate::subscriber::Failed;
 
-/// Longer ones are cut off by whoever shows them.
+/// Mail programs cut off longer ones.
 const SUBJECT: usize = 120;
 
 /// The same letter always makes the same message, its boundary aside.

@@ -41,7 +41,7 @@ impl<'a> Letters<'a> {
         )
     }
 
-    /// No link that activates: it would confirm the password of whoever registered first.
+    /// No link that activates: it would confirm the password of the first person who registered.
     pub(crate) fn registration_repeated(&self) -> Letter {
         self.write(
             "You already have an account",

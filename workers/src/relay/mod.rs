@@ -66,7 +66,7 @@ impl Relay {
         while !shutdown.is_cancelled() {
             if let Some(fence) = self.lease.take().await? {
                 let led = self.lead(fence, &shutdown).await;
-                // Whoever can't release it lets it run out.
+                // A lease that can't be released expires.
                 let _ = self.lease.release(fence).await;
                 led?;
             }

@@ -51,7 +51,7 @@ impl Relay {
             Last::Event(..) | Last::Foreign => {
                 tracing::error!(
                     stream = info.config.name,
-                    "does not belong to this log: made anew"
+                    "does not belong to this log: created again"
                 );
                 self.delete(&info.config.name).await?;
                 info = self.open().await?.info().await.map_err(Fault::passing)?.clone();

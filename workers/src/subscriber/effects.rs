@@ -35,7 +35,7 @@ pub(super) enum Claimed {
     Granted(Claim),
     /// Done, or given up.
     Handled,
-    /// Somebody is at it, or a failure is not long enough ago.
+    /// Another worker has it, or the last failure is too recent.
     NotYet(Duration),
 }
 
@@ -235,7 +235,7 @@ impl Effects {
         Ok(to < head)
     }
 
-    /// The checkpoint and the head; `None` when another replica is at it.
+    /// The checkpoint and the head; `None` when another replica is doing it.
     async fn lock(&self, conn: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
         sqlx::query_as(
             "SELECT position, (SELECT position FROM log_head) FROM checkpoints \

@@ -48,7 +48,7 @@ enum Ended {
 }
 
 impl<H: Handler> Subscriber<H> {
-    /// Tries each event once, if it is time to and nobody else is at it. The messages that told of
+    /// Tries each event once, if it is due and no other worker has it. The messages that told of
     /// them are kept meanwhile; the verdicts are in the events' order.
     pub(super) async fn attempt(
         &self,
@@ -145,7 +145,7 @@ impl<H: Handler> Subscriber<H> {
         }
     }
 
-    /// Renews the claims, and tells the broker that somebody is at it; returns when one is lost.
+    /// Renews the claims, and tells the broker that work is in progress; returns when one is lost.
     async fn keep(&self, tries: &[Try<'_>], messages: &[Message]) {
         let mut renewed = Instant::now();
         while renewed.elapsed() < self.pace.lease {

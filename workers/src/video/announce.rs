@@ -1,4 +1,4 @@
-//! How far videos are, for whoever watches: told over NATS, remembered nowhere. What is lost is
+//! The progress of videos, for clients that watch: told over NATS, remembered nowhere. What is lost is
 //! made up for by the next, and by what stands in the log in the end.
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Announcer {
         Self { nats, subject: Names::new(prefix).progress() }
     }
 
-    /// Tells whoever listens, if there is a broker.
+    /// Publishes it, if there is a broker.
     pub(super) async fn tell(&self, progress: VideoProgress) {
         let Ok(body) = serde_json::to_vec(&progress) else { return };
         if self.nats.connection_state() != State::Connected {

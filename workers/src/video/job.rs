@@ -25,7 +25,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Takes the job over from whoever had it: who may try at all, the subscriber's claim decides.
+    /// Takes the job over from another worker: the subscriber's claim decides who may try.
     pub(super) async fn begin(
         pool: &PgPool,
         product: ProductId,

@@ -17,7 +17,7 @@ fn sealed() -> String {
     sealed_with(json!({}))
 }
 
-/// The same with another protected header; what it authenticates is not made anew.
+/// The same with another protected header; what it authenticates stays the same.
 fn with_header(change: impl FnOnce(&mut Map<String, Value>)) -> String {
     let jwe = sealed();
     let (protected, rest) = jwe.split_once('.').unwrap();

@@ -15,7 +15,7 @@ fn asked(body: Value) -> Result<Asked, Value> {
         .map_err(|errors| serde_json::to_value(errors).unwrap())
 }
 
-fn asked_anew(body: Value) -> Result<Option<Asked>, Value> {
+fn edited(body: Value) -> Result<Option<Asked>, Value> {
     crate::read::<EditOrder>(body)
         .and_then(|edit| edit.lines())
         .map_err(|errors| serde_json::to_value(errors).unwrap())
@@ -70,13 +70,13 @@ fn either_products_or_items_are_sent() {
         [json!({ "products": [id(1)], "items": [item] }), json!({ "products": [], "items": [] })]
     {
         assert_eq!(asked(body.clone()).unwrap_err(), both);
-        assert_eq!(asked_anew(body).unwrap_err(), both);
+        assert_eq!(edited(body).unwrap_err(), both);
     }
     assert_eq!(
         asked(json!({})).unwrap_err(),
         json!({ "products": ["This field is required, or items instead."] })
     );
-    assert_eq!(asked_anew(json!({})).unwrap(), None, "an edit may leave both out");
+    assert_eq!(edited(json!({})).unwrap(), None, "an edit may leave both out");
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn one_to_a_hundred_products_are_ordered() {
         };
         for count in [1, 100] {
             assert_eq!(asked(body(count)).unwrap().len(), count);
-            assert_eq!(asked_anew(body(count)).unwrap().unwrap().len(), count);
+            assert_eq!(edited(body(count)).unwrap().unwrap().len(), count);
         }
         for count in [0, 101] {
             let errors = json!({ field: ["1 to 100 products are expected."] });
             assert_eq!(asked(body(count)).unwrap_err(), errors);
-            assert_eq!(asked_anew(body(count)).unwrap_err(), errors);
+            assert_eq!(edited(body(count)).unwrap_err(), errors);
         }
     }
 }

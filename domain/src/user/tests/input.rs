@@ -183,7 +183,7 @@ fn a_registration_is_told_everything_that_is_wrong_with_it() {
     for (body, errors) in [
         (
             json!({ "email": "a@b.de", "password": "12345678", "role": "STAFF" }),
-            json!({}), // the role is judged by whoever knows what it means: 403
+            json!({}), // the command judges the role: 403
         ),
         (
             json!({}),
