@@ -182,7 +182,7 @@ mod tests {
             let mut errors = FieldErrors::default();
             for number in 0..10_000 {
                 errors.add(format!("{}{number}", text.repeat(60)), text.repeat(900));
-                errors.add("one field", text.repeat(10));
+                errors.add("one field", format!("{}{number}", text.repeat(10)));
             }
 
             let bytes = serde_json::to_vec(&errors).unwrap().len();

@@ -97,6 +97,8 @@ fn a_product_is_written_as_the_contract_says() {
             "price": { "amount": "12.50", "currency": "EUR" },
             "video": { "size": 8, "sha256": "done 7", "content_type": "video/mp4", "duration_ms": 1500, "width": 640, "height": 360 },
             "video_url": format!("/products/{id}/video/"), "poster_url": format!("/products/{id}/poster/"),
+            "thumbnails_url": format!("/products/{id}/thumbnails.vtt"),
+            "live_url": format!("/products/{id}/live/"),
             "status": "PENDING", "processing_status": "READY", "processing_progress": 100,
             "uploaded_by": ALICE, "version": 3,
             "created_at": "2026-11-23T09:00:00.124456Z", "updated_at": "2026-11-23T09:00:00.126456Z",

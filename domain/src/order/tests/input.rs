@@ -66,11 +66,16 @@ fn a_product_that_the_body_names_twice_is_one_item_of_the_order() {
 fn either_products_or_items_are_sent() {
     let item = json!({ "product": id(1), "quantity": 1 });
     let both = json!({ "items": ["Send products or items, not both."] });
-    for body in
-        [json!({ "products": [id(1)], "items": [item] }), json!({ "products": [], "items": [] })]
-    {
-        assert_eq!(asked(body.clone()).unwrap_err(), both);
-        assert_eq!(edited(body).unwrap_err(), both);
+    let empty = json!({
+        "products": ["1 to 100 products are expected."],
+        "items": ["1 to 100 products are expected.", "Send products or items, not both."],
+    });
+    for (body, errors) in [
+        (json!({ "products": [id(1)], "items": [item] }), both),
+        (json!({ "products": [], "items": [] }), empty),
+    ] {
+        assert_eq!(asked(body.clone()).unwrap_err(), errors);
+        assert_eq!(edited(body).unwrap_err(), errors);
     }
     assert_eq!(
         asked(json!({})).unwrap_err(),
