@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install run build test tools lint fmt clients schemathesis hostile fuzz fuzz-videos soak-uploads \
-	soak-videos races flood \
+	soak-videos video-table races flood \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
 CARGO_TARGET_DIR ?= target
@@ -60,6 +60,9 @@ hostile: build ## Send 100,000 requests with values that nobody should send as e
 fuzz-videos: build ## Have 10,000 changed videos end with a result or a reason
 	FUZZ_VIDEOS=$${FUZZ_VIDEOS:-10000} cargo test --locked --workspace --test media \
 		whatever_a_file_became -- --nocapture
+
+video-table: build ## Finish every pair of accepted codecs in every container
+	VIDEO_TABLE=all cargo test --locked --workspace --test media table -- --nocapture
 
 flood: build ## Measure an honest client under 5,000 silent connections
 	FLOOD=1 $(VETTED) services -- cargo test --locked --workspace --test vetted \
