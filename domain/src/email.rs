@@ -42,10 +42,10 @@ impl EmailAddress {
         }
     }
 
-    /// The address as mail servers know it: the domain in A-labels (RFC 5321, 2.3.5).
+    /// The address as mail servers know it: a domain beyond ASCII in A-labels (RFC 5321, 2.3.5).
     pub fn mailbox(&self) -> String {
         let (local, domain) = self.parts();
-        match to_a_labels(domain) {
+        match to_a_labels(domain).filter(|_| !domain.is_ascii()) {
             Some(domain) => format!("{local}@{domain}"),
             None => self.0.clone(),
         }
