@@ -65,9 +65,11 @@ mod support;
 mod thumbnails;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]
 mod walk;
+#[cfg(test)]
 mod walkthrough;
