@@ -2,6 +2,7 @@
 //! no token that came of the race works for what was ended.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::Role;
 use futures::StreamExt;
@@ -52,6 +53,8 @@ struct Race {
     admin: Person,
     /// Signs in and out.
     probe: Person,
+    /// Each sign-in comes from an address of its own: many fail, which one address may not.
+    addresses: AtomicU32,
 }
 
 impl Race {
@@ -102,7 +105,9 @@ impl Race {
         match way {
             Way::Login => {
                 let body = json!({"email": person.email, "password": person.password});
-                self.app.request_to(&self.replica, "POST", "/login/").json(body)
+                let [_, a, b, c] = self.addresses.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+                let call = self.app.request_to(&self.replica, "POST", "/login/").json(body);
+                call.header("X-Forwarded-For", &format!("10.{a}.{b}.{c}"))
             }
             Way::Refresh => {
                 let body = json!({"refresh": person.refresh});
@@ -193,10 +198,11 @@ const AT_ONCE: usize = 8;
 
 #[tokio::test]
 async fn no_way_to_get_tokens_outruns_a_way_to_end_access() {
-    let app = TestApp::start_with(&[("RATE_LIMITS", "off")]).await;
+    let app =
+        TestApp::start_with(&[("RATE_LIMITS", "off"), ("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let (replica, admin) = (app.replica().await, admin(&app).await);
     let probe = app.user_by_command(Role::EndUser).await;
-    let race = Race { app, replica, admin, probe };
+    let race = Race { app, replica, admin, probe, addresses: AtomicU32::new(1) };
     let took = race.duration_of_a_login().await;
     let mut all = BTreeMap::<(Way, End), usize>::new();
     let pairs = [Way::Login, Way::Refresh].into_iter();
