@@ -94,6 +94,8 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
         ("statement_timeout", "20s"),
         // Compiling takes longer than any of these statements.
         ("jit", "off"),
+        // A statement that is planned while a table is nearly empty would read all of it ever after.
+        ("enable_seqscan", "off"),
         // A transaction whose request went away must not hold the log's lock for long.
         ("idle_in_transaction_session_timeout", "10s"),
     ]);

@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Shop;
 use super::watching::Stream;
+use super::{ENDINGS, Shop};
 use crate::sessions::{key_of, part, signed, with};
 use crate::support::Person;
 
@@ -23,31 +23,16 @@ async fn watched(shop: &Shop, person: &Person) -> Stream {
 #[tokio::test]
 async fn a_person_signed_out_shut_out_or_given_another_role_hears_no_more() {
     let shop = Shop::open().await;
-    let admin = shop.app.user(Role::Admin).await;
     let replica = shop.app.replica().await;
-    let elsewhere = |method, path: &str| shop.app.request_to(&replica, method, path);
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
 
-    for (act, body) in [
-        ("sign out", json!({})),
-        ("role", json!({ "role": "END_USER" })),
-        ("deactivate", json!({ "is_active": false })),
-    ] {
+    for how in ENDINGS {
         let person = shop.app.user(Role::Staff).await;
         let mut stream = watched(&shop, &person).await;
         let begun = Instant::now();
-        if act == "sign out" {
-            let call = elsewhere("POST", "/logout/").by(&person);
-            call.json(json!({ "refresh": person.refresh })).send().await.expect(205);
-        } else {
-            let call = elsewhere("PATCH", &format!("/users/{}/", person.id)).by(&admin);
-            call.json(body).send().await.expect(200);
-        }
-        // What happens after that is not for them, however soon it comes.
-        let call = elsewhere("PATCH", &format!("/products/{product}/")).by(&shop.seller);
-        call.json(json!({ "description": format!("after: {act}") })).send().await.expect(200);
+        shop.end_access(how, &person, &replica, &product).await;
         stream.ends().await;
-        println!("{act} at another replica ended a stream after {:?}", begun.elapsed());
+        println!("{how:?} at another replica ended a stream after {:?}", begun.elapsed());
     }
 }
 

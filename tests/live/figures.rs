@@ -33,12 +33,12 @@ async fn open(shop: &Shop, count: usize) -> Vec<Stream> {
 async fn two_hundred_streams_all_hear_of_it_and_cost_little() {
     let mut shop = Shop::open().await;
     let process = shop.app.server().id();
-    shop.product().await;
+    shop.product("Lamp").await;
     let before = resident(process);
     let mut streams = open(&shop, 200).await;
     let idle = resident(process);
 
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
 
     for stream in &mut streams {
         assert_eq!(stream.next("product").await.data["product"]["id"], product.as_str());
@@ -55,7 +55,7 @@ async fn how_soon_and_for_how_much() {
     let mut shop = Shop::open().await;
     let process = shop.app.server().id();
     let replica = shop.app.replica().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     for (place, base) in
         [("the same process", shop.app.url("")), ("another replica", replica.base().to_owned())]
     {

@@ -17,7 +17,7 @@ const LAST: &str = "The last of all";
 #[tokio::test]
 async fn a_reader_that_lags_is_told_to_look_for_itself_and_goes_on() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     let path = format!("/products/{product}/");
     let base = shop.app.url("").replace("http://", "");
     let mut slow = TcpStream::connect(&base).unwrap();

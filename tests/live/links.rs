@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::Role;
 use serde_json::{Value, json};
 
-use super::Shop;
 use super::watching::Stream;
+use super::{ENDINGS, Ending, Shop};
 use crate::support::{Person, TestApp};
 
 /// The link to a product's events, as somebody gets it.
@@ -24,7 +24,7 @@ async fn own_link(app: &TestApp, person: &Person) -> String {
 #[tokio::test]
 async fn a_product_and_me_name_a_link_that_needs_no_header() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
 
     let (link, own) =
         (link_to(&shop.app, &shop.seller, &product).await, own_link(&shop.app, &shop.seller).await);
@@ -54,7 +54,7 @@ async fn a_product_and_me_name_a_link_that_needs_no_header() {
 #[tokio::test]
 async fn a_link_that_was_not_given_opens_no_stream() {
     let shop = Shop::open().await;
-    let (product, other) = (shop.product().await, shop.product().await);
+    let (product, other) = (shop.product("Lamp").await, shop.product("Lamp").await);
     let (link, own) =
         (link_to(&shop.app, &shop.seller, &product).await, own_link(&shop.app, &shop.seller).await);
     let signature = |link: &str| link.split_once("signature=").unwrap().1.to_owned();
@@ -91,7 +91,7 @@ async fn a_link_that_was_not_given_opens_no_stream() {
 #[tokio::test]
 async fn a_link_shows_no_more_than_its_holder_may_see() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     let stranger = shop.app.user(Role::EndUser).await;
     shop.app.approve(&shop.staff, &product).await.expect(200);
     let link = link_to(&shop.app, &stranger, &product).await;
@@ -109,34 +109,19 @@ async fn a_link_shows_no_more_than_its_holder_may_see() {
 #[tokio::test]
 async fn a_link_and_its_stream_end_with_the_access_of_its_holder_on_every_replica() {
     let shop = Shop::open().await;
-    let admin = shop.app.user(Role::Admin).await;
     let replica = shop.app.replica().await;
-    let elsewhere = |method, path: &str| shop.app.request_to(&replica, method, path);
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
 
-    for (act, body) in [
-        ("sign out", json!({})),
-        ("role", json!({ "role": "END_USER" })),
-        ("deactivate", json!({ "is_active": false })),
-    ] {
+    for how in ENDINGS {
         let person = shop.app.user(Role::Staff).await;
         let link = own_link(&shop.app, &person).await;
         let mut stream = Stream::of(shop.app.get(&link)).await;
         stream.next("snapshot").await;
 
-        if act == "sign out" {
-            let call = elsewhere("POST", "/logout/").by(&person);
-            call.json(json!({ "refresh": person.refresh })).send().await.expect(205);
-        } else {
-            let call = elsewhere("PATCH", &format!("/users/{}/", person.id)).by(&admin);
-            call.json(body).send().await.expect(200);
-        }
+        shop.end_access(how, &person, &replica, &product).await;
 
-        // What happens after that is not for them, however soon it comes.
-        let call = elsewhere("PATCH", &format!("/products/{product}/")).by(&shop.seller);
-        call.json(json!({ "description": format!("after: {act}") })).send().await.expect(200);
         stream.ends().await;
-        if act == "role" {
+        if how == Ending::Role {
             // The session lives on, with what its role of now may see.
             let mut stream = Stream::of(shop.app.get(&link)).await;
             let snapshot = stream.next("snapshot").await;
@@ -150,7 +135,7 @@ async fn a_link_and_its_stream_end_with_the_access_of_its_holder_on_every_replic
 #[tokio::test]
 async fn links_count_for_the_tag_of_me_and_may_be_sent_back() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
 
     let first = shop.app.get("/me/").by(&shop.seller).send().await.expect(200);
     let call = shop.app.get("/me/").by(&shop.seller).header("If-None-Match", first.etag());

@@ -12,32 +12,12 @@ mod watching;
 use domain::Role;
 use serde_json::json;
 
-use crate::support::{Person, TestApp};
-use watching::Stream;
-
-/// A shop that somebody sells in and somebody moderates.
-struct Shop {
-    app: TestApp,
-    seller: Person,
-    staff: Person,
-    category: String,
-}
+use crate::openapi::{self, schema};
+use crate::support::program::Server;
+use crate::support::{Person, Shop, TestApp};
+use watching::{Stream, Told};
 
 impl Shop {
-    async fn open() -> Self {
-        Self::of(TestApp::start().await).await
-    }
-
-    async fn of(app: TestApp) -> Self {
-        let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
-        let category = app.category(&staff, "Lamps").await;
-        Self { app, seller, staff, category }
-    }
-
-    async fn product(&self) -> String {
-        self.app.product(&self.seller, &self.category, "Lamp").await
-    }
-
     /// A change that anybody can tell from the others.
     async fn rename(&self, product: &str, name: &str) {
         let call = self.app.patch(&format!("/products/{product}/")).by(&self.seller);
@@ -53,12 +33,54 @@ impl Shop {
     async fn watch_all(&self, person: &Person) -> Stream {
         Stream::of(self.app.get("/live/").by(person)).await
     }
+
+    /// The document describes the data of these events.
+    async fn documents(&self, events: &[&Told]) {
+        let document = openapi::document(&self.app).await;
+        let event = json!({ "$ref": "#/components/schemas/LiveEvent" });
+        for told in events {
+            let faults = schema::faults(&document, &event, &told.data);
+            assert!(faults.is_empty() && told.data["type"] == told.name, "{told:?}: {faults:?}");
+        }
+    }
+
+    /// Somebody's access ends at a replica, which then changes a product: that is not for them, however
+    /// soon it comes.
+    async fn end_access(&self, how: Ending, person: &Person, replica: &Server, product: &str) {
+        let elsewhere = |method, path: &str| self.app.request_to(replica, method, path);
+        let admin = self.app.user(Role::Admin).await;
+        let body = match how {
+            Ending::SignOut => None,
+            Ending::Role => Some(json!({ "role": "END_USER" })),
+            Ending::Deactivation => Some(json!({ "is_active": false })),
+        };
+        if let Some(body) = body {
+            let call = elsewhere("PATCH", &format!("/users/{}/", person.id)).by(&admin);
+            call.json(body).send().await.expect(200);
+        } else {
+            let call = elsewhere("POST", "/logout/").by(person);
+            call.json(json!({ "refresh": person.refresh })).send().await.expect(205);
+        }
+        let call = elsewhere("PATCH", &format!("/products/{product}/")).by(&self.seller);
+        let body = json!({ "description": format!("after: {how:?}") });
+        call.json(body).send().await.expect(200);
+    }
 }
+
+/// How somebody's access ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    SignOut,
+    Role,
+    Deactivation,
+}
+
+const ENDINGS: [Ending; 3] = [Ending::SignOut, Ending::Role, Ending::Deactivation];
 
 #[tokio::test]
 async fn a_stream_begins_with_what_is_so_and_goes_on_with_what_happens() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
 
     let mut stream = shop.watch(&shop.seller, &product).await;
     assert_eq!(stream.header("content-type"), "text/event-stream");
@@ -86,17 +108,18 @@ async fn a_stream_begins_with_what_is_so_and_goes_on_with_what_happens() {
     let told = [&renamed, &approved, &gone].map(|event| event.data["happened"].clone());
     assert_eq!(timeline.as_array().unwrap()[1..], told);
     stream.ends().await;
+    shop.documents(&[&snapshot, &renamed, &approved, &gone]).await;
     shop.app.finish().await;
 }
 
 #[tokio::test]
 async fn a_moderator_sees_products_arrive_and_be_decided() {
     let shop = Shop::open().await;
-    let waiting = shop.product().await;
+    let waiting = shop.product("Lamp").await;
     let mut stream = shop.watch_all(&shop.staff).await;
     let queue = stream.next("snapshot").await;
 
-    let arrived = shop.product().await;
+    let arrived = shop.product("Lamp").await;
     shop.app.reject(&shop.staff, &waiting, "It is broken.").await.expect(200);
 
     assert_eq!(queue.data["results"][0]["id"], waiting.as_str());

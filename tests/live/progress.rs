@@ -18,6 +18,7 @@ async fn progress_rises_and_ends_with_a_video_that_can_be_shown() {
             "progress" => {
                 assert_eq!(told.data["product"], product.as_str());
                 assert_eq!(told.id, None);
+                shop.documents(&[&told]).await;
                 percents.push(told.data["percent"].as_i64().unwrap());
             }
             "product" => {
@@ -45,7 +46,7 @@ async fn progress_rises_and_ends_with_a_video_that_can_be_shown() {
 async fn without_a_broker_streams_go_on_without_percentages() {
     let app = TestApp::start_with(&[("NATS_URL", "nats://127.0.0.1:1")]).await;
     let shop = Shop::of(app).await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     let mut stream = shop.watch(&shop.seller, &product).await;
     stream.next("snapshot").await;
 

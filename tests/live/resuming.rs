@@ -8,7 +8,7 @@ use super::watching::Stream;
 #[tokio::test]
 async fn a_stream_goes_on_at_another_replica_with_exactly_what_was_missed() {
     let mut shop = Shop::open().await;
-    let (product, other) = (shop.product().await, shop.product().await);
+    let (product, other) = (shop.product("Lamp").await, shop.product("Lamp").await);
     let replica = shop.app.replica().await;
     let mut stream = shop.watch(&shop.seller, &product).await;
     let mut all = shop.watch_all(&shop.seller).await;
@@ -62,7 +62,7 @@ async fn a_stream_goes_on_at_another_replica_with_exactly_what_was_missed() {
 #[tokio::test]
 async fn what_cannot_be_gone_on_from_is_told() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     let path = format!("/products/{product}/live/");
     for path in [path.as_str(), "/live/"] {
         for id in ["-1", "seven", "1.0", "99999999999999999999", "0x1"] {
@@ -73,6 +73,7 @@ async fn what_cannot_be_gone_on_from_is_told() {
         let call = shop.app.get(path).by(&shop.seller).header("Last-Event-ID", "1000000");
         let mut ahead = Stream::of(call).await;
         let resync = ahead.next("resync").await;
+        shop.documents(&[&resync]).await;
 
         shop.rename(&product, &format!("Lamp of {path}")).await;
         let next = ahead.next("product").await;

@@ -8,7 +8,7 @@ use super::Shop;
 #[tokio::test]
 async fn what_is_hidden_from_somebody_is_not_found_by_them() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     let stranger = shop.app.user(Role::EndUser).await;
     let path = format!("/products/{product}/live/");
 
@@ -27,7 +27,7 @@ async fn somebodys_stream_has_their_own_products_and_no_others() {
     let mut stream = shop.watch_all(&stranger).await;
     let snapshot = stream.next("snapshot").await;
 
-    let others = shop.product().await;
+    let others = shop.product("Lamp").await;
     shop.rename(&others, "Secret lamp").await;
     shop.app.approve(&shop.staff, &others).await.expect(200);
     let own = shop.app.product(&stranger, &shop.category, "Own lamp").await;
@@ -45,7 +45,7 @@ async fn somebodys_stream_has_their_own_products_and_no_others() {
 #[tokio::test]
 async fn a_stranger_watches_what_is_listed_until_it_is_not_and_never_learns_why() {
     let shop = Shop::open().await;
-    let product = shop.product().await;
+    let product = shop.product("Lamp").await;
     shop.app.approve(&shop.staff, &product).await.expect(200);
     let stranger = shop.app.user(Role::EndUser).await;
     let mut stream = shop.watch(&stranger, &product).await;

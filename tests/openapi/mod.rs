@@ -3,7 +3,7 @@
 pub mod answers;
 mod complete;
 mod pages;
-mod schema;
+pub mod schema;
 
 use std::collections::BTreeSet;
 

@@ -11,6 +11,7 @@ mod mail;
 mod people;
 pub mod program;
 mod raw;
+mod shop;
 pub mod video;
 mod waiting;
 
@@ -22,4 +23,5 @@ pub use factor::Authenticator;
 pub use goods::{id, video_form};
 pub use mail::{in_query, link_in};
 pub use people::Person;
+pub use shop::{Shop, each};
 pub use waiting::eventually;

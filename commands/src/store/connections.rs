@@ -38,8 +38,7 @@ pub(super) struct Connection {
 
 impl Connections {
     /// To the database of that pool. The store's statements are few and their plans don't depend on
-    /// values, so they are planned once, and always by keys: a plan that is made while a table is
-    /// empty would read all of it ever after.
+    /// values, so they are planned once, and always by keys.
     pub(super) fn new(pool: &PgPool, connections: u32) -> Self {
         let options = PgConnectOptions::clone(&pool.connect_options());
         let pool = PgPoolOptions::new()
@@ -48,7 +47,6 @@ impl Connections {
             .test_before_acquire(false)
             .connect_lazy_with(options.options([
                 ("plan_cache_mode", "force_generic_plan"),
-                ("enable_seqscan", "off"),
                 ("enable_hashjoin", "off"),
                 ("enable_mergejoin", "off"),
             ]));
