@@ -6,7 +6,7 @@ use domain::{ProductId, UploadId};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use projections::{MediaLinks, Product, ProductView};
+use projections::{MediaLinks, PictureLinks, Product, ProductView};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -116,13 +116,15 @@ impl MediaLinks for Links {
         self.signed(().video(product, upload), MediaKind::Video, product, upload)
     }
 
-    fn poster(&self, product: ProductId, upload: UploadId) -> String {
-        self.signed(().poster(product, upload), MediaKind::Poster, product, upload)
-    }
-
-    /// The poster's signature opens the thumbnails too.
-    fn thumbnails(&self, product: ProductId, upload: UploadId) -> String {
-        self.signed(().thumbnails(product, upload), MediaKind::Poster, product, upload)
+    /// One signature opens them all.
+    fn pictures(&self, product: ProductId, upload: UploadId) -> PictureLinks {
+        let PictureLinks { poster, thumbnails } = ().pictures(product, upload);
+        let Some(holder) = self.holder else { return PictureLinks { poster, thumbnails } };
+        let link = MediaLink { kind: MediaKind::Poster, product, upload, holder };
+        let signature = self.commands.sign_media_link(&link);
+        let [poster, thumbnails] =
+            [poster, thumbnails].map(|path| with_signature(&path, &signature));
+        PictureLinks { poster, thumbnails }
     }
 
     fn live(&self, product: ProductId) -> String {

@@ -33,8 +33,8 @@ pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
 pub use personal::OpenPersonal;
 pub use product::{
-    CategorySummary, MediaLinks, News, Past, Product, ProductAt, ProductFilter, ProductRow,
-    ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,
+    CategorySummary, MediaLinks, News, Past, PictureLinks, Product, ProductAt, ProductFilter,
+    ProductRow, ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,
 };
 pub use rebuild::rebuild;
 pub use timeline::{

@@ -17,4 +17,4 @@ pub use past::Past;
 pub use query::{ProductAt, Products};
 pub use row::{ProductRow, RowVideo};
 pub use search::{Search, SearchError};
-pub use view::{CategorySummary, MediaLinks, Product, ProductView, VideoFacts};
+pub use view::{CategorySummary, MediaLinks, PictureLinks, Product, ProductView, VideoFacts};

@@ -153,16 +153,21 @@ impl ProductView {
     }
 }
 
+/// Links to the pictures of a video, which belong together.
+pub struct PictureLinks {
+    /// To one of them.
+    pub poster: String,
+    /// To the index of its thumbnails.
+    pub thumbnails: String,
+}
+
 /// Makes the links in a product's representation.
 pub trait MediaLinks {
     /// The link to the video.
     fn video(&self, product: ProductId, upload: UploadId) -> String;
 
-    /// The link to a picture of it.
-    fn poster(&self, product: ProductId, upload: UploadId) -> String;
-
-    /// The link to the index of its thumbnails.
-    fn thumbnails(&self, product: ProductId, upload: UploadId) -> String;
+    /// The links to its pictures.
+    fn pictures(&self, product: ProductId, upload: UploadId) -> PictureLinks;
 
     /// The link to the product's live events.
     fn live(&self, product: ProductId) -> String;
@@ -174,12 +179,11 @@ impl MediaLinks for () {
         format!("/products/{product}/video/")
     }
 
-    fn poster(&self, product: ProductId, _: UploadId) -> String {
-        format!("/products/{product}/poster/")
-    }
-
-    fn thumbnails(&self, product: ProductId, _: UploadId) -> String {
-        format!("/products/{product}/thumbnails.vtt")
+    fn pictures(&self, product: ProductId, _: UploadId) -> PictureLinks {
+        PictureLinks {
+            poster: format!("/products/{product}/poster/"),
+            thumbnails: format!("/products/{product}/thumbnails.vtt"),
+        }
     }
 
     fn live(&self, product: ProductId) -> String {
@@ -200,7 +204,9 @@ impl ProductView {
         };
         let linked = video.as_ref().filter(|_| video_gone != Some(true));
         let upload = linked.map(|video| video.upload);
-        let pictured = upload.filter(|_| row.has_poster);
+        let pictures = upload.filter(|_| row.has_poster).map(|upload| links.pictures(id, upload));
+        let (poster_url, thumbnails_url) =
+            pictures.map(|links| (links.poster, links.thumbnails)).unzip();
         Product {
             id,
             name: row.name,
@@ -213,8 +219,8 @@ impl ProductView {
             price,
             video: video.map(VideoFacts::from),
             video_url: upload.map(|upload| links.video(id, upload)),
-            poster_url: pictured.map(|upload| links.poster(id, upload)),
-            thumbnails_url: pictured.map(|upload| links.thumbnails(id, upload)),
+            poster_url,
+            thumbnails_url,
             live_url: links.live(id),
             video_gone,
             status: row.status,
