@@ -23,6 +23,13 @@ CLIENTS := $(TOOLS)/clients
 OPENAPI := $(TOOLS)/openapi
 UPLOADS := $(TOOLS)/uploads
 
+# Installs the packages that a folder locks into another: $(call node_packages,FROM,TO).
+define node_packages
+mkdir -p $(2)
+	cp $(1)/package.json $(1)/package-lock.json $(2)
+	npm ci --prefix $(2) --silent --no-audit --no-fund --ignore-scripts
+endef
+
 # What scripts/install could not take from a package.
 export PATH := $(CURDIR)/.data/tools/bin:$(PATH)
 
@@ -155,25 +162,19 @@ $(CYCLONEDX): Makefile
 
 $(INTEROP)/installed: tests/interop/package-lock.json tests/interop/requirements.txt
 	@scripts/install check
-	mkdir -p $(INTEROP)
-	cp tests/interop/package.json tests/interop/package-lock.json $(INTEROP)
-	npm ci --prefix $(INTEROP) --silent --no-audit --no-fund --ignore-scripts
+	$(call node_packages,tests/interop,$(INTEROP))
 	python3 -m venv $(INTEROP)/python
 	$(INTEROP)/python/bin/pip install -q --disable-pip-version-check -r tests/interop/requirements.txt
 	@touch $@
 
 $(OPENAPI)/installed: scripts/openapi/package-lock.json
 	@scripts/install check
-	mkdir -p $(OPENAPI)
-	cp scripts/openapi/package.json scripts/openapi/package-lock.json $(OPENAPI)
-	npm ci --prefix $(OPENAPI) --silent --no-audit --no-fund --ignore-scripts
+	$(call node_packages,scripts/openapi,$(OPENAPI))
 	@touch $@
 
 $(CLIENTS)/installed: tests/clients/package-lock.json tests/clients/requirements.txt
 	@scripts/install check
-	mkdir -p $(CLIENTS)
-	cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)
-	npm ci --prefix $(CLIENTS) --silent --no-audit --no-fund --ignore-scripts
+	$(call node_packages,tests/clients,$(CLIENTS))
 	python3 -m venv $(CLIENTS)/python
 	$(CLIENTS)/python/bin/pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
 	@touch $@
@@ -183,9 +184,8 @@ $(CLIENTS)/generated: $(CLIENTS)/installed docs/openapi.json $(wildcard tests/cl
 	@touch $@
 
 $(UPLOADS)/installed: $(wildcard bench/uploads/*)
-	mkdir -p $(UPLOADS)
-	cp bench/uploads/package.json bench/uploads/package-lock.json bench/uploads/*.mjs $(UPLOADS)
-	npm ci --prefix $(UPLOADS) --silent --no-audit --no-fund --ignore-scripts
+	$(call node_packages,bench/uploads,$(UPLOADS))
+	cp bench/uploads/*.mjs $(UPLOADS)
 	@touch $@
 
 $(DENY): Makefile

@@ -10,7 +10,7 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::input::read_string;
+use crate::input::read_parsed;
 use crate::text::{Text, TextError, is_hidden};
 
 /// An e-mail address (RFC 5321), as typed.
@@ -142,9 +142,7 @@ impl<E: DeserializeError> Deserr<E> for EmailAddress {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: TextError| error.to_string())
-        })
+        read_parsed(value, location)
     }
 }
 
@@ -153,8 +151,6 @@ impl<E: DeserializeError> Deserr<E> for NewEmailAddress {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: TextError| error.to_string())
-        })
+        read_parsed(value, location)
     }
 }

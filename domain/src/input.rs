@@ -1,6 +1,8 @@
 //! Reading bodies: every wrong field is told at once.
 
+use std::fmt::Display;
 use std::ops::ControlFlow;
+use std::str::FromStr;
 
 use deserr::{
     DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind,
@@ -107,6 +109,17 @@ pub(crate) fn read_string<T, V: IntoValue, E: DeserializeError>(
 ) -> Result<T, E> {
     let text = String::deserialize_from_value(value, location)?;
     parse(text).map_err(|message| refuse(message, location))
+}
+
+/// Reads a string that the type's own `FromStr` judges.
+pub(crate) fn read_parsed<T, V: IntoValue, E: DeserializeError>(
+    value: Value<V>,
+    location: ValuePointerRef<'_>,
+) -> Result<T, E>
+where
+    T: FromStr<Err: Display>,
+{
+    read_string(value, location, |text| text.parse().map_err(|error: T::Err| error.to_string()))
 }
 
 /// An error of one value at its place.

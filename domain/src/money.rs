@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::input::{read_string, refuse};
+use crate::input::{read_parsed, refuse};
 
 /// Most minor units that one amount may have; far from where sums of an order overflow.
 const MAX_MINOR: i64 = 1_000_000_000_000;
@@ -181,9 +181,7 @@ impl<E: DeserializeError> Deserr<E> for Currency {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, E> {
-        read_string(value, location, |text| {
-            text.parse().map_err(|error: MoneyError| error.to_string())
-        })
+        read_parsed(value, location)
     }
 }
 

@@ -158,8 +158,7 @@ impl TestApp {
 fn client() -> Client {
     // It fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // The server ends a connection that rests for 75 s; nobody may send a body that cannot be sent
-    // again into such a one.
+    // The server ends a connection that rests for 75 s, and a body that is sent into it is lost.
     let rest = Duration::from_secs(30);
     let builder = Client::builder().redirect(Policy::none()).no_proxy().pool_idle_timeout(rest);
     builder.build().unwrap()
