@@ -158,7 +158,7 @@ fn share_security(components: &mut Components) {
     let signature = ApiKeyValue::with_description(
         SIGNATURE,
         "The signature of a signed link (`video_url`, `poster_url`, `thumbnails_url`, `live_url`), \
-         which stands for the header Authorization. Use the links as they are.",
+         which stands for the header Authorization. Use the links unchanged.",
     );
     components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(ApiKey::Query(signature)));
 }

@@ -4,12 +4,15 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{
     KnownFormat, ObjectBuilder, OneOf, Schema, SchemaFormat, SchemaType, Type,
 };
-use utoipa::openapi::{Content, RefOr, Required};
+use utoipa::openapi::{Content, RefOr, Required, Response};
 
 use super::place::Place;
 
 /// Describes answers and gives bodies of bytes their schema. HEAD has no bodies.
 pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
+    if gives_parts(operation) {
+        parts_of_a_file(operation);
+    }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         if place.method == "head" {
@@ -29,6 +32,27 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
                 body.required = Some(Required::False);
             }
         }
+    }
+}
+
+/// Whether it answers with a file of which a client may ask for a part (RFC 9110, 14).
+fn gives_parts(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Range"))
+}
+
+/// The answers besides the whole file.
+fn parts_of_a_file(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let Some(RefOr::T(whole)) = responses.get_mut("200") else { return };
+    "The whole file".clone_into(&mut whole.description);
+    let mut part = whole.clone();
+    "The requested range".clone_into(&mut part.description);
+    let elsewhere =
+        Response::new("The storage serves the file, at the address in Location, for a minute");
+    for (status, response) in [("206", part), ("304", Response::default()), ("307", elsewhere)] {
+        responses.insert(status.to_owned(), RefOr::T(response));
     }
 }
 

@@ -20,6 +20,7 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use projections::{Products, RowVideo, Visibility};
+use utoipa::IntoParams;
 
 use super::range::{Part, asked_for, has};
 use crate::App;
@@ -67,18 +68,23 @@ where
     }
 }
 
+/// A part of a file.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct RangeHeader {
+    /// A range of bytes (RFC 9110, 14)
+    #[param(rename = "Range", required = false, example = "bytes=0-1023")]
+    range: String,
+}
+
 /// Gets a product's video
 ///
 /// For everybody who can see the product: with the header `Authorization`, or by the product's
 /// `video_url`, which has a `signature` instead.
 #[utoipa::path(get, path = "/products/{id}/video/", tag = "products", operation_id = "getProductVideo",
-    params(("id" = ProductId, Path),
-        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110, 14)", example = "bytes=0-1023")),
-    responses((status = 200, body = Vec<u8>, content_type = "video/*", description = "The whole file"),
-        (status = 206, body = Vec<u8>, content_type = "video/*", description = "The requested range"),
-        (status = 304),
-        (status = 307, description = "The storage serves the file, at the address in Location, for a minute"),
-        Needs<ReadProducts>),
+    params(("id" = ProductId, Path), RangeHeader),
+    responses((status = 200, body = Vec<u8>, content_type = "video/*"), Needs<ReadProducts>),
     security(("bearer" = []), ("signature" = [])),
     extensions(("x-problems" = json!(["invalid_media_link", "range_not_satisfiable"]))))]
 pub(crate) async fn video(
@@ -103,13 +109,8 @@ pub(crate) async fn video(
 /// For everybody who can see the product: with the header `Authorization`, or by the product's
 /// `poster_url`, which has a `signature` instead.
 #[utoipa::path(get, path = "/products/{id}/poster/", tag = "products", operation_id = "getProductPoster",
-    params(("id" = ProductId, Path),
-        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110, 14)", example = "bytes=0-1023")),
-    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg", description = "The whole file"),
-        (status = 206, body = Vec<u8>, content_type = "image/jpeg", description = "The requested range"),
-        (status = 304),
-        (status = 307, description = "The storage serves the file, at the address in Location, for a minute"),
-        Needs<ReadProducts>),
+    params(("id" = ProductId, Path), RangeHeader),
+    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg"), Needs<ReadProducts>),
     security(("bearer" = []), ("signature" = [])),
     extensions(("x-problems" = json!(["invalid_media_link", "range_not_satisfiable"]))))]
 pub(crate) async fn poster(

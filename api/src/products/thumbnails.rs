@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::media::{ASK_AGAIN, Asked, File, disposition, give, unavailable};
+use super::media::{ASK_AGAIN, Asked, File, RangeHeader, disposition, give, unavailable};
 use crate::App;
 use crate::openapi::Needs;
 use crate::path::Id;
@@ -23,13 +23,8 @@ const SPRITE: &str = "sprite/";
 /// `thumbnails.vtt` says which part of the picture belongs to which time. A video that was finished
 /// before there were thumbnails has none. The `signature` of `poster_url` opens this too.
 #[utoipa::path(get, path = "/products/{id}/sprite/", tag = "products", operation_id = "getProductSprite",
-    params(("id" = ProductId, Path),
-        ("Range" = Option<String>, Header, description = "A range of bytes (RFC 9110, 14)", example = "bytes=0-1023")),
-    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg", description = "The whole file"),
-        (status = 206, body = Vec<u8>, content_type = "image/jpeg", description = "The requested range"),
-        (status = 304),
-        (status = 307, description = "The storage serves the file, at the address in Location, for a minute"),
-        Needs<ReadProducts>),
+    params(("id" = ProductId, Path), RangeHeader),
+    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg"), Needs<ReadProducts>),
     security(("bearer" = []), ("signature" = [])),
     extensions(("x-problems" = json!(["invalid_media_link", "range_not_satisfiable"]))))]
 pub(crate) async fn sprite(

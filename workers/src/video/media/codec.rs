@@ -89,7 +89,9 @@ pub(super) fn plan(family: Family, source: &Source, limits: &Limits) -> Result<P
         audio: name(&audio.codec),
         video: name(&video.codec),
     };
-    if let Some(audio) = audio.filter(|audio| !limits.take(&audio.codec)) {
+    if let Some(audio) =
+        audio.filter(|audio| !limits.take(&audio.codec) || is_lost_in(family, audio))
+    {
         return Err(unheard(audio));
     }
     let plan = copied(family, video, audio).unwrap_or(Plan {
@@ -124,6 +126,11 @@ fn copied(family: Family, video: &VideoStream, audio: Option<&AudioStream>) -> O
         .next()
         .map(|container| plan(container, false))
         .or_else(|| fitting.clone().next().map(|container| plan(container, true)))
+}
+
+/// AVI keeps nothing of what a decoder of FLAC needs to begin.
+fn is_lost_in(family: Family, audio: &AudioStream) -> bool {
+    family == Family::Avi && audio.codec == "flac"
 }
 
 fn audio_is_fit(family: Family, audio: &AudioStream) -> bool {
