@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
@@ -46,6 +44,19 @@ impl Arrivals {
         Self { late: Counts::default(), memory: Arc::new(Semaphore::new(MEMORY / KIB)) }
     }
 
+    /// Reads a body that is not an upload.
+    pub(crate) async fn receive(&self, request: Request) -> Result<Request, Problem> {
+        let declared = declared_length(request.headers());
+        // What says that it is too large is refused by its route, before it comes.
+        let is_too_large = declared.is_some_and(|length| length > LARGEST as u64);
+        let is_upload = Class::of(&request) == Some(Class::Uploads);
+        if request.body().is_end_stream() || is_too_large || is_upload {
+            return Ok(request);
+        }
+        // In a box: most requests have no body, and are spared the room for it.
+        Box::pin(self.received(request)).await
+    }
+
     /// The request with its body in memory, or with one that no route takes.
     async fn received(&self, request: Request) -> Result<Request, Problem> {
         let (parts, body) = request.into_parts();
@@ -67,25 +78,6 @@ fn too_many() -> Problem {
     Problem::overloaded_by(format!(
         "{OF_ONE} requests from your network are still being sent: let them end, then try again."
     ))
-}
-
-/// Reads bodies that are not uploads, then goes on.
-pub(crate) async fn receive(
-    State(arrivals): State<Arrivals>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let declared = declared_length(request.headers());
-    // What says that it is too large is refused by its route, before it comes.
-    let is_too_large = declared.is_some_and(|length| length > LARGEST as u64);
-    let is_upload = Class::of(&request) == Some(Class::Uploads);
-    if request.body().is_end_stream() || is_too_large || is_upload {
-        return next.run(request).await;
-    }
-    match arrivals.received(request).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
 }
 
 /// A body on its way.

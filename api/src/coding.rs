@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tower::{Layer, Service};
 use tower_http::CompressionLevel;
 use tower_http::compression::predicate::Predicate;
-use tower_http::compression::{Compression, CompressionLayer};
+use tower_http::compression::CompressionLayer;
 
 /// Bytes of what gains nothing.
 const SMALL: u64 = 1024;
@@ -123,16 +123,15 @@ impl Predicate for Compressible {
 /// Compresses what may be compressed for clients that take it; others pass by.
 #[derive(Clone)]
 pub(crate) struct Coded<S> {
-    plain: S,
-    coded: Compression<S, Compressible>,
+    service: S,
+    compression: CompressionLayer<Compressible>,
 }
 
-impl<S: Clone> Coded<S> {
+impl<S> Coded<S> {
     pub(crate) fn new(service: S) -> Self {
         // Answers are made for one client and used once: speed counts, not the last bytes.
         let layer = CompressionLayer::new().quality(CompressionLevel::Fastest);
-        let coded = layer.compress_when(Compressible).layer(service.clone());
-        Self { plain: service, coded }
+        Self { service, compression: layer.compress_when(Compressible) }
     }
 }
 
@@ -148,19 +147,18 @@ where
     type Future = Either<Answered<S::Future>, BoxFuture<'static, Result<Response, Infallible>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Either clone is of one service, which is always ready.
-        self.plain.poll_ready(context)
+        self.service.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let Some(coding) = Coding::preferred(request.headers()) else {
-            return Either::Left(self.plain.call(request).map_ok(varying));
+            return Either::Left(self.service.call(request).map_ok(varying));
         };
         let had = uncoded_tags(request.headers_mut());
         // The one that was chosen here, and nothing that the layer would answer 406.
         let name = HeaderValue::from_static(coding.name());
         request.headers_mut().insert(ACCEPT_ENCODING, name);
-        let mut service = self.coded.clone();
+        let mut service = self.compression.layer(self.service.clone());
         Either::Right(
             async move {
                 let response = service.call(request).await?;

@@ -2,6 +2,7 @@
 //! its routes, and the rest is what requests go through on their way there and back.
 
 mod accounts;
+mod admission;
 mod app;
 mod around;
 mod arrival;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use moka::sync::Cache;
@@ -52,11 +52,8 @@ const QUIET: Duration = Duration::from_mins(1);
 /// Uploads of one account at a time: else a few who send slowly take the room of all.
 const OF_ONE: usize = 16;
 
-/// The room that there is: one pointer, as each layer is cloned for each request.
-#[derive(Clone)]
-pub(crate) struct Room(Arc<Shared>);
-
-struct Shared {
+/// The room that there is.
+pub(crate) struct Room {
     app: App,
     classes: [Semaphore; 4],
     uploading: Counts<Who>,
@@ -69,17 +66,34 @@ impl Room {
         let classes = Class::ALL.map(|class| Semaphore::new(class.room()));
         let turns = Cache::builder().time_to_idle(QUIET).build();
         let (uploading, signing_in) = (Counts::default(), Counts::default());
-        Self(Arc::new(Shared { app, classes, uploading, signing_in, turns }))
+        Self { app, classes, uploading, signing_in, turns }
+    }
+
+    /// Has a request answered where there is room, and cuts it short when it takes too long.
+    pub(crate) async fn answer(&self, request: Request, next: Next) -> Response {
+        match Class::of(&request) {
+            None => next.run(request).await,
+            Some(Class::Uploads) => match self.uploader(&request) {
+                Some(who) => match self.place(who) {
+                    Ok(_place) => self.enter(Class::Uploads, request, next).await,
+                    Err(problem) => refused(Class::Uploads, problem),
+                },
+                // Their route says 401, and needs neither room nor the body for that.
+                None => next.run(request.map(|_| Body::empty())).await,
+            },
+            Some(Class::SignIns) => self.enter_in_turn(request, next).await,
+            Some(class) => self.enter(class, request, next).await,
+        }
     }
 
     /// Whose upload it is; `None` where nobody is signed in.
     fn uploader(&self, request: &Request) -> Option<Who> {
-        let standing = identify(request.headers(), &self.0.app).ok().flatten()?;
+        let standing = identify(request.headers(), &self.app).ok().flatten()?;
         Some(Who::User(standing.who.user))
     }
 
     async fn enter(&self, class: Class, request: Request, next: Next) -> Response {
-        let permit = timeout(PATIENCE, self.0.classes[class as usize].acquire()).await;
+        let permit = timeout(PATIENCE, self.classes[class as usize].acquire()).await;
         let Ok(Ok(_permit)) = permit else { return refused(class, Problem::overloaded()) };
         let answer = next.run(request);
         match class.longest() {
@@ -95,10 +109,10 @@ impl Room {
         let Some(who) = Who::behind(&request) else {
             return self.enter(Class::SignIns, request, next).await;
         };
-        let Some(_place) = self.0.signing_in.take(who.clone(), SIGN_INS_OF_ONE) else {
+        let Some(_place) = self.signing_in.take(who.clone(), SIGN_INS_OF_ONE) else {
             return refused(Class::SignIns, Problem::overloaded());
         };
-        let turns = self.0.turns.get_with(who, || Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)));
+        let turns = self.turns.get_with(who, || Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)));
         let turn = timeout(LONGEST, turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return refused(Class::SignIns, Problem::overloaded()) };
         self.enter(Class::SignIns, request, next).await
@@ -106,7 +120,7 @@ impl Room {
 
     /// What an upload needs besides the room of its class.
     fn place(&self, who: Who) -> Result<Counted<Who>, Problem> {
-        self.0.uploading.take(who, OF_ONE).ok_or_else(too_many)
+        self.uploading.take(who, OF_ONE).ok_or_else(too_many)
     }
 }
 
@@ -115,23 +129,6 @@ fn too_many() -> Problem {
     Problem::overloaded_by(format!(
         "You have {OF_ONE} uploads under way: let one end, then try again."
     ))
-}
-
-/// Lets a request in where there is room, and cuts it short when it takes too long.
-pub(crate) async fn limit(State(room): State<Room>, request: Request, next: Next) -> Response {
-    match Class::of(&request) {
-        None => next.run(request).await,
-        Some(Class::Uploads) => match room.uploader(&request) {
-            Some(who) => match room.place(who) {
-                Ok(_place) => room.enter(Class::Uploads, request, next).await,
-                Err(problem) => refused(Class::Uploads, problem),
-            },
-            // Their route says 401, and needs neither room nor the body for that.
-            None => next.run(request.map(|_| Body::empty())).await,
-        },
-        Some(Class::SignIns) => room.enter_in_turn(request, next).await,
-        Some(class) => room.enter(class, request, next).await,
-    }
 }
 
 fn refused(class: Class, problem: Problem) -> Response {

@@ -5,9 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
@@ -42,15 +40,14 @@ struct Limiter {
     callers: DefaultKeyedRateLimiter<Who>,
 }
 
-/// What [`limit`] counts with. Cheap to clone.
-#[derive(Clone)]
+/// What callers are counted with.
 pub(crate) struct Rates {
     app: App,
     limiters: Arc<[Option<Limiter>; 4]>,
 }
 
 impl Rates {
-    /// Nothing is counted yet. Forgets by itself, for as long as there is a clone.
+    /// Nothing is counted yet. Forgets by itself, for as long as it is used.
     pub(crate) fn new(app: App) -> Self {
         let limiters = Arc::new(app.settings.rate_limits.0.map(|limit| {
             let quota = limit?;
@@ -77,21 +74,22 @@ impl Rates {
             Class::Reads | Class::Commands | Class::Uploads => Who::asks(request, &self.app),
         }
     }
-}
 
-/// Refuses a caller that asks too often.
-pub(crate) async fn limit(State(rates): State<Rates>, request: Request, next: Next) -> Response {
-    let class = Class::of(&request);
-    let limiter = class.and_then(|class| Some((class, rates.limiters[class as usize].as_ref()?)));
-    if let Some((class, limiter)) = limiter
-        && let Some(who) = rates.who(class, &request)
-        && let Err(later) = limiter.callers.check_key(&who)
-    {
-        metrics::counter!("http_throttled_total", "class" => class.name()).increment(1);
-        let wait = later.wait_time_from(DefaultClock::default().now());
-        return too_many(class, limiter.quota, wait).into_response();
+    /// Refuses a caller that asks too often.
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
+        let class = Class::of(request);
+        let limiter =
+            class.and_then(|class| Some((class, self.limiters[class as usize].as_ref()?)));
+        if let Some((class, limiter)) = limiter
+            && let Some(who) = self.who(class, request)
+            && let Err(later) = limiter.callers.check_key(&who)
+        {
+            metrics::counter!("http_throttled_total", "class" => class.name()).increment(1);
+            let wait = later.wait_time_from(DefaultClock::default().now());
+            return Err(too_many(class, limiter.quota, wait));
+        }
+        Ok(())
     }
-    next.run(request).await
 }
 
 fn too_many(class: Class, quota: NonZeroU32, wait: Duration) -> Problem {

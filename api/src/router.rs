@@ -19,17 +19,15 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::accounts::{
     activity, evenly, me, passwords, registration, second_factor, sessions, users,
 };
-use crate::arrival::{self, Arrivals};
+use crate::admission::{Gate, admit};
 use crate::coding::{Coded, keep_plain};
 use crate::drain::drain;
-use crate::overload::{self, Room};
 use crate::problem::Problem;
 use crate::products::{history, media, review, thumbnails};
-use crate::rate::{self, Rates};
 use crate::uploads::{self, protocol};
 use crate::{
     App, around, categories, cors, fixed, idempotency, live, observe, openapi, options, orders,
-    pages, payload, products, server,
+    pages, payload, products,
 };
 
 /// Where the OpenAPI document is.
@@ -171,7 +169,7 @@ pub fn operations(app: App) -> Service {
 /// What every request goes through.
 fn wrapped(router: Router<App>, app: App) -> Service {
     let cors = cors::layer(&app.settings.cors_allowed_origins);
-    let (rates, room) = (Rates::new(app.clone()), Room::new(app.clone()));
+    let admitted = from_fn_with_state(Gate::new(&app), admit);
     let spoken = from_fn_with_state(app.clone(), protocol::speak);
     let opened = from_fn_with_state(app.clone(), payload::open_request);
     let observed = from_fn_with_state(app.clone(), observe::observe);
@@ -187,10 +185,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .map_request(options::hide)
         .layer(cors)
         .map_request(options::restore)
-        .layer(from_fn(server::check_head))
-        .layer(from_fn_with_state(rates, rate::limit))
-        .layer(from_fn_with_state(Arrivals::new(), arrival::receive))
-        .layer(from_fn_with_state(room, overload::limit))
+        .layer(admitted)
         .layer(opened)
         .layer(from_fn(options::answer))
         .map_request(with_slash)

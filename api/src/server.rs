@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
@@ -141,18 +139,15 @@ fn protocols() -> Arc<Builder<TokioExecutor>> {
 }
 
 /// Refuses what HTTP does not allow, and header fields that are larger than anybody needs.
-pub(crate) async fn check_head(request: Request, next: Next) -> Response {
-    if let Err(problem) = host::check(&request) {
-        return problem.into_response();
-    }
+pub(crate) fn check_head(request: &Request) -> Result<(), Problem> {
+    host::check(request)?;
     let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         name.as_str().len() + value.len() + 4
     };
     let headers = request.headers();
     let is_large = headers.iter().map(size).sum::<usize>() > LARGEST_HEADERS;
     if is_large || headers.len() > MAX_FIELDS {
-        return Problem::of_status(http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-            .into_response();
+        return Err(Problem::of_status(http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     }
-    next.run(request).await
+    Ok(())
 }
