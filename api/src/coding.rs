@@ -19,8 +19,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tower::{Layer, Service};
 use tower_http::CompressionLevel;
-use tower_http::compression::predicate::Predicate;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::Predicate;
 
 /// Bytes of what gains nothing.
 const SMALL: u64 = 1024;
