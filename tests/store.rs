@@ -17,7 +17,7 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, eventually};
 
 #[derive(Default)]
 struct Inline(projections::ReadModels);
@@ -65,7 +65,7 @@ struct Store {
     commands: Commands,
     pool: PgPool,
     secrets: tempfile::TempDir,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 #[async_trait]
@@ -85,7 +85,7 @@ impl Store {
         let folder = tempfile::tempdir().unwrap();
         let secrets = Secrets::load_or_create(&folder.path().join("secrets.json")).unwrap();
         let commands = replica(&pool, &secrets);
-        Self { commands, pool, secrets: folder, _database: database }
+        Self { commands, pool, secrets: folder, database }
     }
 
     /// Another process on the same database, with its own caches.
@@ -185,6 +185,49 @@ async fn what_a_replica_remembers_of_rows_never_outlives_anothers_write() {
     assert!(log.iter().zip(1..).all(|(recorded, position)| recorded.position == position));
     assert!(log.is_sorted_by_key(|recorded| recorded.at));
     assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+}
+
+/// Rows of the log that were read on connections that have ended since.
+async fn events_read(pool: &PgPool) -> i64 {
+    sqlx::query_scalar(
+        "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables
+         WHERE relname = 'events'",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_process_starts_without_reading_a_long_log() {
+    const OLD: i32 = 50_000;
+    let store = Store::start().await;
+    sqlx::query(
+        "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
+             payload, metadata, position, event_id, recorded_at, salt)
+         SELECT 'Category', gen_random_uuid(), 1, 'CategoryCreated', '1', '{}', '{}', number,
+             gen_random_uuid(), now() - interval '1 hour', '\\x00'
+         FROM generate_series(1, $1) AS number",
+    )
+    .bind(OLD)
+    .execute(&store.pool)
+    .await
+    .unwrap();
+    sqlx::query("UPDATE log_head SET position = $1, recorded_at = now() - interval '1 hour'")
+        .bind(i64::from(OLD))
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    sqlx::raw_sql("ANALYZE events; SELECT pg_stat_reset()").execute(&store.pool).await.unwrap();
+    let pool = store.database.pool().await;
+    let secrets = Secrets::load_or_create(&store.secrets.path().join("secrets.json")).unwrap();
+
+    replica(&pool, &secrets).follow_sessions().await.unwrap();
+
+    pool.close().await;
+    let read = async || Some(events_read(&store.pool).await).filter(|read| *read > 0);
+    let read = eventually("the reads are counted", read).await;
+    assert!(read < 100, "{read} of {OLD} events were read");
 }
 
 #[tokio::test]

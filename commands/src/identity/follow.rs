@@ -91,13 +91,21 @@ impl SessionFollower {
     }
 }
 
-/// What came before ended tokens that have expired since.
+/// Where the log was when the oldest token that still counts was issued. Times never go back along the log,
+/// so that is found by halving it: a few rows are read, however long it is.
 async fn oldest_that_counts(pool: &PgPool) -> Result<i64, CommandError> {
     let seconds = i32::try_from(LIFETIME + 60).map_err(CommandError::fault)?;
     Ok(sqlx::query_scalar(
-        "SELECT coalesce((SELECT min(position) - 1 FROM events
-                          WHERE recorded_at > now() - make_interval(secs => $1)),
-                         (SELECT position FROM log_head))",
+        "WITH RECURSIVE halves (low, high) AS (
+             SELECT 0::bigint, position FROM log_head
+             UNION ALL
+             SELECT CASE WHEN is_old THEN middle ELSE low END,
+                    CASE WHEN is_old THEN high ELSE middle - 1 END
+             FROM (SELECT low, high, (low + high + 1) / 2 AS middle,
+                          (SELECT recorded_at <= now() - make_interval(secs => $1) FROM events
+                           WHERE position = (low + high + 1) / 2) AS is_old
+                   FROM halves WHERE low < high) AS half)
+         SELECT low FROM halves WHERE low = high",
     )
     .bind(f64::from(seconds))
     .fetch_one(pool)
