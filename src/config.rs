@@ -81,6 +81,8 @@ pub struct Config {
     pub nats: Option<NatsAddress>,
     /// What names of streams and subjects start with, so that tests keep apart.
     pub nats_prefix: String,
+    /// Servers of a NATS cluster that each keep the stream.
+    pub nats_replicas: usize,
     /// Where files go.
     pub storage: Storage,
     /// What the S3 client is told: every `AWS_…` variable.
@@ -194,6 +196,7 @@ impl Config {
         let (database_url, nats_url) = services(&mut reader, &data_dir)?;
         let nats = nats_url.as_ref().map(|url| NatsAddress::from_checked(url.expose_secret()));
         let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
+        let nats_replicas = reader.value("NATS_REPLICAS", "1", parse::replicas)?;
         let media = data_dir.join("media");
         let storage = reader.storage(&media, parse::storage)?;
         let s3_presigned_urls = reader.value("S3_PRESIGNED_URLS", "true", parse::switch)?;
@@ -214,6 +217,7 @@ impl Config {
             database_url,
             nats,
             nats_prefix,
+            nats_replicas,
             storage,
             aws,
             s3_presigned_urls,

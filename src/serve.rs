@@ -211,7 +211,7 @@ impl Running<'_> {
             commands: self.commands.over(&self.relaxed),
             nats: self.nats.clone(),
             prefix: config.nats_prefix.clone(),
-            stream_replicas: 1,
+            stream_replicas: config.nats_replicas,
             media: Arc::clone(&self.media.store),
             media_folder: storage::folder(config),
             mail,

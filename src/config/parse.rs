@@ -112,6 +112,14 @@ pub fn log_format(text: &str) -> Result<LogFormat, Expected> {
     }
 }
 
+/// An even number survives no more losses than the odd one below it.
+pub fn replicas(text: &str) -> Result<usize, Expected> {
+    match text.parse() {
+        Ok(replicas @ (1 | 3 | 5)) => Ok(replicas),
+        _ => Err("1, 3 or 5".into()),
+    }
+}
+
 /// It becomes part of names of streams and subjects, which take no other characters.
 pub fn subject_prefix(text: &str) -> Result<String, Expected> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

@@ -16,6 +16,7 @@ async fn an_unknown_name_is_refused_and_the_known_ones_are_told() {
         ("RATE_LIMITS", "read=5", "reads=1200000,commands=600000"),
         ("CONNECTION_LIMITS", "all=5", "total=10000,address=512"),
         ("LOG_FORMAT", "JSON", "text or json"),
+        ("NATS_REPLICAS", "2", "1, 3 or 5"),
         ("RUST_LOG", "verbose", "error, warn, info, debug, trace"),
         ("RUST_LOG", "info,sqlx=loud", "error, warn, info, debug, trace"),
         ("DATABASE_URL", postgres, "verify-ca, verify-full"),

@@ -23,6 +23,18 @@ pub fn forget(prefix: &str) {
     }
 }
 
+/// The stream of whatever runs with that prefix takes no more than it has, or as much as comes.
+pub async fn set_full(prefix: &str, is_full: bool) {
+    let client = async_nats::connect(url()).await.expect("the test server answers");
+    let jetstream = jetstream::new(client);
+    let stream = jetstream.get_stream(stream(prefix)).await.expect("there is a stream");
+    let mut config = stream.cached_info().config.clone();
+    let messages = i64::try_from(stream.cached_info().state.messages).expect("a number");
+    config.max_messages = if is_full { messages.max(1) } else { -1 };
+    config.discard = jetstream::stream::DiscardPolicy::New;
+    jetstream.update_stream(config).await.expect("the stream is changed");
+}
+
 /// All that the stream of whatever runs with that prefix holds, as text.
 pub async fn messages(prefix: &str) -> Vec<String> {
     let client = async_nats::connect(url()).await.expect("the test server answers");
@@ -39,7 +51,8 @@ pub async fn messages(prefix: &str) -> Vec<String> {
     messages
 }
 
-fn stream(prefix: &str) -> String {
+/// What the stream of whatever runs with that prefix is called.
+pub fn stream(prefix: &str) -> String {
     let letters = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let prefix: String = prefix.to_uppercase().chars().map(letters).collect();
     format!("{prefix}VETTED_EVENTS")

@@ -3,6 +3,7 @@
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::NAME;
 use crate::nats::Envelope;
 use crate::supervise::Fault;
 
@@ -29,9 +30,15 @@ pub(super) async fn read(pool: &PgPool, after: i64) -> Result<Vec<Envelope>, Fau
     }
 }
 
-/// The position of the last event.
-pub(super) async fn head(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await
+/// How many events have not been published.
+pub(super) async fn lag(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT position - coalesce((SELECT position FROM checkpoints WHERE subscriber = $1), 0) \
+         FROM log_head",
+    )
+    .bind(NAME)
+    .fetch_one(pool)
+    .await
 }
 
 /// Whether the log has that event at that position.

@@ -64,6 +64,7 @@ impl Relay {
     /// Works whenever it holds the lease, until the program ends.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fault> {
         while !shutdown.is_cancelled() {
+            self.tell_lag().await?;
             if let Some(fence) = self.lease.take().await? {
                 let led = self.lead(fence, &shutdown).await;
                 // A lease that can't be released expires.
@@ -106,7 +107,12 @@ impl Relay {
         if !self.is_intact(tail).await? {
             *tail = self.find_tail(fence).await?;
         }
-        let lag = log::head(&self.pool).await?.saturating_sub(tail.position);
+        self.tell_lag().await
+    }
+
+    /// By what is written down, so that it is known whoever publishes, and while nobody can.
+    async fn tell_lag(&self) -> Result<(), Fault> {
+        let lag = log::lag(&self.pool).await?;
         metrics::gauge!("relay_lag_events").set(f64::from(u32::try_from(lag).unwrap_or(u32::MAX)));
         Ok(())
     }

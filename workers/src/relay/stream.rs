@@ -91,7 +91,14 @@ impl Relay {
             num_replicas: self.replicas,
             ..Config::default()
         };
-        self.jetstream.get_or_create_stream(config).await.map_err(Fault::passing)
+        let found = self.jetstream.get_or_create_stream(config).await.map_err(Fault::passing)?;
+        let mut config = found.cached_info().config.clone();
+        if config.num_replicas == self.replicas {
+            return Ok(found);
+        }
+        config.num_replicas = self.replicas;
+        self.jetstream.update_stream(config).await.map_err(Fault::passing)?;
+        self.jetstream.get_stream(self.names.stream()).await.map_err(Fault::passing)
     }
 
     async fn delete(&self, name: &str) -> Result<(), Fault> {
