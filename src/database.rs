@@ -19,6 +19,11 @@ const CONNECTIONS: u32 = 24;
 /// Of its workers.
 const WORKER_CONNECTIONS: u32 = 8;
 
+/// How long a request waits for a connection: its client is told within a second that there is none.
+const CONNECTION_PATIENCE: Duration = Duration::from_millis(800);
+/// The same for workers, whose clients wait for nothing.
+const WORKER_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a server that is just starting is waited for, and one that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -52,7 +57,7 @@ pub async fn connect(
 ) -> Result<PgPool, Error> {
     let options = options(url)?;
     check_reachable(variable, &options).await?;
-    let pool = pool(options, CONNECTIONS);
+    let pool = pool(options, CONNECTIONS, CONNECTION_PATIENCE);
     if !allow_unsafe {
         refuse_unsafe(&pool).await?;
     }
@@ -102,10 +107,10 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
     Ok(options.application_name("vetted"))
 }
 
-fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+fn pool(options: PgConnectOptions, connections: u32, patience: Duration) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
+        .acquire_timeout(patience)
         .test_before_acquire(false)
         .connect_lazy_with(options)
 }
@@ -113,7 +118,8 @@ fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
 /// A pool for workers, without a connection yet. Their commits do not wait for the disk: what they
 /// record may be lost in a crash, since each effect may be tried again.
 pub fn relaxed(url: &SecretString) -> Result<PgPool, Error> {
-    Ok(pool(options(url)?.options([("synchronous_commit", "off")]), WORKER_CONNECTIONS))
+    let options = options(url)?.options([("synchronous_commit", "off")]);
+    Ok(pool(options, WORKER_CONNECTIONS, WORKER_PATIENCE))
 }
 
 async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {

@@ -7,11 +7,20 @@ use async_nats::connection::State;
 use async_trait::async_trait;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use workers::TaskState;
 
-/// A part that takes longer counts as down.
+/// A part that takes longer to read, or to write, counts as down.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an outcome is told to others who ask: anybody may, and parts are written to.
+const FRESH: Duration = Duration::from_secs(1);
+/// Bytes that are written to see whether there is room.
+const FILLER: usize = 32 * 1024;
+/// What is written to the storage, and deleted.
+const PROBE: &str = "readiness";
 
 /// Looks at each part.
 pub struct Checks {
@@ -19,14 +28,16 @@ pub struct Checks {
     nats: async_nats::Client,
     media: Arc<dyn ObjectStore>,
     workers: Option<workers::Health>,
+    last: Mutex<Option<(Instant, Outcomes)>>,
 }
 
+type Outcomes = Vec<(&'static str, Outcome)>;
 type Outcome = Result<(), String>;
 
 impl Checks {
     /// Of the parts that every process has.
     pub fn new(pool: PgPool, nats: async_nats::Client, media: Arc<dyn ObjectStore>) -> Self {
-        Self { pool, nats, media, workers: None }
+        Self { pool, nats, media, workers: None, last: Mutex::default() }
     }
 
     /// The same with the workers, where they run in this process.
@@ -34,9 +45,28 @@ impl Checks {
         Self { workers: Some(workers), ..self }
     }
 
+    async fn look(&self) -> Outcomes {
+        let (database, storage, projections) =
+            tokio::join!(self.database(), self.storage(), self.projections());
+        let mut checks = vec![
+            ("database", database),
+            ("broker", self.broker()),
+            ("storage", storage),
+            ("projections", projections),
+        ];
+        checks.extend(self.workers.iter().map(|workers| ("workers", Self::workers(workers))));
+        checks
+    }
+
+    /// Writes, as a full disk, a standby and a frozen replica of a synchronous pair still read.
     async fn database(&self) -> Outcome {
-        let asked = sqlx::query("SELECT 1").execute(&self.pool);
-        in_time(asked).await.map_err(|()| "The database does not answer.".to_owned())
+        let read = sqlx::query("SELECT 1").execute(&self.pool);
+        in_time(read).await.map_err(|()| "The database does not answer.".to_owned())?;
+        in_time(fill(&self.pool)).await.map_err(|()| {
+            "The database answers and can't be written: look at its disk, and whether it is a standby \
+             or waits for one."
+                .to_owned()
+        })
     }
 
     fn broker(&self) -> Outcome {
@@ -49,14 +79,27 @@ impl Checks {
         }
     }
 
+    /// Writes, as a full disk still reads.
     async fn storage(&self) -> Outcome {
         let asked = async {
-            match self.media.head(&Path::from("readiness")).await {
+            match self.media.head(&Path::from(PROBE)).await {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(error),
             }
         };
-        in_time(asked).await.map_err(|()| "The storage for files does not answer.".to_owned())
+        in_time(asked).await.map_err(|()| "The storage for files does not answer.".to_owned())?;
+        let written = async {
+            self.media.put(&Path::from(PROBE), vec![0; FILLER].into()).await?;
+            match self.media.delete(&Path::from(PROBE)).await {
+                // Another process deleted it.
+                Err(object_store::Error::NotFound { .. }) => Ok(()),
+                deleted => deleted,
+            }
+        };
+        in_time(written).await.map_err(|()| {
+            "The storage for files answers and can't be written: look at its room and its permissions."
+                .to_owned()
+        })
     }
 
     async fn projections(&self) -> Outcome {
@@ -88,6 +131,21 @@ impl Checks {
     }
 }
 
+/// Writes on a connection of its own: one that waits for a frozen standby is lost to the pool.
+async fn fill(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    // A wait for a standby that is cut short is answered as if the standby had confirmed.
+    let options = options.options([("statement_timeout", "5s")]);
+    let mut connection = options.connect().await?;
+    let written = format!(
+        "BEGIN; TRUNCATE readiness;
+         INSERT INTO readiness SELECT decode(repeat(md5(random()::text), {FILLER} / 16), 'hex');
+         COMMIT"
+    );
+    connection.execute(written.as_str()).await?;
+    connection.close().await
+}
+
 async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<(), ()> {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(_)) => Ok(()),
@@ -97,16 +155,15 @@ async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<(), 
 
 #[async_trait]
 impl api::Health for Checks {
-    async fn check(&self) -> Vec<(&'static str, Outcome)> {
-        let (database, storage, projections) =
-            tokio::join!(self.database(), self.storage(), self.projections());
-        let mut checks = vec![
-            ("database", database),
-            ("broker", self.broker()),
-            ("storage", storage),
-            ("projections", projections),
-        ];
-        checks.extend(self.workers.iter().map(|workers| ("workers", Self::workers(workers))));
-        checks
+    async fn check(&self) -> Outcomes {
+        let mut last = self.last.lock().await;
+        if let Some((at, outcomes)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return outcomes.clone();
+        }
+        let outcomes = self.look().await;
+        *last = Some((Instant::now(), outcomes.clone()));
+        outcomes
     }
 }

@@ -1,5 +1,7 @@
 //! Where files are kept: a folder, or a bucket that speaks S3.
 
+mod patient;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +17,13 @@ use url::Url;
 
 use crate::config::{Config, Storage};
 use crate::reach::{self, Unreachable};
+use patient::Patient;
 
 /// S3 takes no chunks that are smaller, but for the last.
 const BUCKET_CHUNK: usize = 5 << 20;
 const FOLDER_CHUNK: usize = 1 << 20;
+/// Tries of a request more: whoever asked is told soon, and tries again.
+const RETRIES: usize = 2;
 /// For a bucket that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -61,7 +66,7 @@ pub async fn open_existing(config: &Config) -> Result<Media, Error> {
         }
         Storage::Folder(folder) => {
             let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
-            let store = Arc::new(store.with_fsync(true));
+            let store = Arc::new(Patient(store.with_fsync(true)));
             Ok(Media { store, chunk: FOLDER_CHUNK, presigner: None })
         }
         Storage::Bucket { name, prefix } => {
@@ -69,13 +74,14 @@ pub async fn open_existing(config: &Config) -> Result<Media, Error> {
             check_reachable(&builder).await?;
             let store = Arc::new(PrefixStore::new(builder.build()?, prefix.as_str()));
             let presigner = config.s3_presigned_urls.then(|| Arc::clone(&store) as Arc<dyn Signer>);
-            Ok(Media { store, chunk: BUCKET_CHUNK, presigner })
+            Ok(Media { store: Arc::new(Patient(store)), chunk: BUCKET_CHUNK, presigner })
         }
     }
 }
 
 fn bucket(config: &Config, name: &str) -> AmazonS3Builder {
-    let mut builder = AmazonS3Builder::new().with_bucket_name(name);
+    let retry = RetryConfig { max_retries: RETRIES, ..RetryConfig::default() };
+    let mut builder = AmazonS3Builder::new().with_bucket_name(name).with_retry(retry);
     for (variable, value) in &config.aws {
         if let Ok(key) = variable.to_ascii_lowercase().parse() {
             builder = builder.with_config(key, value.expose_secret());

@@ -81,7 +81,7 @@ async fn of_owner(app: App, owner: Owner, request: Request, next: Next) -> Respo
     };
     // In a task of its own: a client that hangs up must not leave the key without its answer.
     let Owner { scope, role } = owner;
-    let claim = IdempotencyClaim { scope, key, role };
+    let claim = IdempotencyClaim::new(scope, key, role);
     let task = tokio::spawn(once(app, claim, request, next).in_current_span());
     match task.await {
         Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
@@ -174,7 +174,8 @@ async fn first(
         }
     };
     let watched = std::panic::AssertUnwindSafe(next.run(request));
-    let response = match futures::FutureExt::catch_unwind(watched).await {
+    let watched = futures::FutureExt::catch_unwind(watched);
+    let response = match app.commands.idempotency().keeping(&claim, watched).await {
         Ok(response) => render(response, &path),
         Err(panic) => {
             release(&app, &claim).await;

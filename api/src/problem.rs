@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod from;
+mod outage;
 
 use std::num::NonZeroU32;
 
@@ -14,6 +15,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use outage::is_outage;
 
 pub(crate) use catalogue::{Code, catalogued, page};
 
@@ -178,6 +181,14 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// 503: a part that is needed is down, which passes by itself.
+    pub(crate) fn unavailable(why: &str) -> Self {
+        tracing::warn!("a part that is needed is down: {why}");
+        let detail = "A part that the server needs is down: try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// 500: the program failed; what happened is in the log only.
     pub(crate) fn internal() -> Self {
         Self::new(
@@ -187,11 +198,14 @@ impl Problem {
         )
     }
 
-    /// Logs an error that is nobody's business outside.
+    /// Logs an error that is nobody's business outside: 503 where it passes by itself, 500 else.
     pub(crate) fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| error.source());
-        let causes: Vec<_> = chain.map(ToString::to_string).collect();
-        tracing::error!("{}", causes.join(": "));
+        let causes = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        if is_outage(error) {
+            return Self::unavailable(&causes);
+        }
+        tracing::error!("{causes}");
         Self::internal()
     }
 

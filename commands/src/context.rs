@@ -24,6 +24,15 @@ pub struct IdempotencyClaim {
     pub key: String,
     /// The role that the answer is for; `None` where nobody is signed in.
     pub role: Option<Role>,
+    /// Of this claim alone: another request may claim the key once this one has lapsed.
+    pub id: Uuid,
+}
+
+impl IdempotencyClaim {
+    /// A new claim on a key.
+    pub fn new(scope: Uuid, key: String, role: Option<Role>) -> Self {
+        Self { scope, key, role, id: Uuid::now_v7() }
+    }
 }
 
 /// A command was carried out.

@@ -4,6 +4,7 @@ use domain::{FieldErrors, Refusal, RefusalKind};
 use secrecy::SecretString;
 
 use crate::data_error::{is_data_error, refused_value};
+use crate::outage::is_outage;
 use crate::store::StoreError;
 
 /// A name that somebody else holds.
@@ -36,6 +37,9 @@ pub enum CommandError {
     /// Too much to do: try again later.
     #[error("too busy")]
     Busy,
+    /// The database is down, or the program is stopping: it passes by itself. For the log.
+    #[error("{0}")]
+    Unavailable(String),
     /// Too many failed tries.
     #[error("too many attempts")]
     TooManyAttempts {
@@ -99,7 +103,7 @@ impl From<FieldErrors> for CommandError {
 impl From<sqlx::Error> for CommandError {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut => Self::Busy,
+            passing if is_outage(&passing) => Self::Unavailable(passing.to_string()),
             sqlx::Error::Database(refused) if is_data_error(&*refused) => {
                 Self::Refused(refused_value(&*refused))
             }
@@ -115,11 +119,14 @@ impl From<StoreError> for CommandError {
             StoreError::Taken(reservation) => Self::Taken(reservation),
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Busy => Self::Busy,
+            error @ (StoreError::Unavailable(_) | StoreError::Stopped) => {
+                Self::Unavailable(error.to_string())
+            }
             StoreError::Database(error) => error.into(),
-            error @ (StoreError::Decode(_)
+            error @ (StoreError::Failed(_)
+            | StoreError::Decode(_)
             | StoreError::Projection(_)
-            | StoreError::Vault(_)
-            | StoreError::Stopped) => Self::fault(error),
+            | StoreError::Vault(_)) => Self::fault(error),
         }
     }
 }

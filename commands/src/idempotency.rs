@@ -1,13 +1,21 @@
 //! `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): an act is done once, and
 //! its first answer is given again.
 
-use domain::{Role, StreamType};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use domain::{Refusal, RefusalKind, Role, StreamType};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::{CommandError, IdempotencyClaim};
+
+/// How long a claim is good for: another process may take over soon where one was killed.
+const CLAIM_SECONDS: i32 = 5;
+/// How often the claim of a request that still runs is renewed.
+const RENEWAL: Duration = Duration::from_millis(1_500);
 
 /// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
 #[derive(Clone)]
@@ -68,14 +76,14 @@ impl Idempotency {
         Self { pool }
     }
 
-    /// Claims a key, or tells where it stands. A claim is good for two minutes.
+    /// Claims a key, or tells where it stands. A claim lapses unless it is [kept](Self::keeping).
     pub async fn begin(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
         let claimed = sqlx::query(
-            "INSERT INTO idempotency_keys AS had (scope, key, role, locked_until)
-             VALUES ($1, $2, $3, now() + interval '2 minutes')
+            "INSERT INTO idempotency_keys AS had (scope, key, role, claim, locked_until)
+             VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
              ON CONFLICT (scope, key) DO UPDATE
                 SET locked_until = excluded.locked_until, role = excluded.role,
-                    created_at = now(), fingerprint = NULL, outcome = NULL, status = NULL,
+                    claim = excluded.claim, created_at = now(), fingerprint = NULL, outcome = NULL, status = NULL,
                     headers = NULL, body = NULL
                 WHERE had.created_at < now() - interval '24 hours'
                    OR had.status IS NULL AND had.outcome IS NULL AND had.locked_until < now()",
@@ -83,6 +91,8 @@ impl Idempotency {
         .bind(claim.scope)
         .bind(&claim.key)
         .bind(claim.role.map(Role::as_str))
+        .bind(claim.id)
+        .bind(CLAIM_SECONDS)
         .execute(&self.pool)
         .await?;
         if claimed.rows_affected() == 1 {
@@ -91,10 +101,39 @@ impl Idempotency {
         self.state(claim).await
     }
 
+    /// Carries out the request, and keeps its claim meanwhile.
+    pub async fn keeping<T>(
+        &self,
+        claim: &IdempotencyClaim,
+        request: impl Future<Output = T>,
+    ) -> T {
+        tokio::select! {
+            done = request => done,
+            never = self.renew(claim) => match never {},
+        }
+    }
+
+    async fn renew(&self, claim: &IdempotencyClaim) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let renewed = sqlx::query(
+                "UPDATE idempotency_keys SET locked_until = now() + make_interval(secs => $4)
+                 WHERE scope = $1 AND key = $2 AND claim = $3",
+            )
+            .bind(claim.scope)
+            .bind(&claim.key)
+            .bind(claim.id)
+            .bind(CLAIM_SECONDS)
+            .execute(&self.pool);
+            if let Err(error) = renewed.await {
+                tracing::warn!("the claim on an Idempotency-Key could not be renewed: {error}");
+            }
+        }
+    }
+
     async fn state(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
         let row = sqlx::query(
-            "SELECT fingerprint, outcome, status, headers, body, role,
-                    locked_until < now() AS lapsed
+            "SELECT fingerprint, outcome, status, headers, body, role
              FROM idempotency_keys WHERE scope = $1 AND key = $2",
         )
         .bind(claim.scope)
@@ -107,10 +146,7 @@ impl Idempotency {
         if let Some(status) = row.try_get::<Option<i16>, _>("status")? {
             return Ok(Begun::Answered(answered(&row, status, outcome)?));
         }
-        Ok(match outcome {
-            Some(outcome) if row.try_get("lapsed")? => Begun::Outcome(outcome),
-            Some(_) | None => Begun::Running,
-        })
+        Ok(outcome.map_or(Begun::Running, Begun::Outcome))
     }
 
     /// Keeps an answer that was made for the claim's role.
@@ -123,7 +159,7 @@ impl Idempotency {
         sqlx::query(
             "UPDATE idempotency_keys
              SET fingerprint = $3, status = $4, headers = $5, body = $6, role = $7
-             WHERE scope = $1 AND key = $2",
+             WHERE scope = $1 AND key = $2 AND (claim = $8 OR outcome IS NOT NULL)",
         )
         .bind(claim.scope)
         .bind(&claim.key)
@@ -132,6 +168,7 @@ impl Idempotency {
         .bind(sqlx::types::Json(&answer.headers))
         .bind(&answer.body)
         .bind(claim.role.map(Role::as_str))
+        .bind(claim.id)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -141,10 +178,11 @@ impl Idempotency {
     pub async fn abandon(&self, claim: &IdempotencyClaim) -> Result<(), CommandError> {
         sqlx::query(
             "DELETE FROM idempotency_keys
-             WHERE scope = $1 AND key = $2 AND outcome IS NULL AND status IS NULL",
+             WHERE scope = $1 AND key = $2 AND claim = $3 AND outcome IS NULL AND status IS NULL",
         )
         .bind(claim.scope)
         .bind(&claim.key)
+        .bind(claim.id)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -156,6 +194,35 @@ impl Idempotency {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+}
+
+/// Writes down what an act led to, in its own transaction; `false` where the claim has lapsed and is
+/// somebody else's by now.
+pub(crate) async fn keep_outcome(
+    conn: &mut PgConnection,
+    claim: &IdempotencyClaim,
+    outcome: &serde_json::Value,
+) -> Result<bool, sqlx::Error> {
+    let kept = sqlx::query(
+        "UPDATE idempotency_keys SET outcome = $4 WHERE scope = $1 AND key = $2 AND claim = $3",
+    )
+    .bind(claim.scope)
+    .bind(&claim.key)
+    .bind(claim.id)
+    .bind(outcome)
+    .execute(conn)
+    .await?;
+    Ok(kept.rows_affected() == 1)
+}
+
+/// The act is another request's by now.
+pub(crate) fn lapsed() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Conflict,
+        code: "idempotency_in_progress",
+        detail: "Another request with this Idempotency-Key is running: ask again in a moment."
+            .to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@ mod idempotency;
 pub mod identity;
 pub mod media;
 mod order;
+mod outage;
 mod payload;
 mod product;
 mod references;
@@ -35,6 +36,7 @@ pub use identity::{
     Authenticated, Enrolment, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Origin,
     RecoveryCodes, SecondFactor, Session, Standing, Tokens, journal,
 };
+pub use outage::is_outage;
 pub use product::NewVideo;
 pub use references::{References, password_weakness};
 pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};

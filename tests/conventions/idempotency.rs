@@ -8,39 +8,105 @@ use sqlx::PgPool;
 
 use super::{Shop, each};
 use crate::refusal::refused;
-use crate::support::{TestApp, eventually, id};
+use crate::support::{Answer, TestApp, eventually, id};
 
 async fn is_claimed(pool: &PgPool, key: &str) -> bool {
     let claimed = "SELECT EXISTS (SELECT FROM idempotency_keys WHERE key = $1)";
     sqlx::query_scalar(claimed).bind(key).fetch_one(pool).await.unwrap()
 }
 
+/// A `POST /products/` with a key, whose form has come half.
+struct Slow {
+    half: mpsc::Sender<Vec<u8>>,
+    sent: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
+    category: String,
+}
+
+impl Slow {
+    /// Begins, and waits until the key is claimed.
+    async fn begin(shop: &Shop, key: &str) -> Self {
+        let (mut half, rest) = mpsc::channel::<Vec<u8>>(1);
+        let body = reqwest::Body::wrap_stream(rest.map(Ok::<_, std::io::Error>));
+        let request = shop.app.client.post(shop.app.url("/products/"));
+        let request = request.bearer_auth(&shop.seller.access);
+        let request = request
+            .header("content-type", "multipart/form-data; boundary=b")
+            .header("idempotency-key", key);
+        let sent = tokio::spawn(request.body(body).send());
+        half.send(Self::part("name", "Lamp").into_bytes()).await.unwrap();
+        let pool = shop.app.pool();
+        eventually("the key is claimed", async || is_claimed(&pool, key).await.then_some(())).await;
+        Self { half, sent, category: shop.category.clone() }
+    }
+
+    fn part(name: &str, text: &str) -> String {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    }
+
+    /// Sends the rest; the status of the answer.
+    async fn end(mut self) -> reqwest::StatusCode {
+        let last = format!("{}--b--\r\n", Self::part("category_id", &self.category));
+        self.half.send(last.into_bytes()).await.unwrap();
+        drop(self.half);
+        self.sent.await.unwrap().unwrap().status()
+    }
+}
+
+/// The same key once more.
+async fn repeat(shop: &Shop, key: &str) -> Answer {
+    let second = shop.app.post("/products/").by(&shop.seller).json(json!({}));
+    second.header("idempotency-key", key).send().await
+}
+
 #[tokio::test]
 async fn while_the_first_is_running_the_second_is_told_so() {
     let shop = Shop::open().await;
-    let (mut half, rest) = mpsc::channel::<Vec<u8>>(1);
-    let body = reqwest::Body::wrap_stream(rest.map(Ok::<_, std::io::Error>));
-    let part = |name: &str, text: &str| {
-        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
-    };
-    let request = shop.app.client.post(shop.app.url("/products/")).bearer_auth(&shop.seller.access);
-    let request = request
-        .header("content-type", "multipart/form-data; boundary=b")
-        .header("idempotency-key", "slow");
-    let first = tokio::spawn(request.body(body).send());
-    half.send(part("name", "Lamp").into_bytes()).await.unwrap();
-    let pool = shop.app.pool();
-    eventually("the key is claimed", async || is_claimed(&pool, "slow").await.then_some(())).await;
+    let first = Slow::begin(&shop, "slow").await;
 
-    let second = shop.app.post("/products/").by(&shop.seller).json(json!({}));
-    let second = second.header("idempotency-key", "slow").send().await;
+    refused(repeat(&shop, "slow").await, 409, "idempotency_in_progress");
+    // The claim is good for 5 seconds, and renewed.
+    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    refused(repeat(&shop, "slow").await, 409, "idempotency_in_progress");
 
-    refused(second, 409, "idempotency_in_progress");
-    let last = format!("{}--b--\r\n", part("category_id", &shop.category));
-    half.send(last.into_bytes()).await.unwrap();
-    drop(half);
-    assert_eq!(first.await.unwrap().unwrap().status(), 201);
+    assert_eq!(first.end().await, 201);
     assert_eq!(each(&shop.get("/products/", &shop.seller).await, "name"), ["Lamp"]);
+}
+
+#[tokio::test]
+async fn what_another_request_has_claimed_meanwhile_is_not_carried_out() {
+    let shop = Shop::open().await;
+    let first = Slow::begin(&shop, "slow").await;
+    // As after a stall of its process.
+    sqlx::query("UPDATE idempotency_keys SET claim = gen_random_uuid()")
+        .execute(&shop.app.pool())
+        .await
+        .unwrap();
+
+    assert_eq!(first.end().await, 409);
+    assert!(each(&shop.get("/products/", &shop.seller).await, "name").is_empty());
+}
+
+#[tokio::test]
+async fn an_act_whose_answer_was_lost_is_answered_at_once() {
+    let shop = Shop::open().await;
+    let post = || {
+        let body = json!({"name": "Chair", "category_id": shop.category});
+        let post = shop.app.post("/products/").by(&shop.seller).json(body);
+        post.header("idempotency-key", "lost").send()
+    };
+    let first = post().await.expect(201);
+    // As after a crash right behind the commit.
+    sqlx::query(
+        "UPDATE idempotency_keys SET status = NULL, headers = NULL, body = NULL,
+             fingerprint = NULL, locked_until = now() + interval '1 hour'",
+    )
+    .execute(&shop.app.pool())
+    .await
+    .unwrap();
+
+    let second = post().await.expect(201);
+
+    assert_eq!((id(&second), second.header("idempotent-replayed")), (id(&first), "true"));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! What is promised when processes die, clients hang up and replicas race.
 
+mod cluster;
 mod crashes;
 mod hang_ups;
 mod losses;
+mod outages;
 mod replicas;
 mod videos;
 

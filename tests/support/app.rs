@@ -35,7 +35,15 @@ impl TestApp {
 
     /// A part of it: what that subcommand serves.
     pub async fn start_as(subcommand: &[&str], variables: &[(&str, &str)]) -> Self {
-        let database = TestDatabase::create().await;
+        Self::start_on(TestDatabase::create().await, subcommand, variables).await
+    }
+
+    /// The same on a database that is there.
+    pub async fn start_on(
+        database: TestDatabase,
+        subcommand: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let prefix = format!("t{}_", Uuid::now_v7().simple());
         let nats = broker::url();
         let usual = [
@@ -62,6 +70,16 @@ impl TestApp {
     /// What the program has on the broker is lost.
     pub fn lose_stream(&self) {
         broker::forget(&self.prefix);
+    }
+
+    /// The program's stream on the broker takes no more, or as much as comes.
+    pub async fn set_stream_full(&self, is_full: bool) {
+        broker::set_full(&self.prefix, is_full).await;
+    }
+
+    /// What the program's stream on the broker is called.
+    pub fn stream(&self) -> String {
+        broker::stream(&self.prefix)
     }
 
     /// What the program has on the broker, as text.

@@ -29,7 +29,7 @@ impl Bucket {
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let service = service.clone();
@@ -43,11 +43,17 @@ impl Bucket {
         Self { address, folder }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// A program that keeps its files there.
     pub async fn app(&self, more: &[(&str, &str)]) -> TestApp {
+        let endpoint = format!("http://{}", self.address);
         let usual = [
             ("STORAGE_URL", "s3://films/vetted/here"),
-            ("AWS_ENDPOINT", self.address.as_str()),
+            ("AWS_ENDPOINT", endpoint.as_str()),
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_ACCESS_KEY_ID", KEY),
             ("AWS_SECRET_ACCESS_KEY", SECRET),

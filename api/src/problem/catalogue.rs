@@ -130,12 +130,12 @@ const CODES: &[Code] = &[
     ("headers_too_large", 431, "The header fields exceed the server's limit."),
     ("checksum_mismatch", 460, "The bytes do not match Upload-Checksum; none were stored."),
     ("internal_error", 500, "The server failed; its log has the request under its X-Request-Id."),
-    ("not_ready", 503, "A required service is down; `errors` names it."),
     (
-        "overloaded",
+        "not_ready",
         503,
-        "The server is overloaded, or its database is down; `Retry-After` says when to try again.",
+        "A part that the server needs is down, and `Retry-After` says when to try again; /readyz names it.",
     ),
+    ("overloaded", 503, "The server is overloaded; `Retry-After` says when to try again."),
 ];
 
 /// What is catalogued under a code.

@@ -20,6 +20,7 @@ impl From<CommandError> for Problem {
                 "Other requests kept changing the resource at the same time: try again.",
             ),
             E::Busy => Self::overloaded(),
+            E::Unavailable(why) => Self::unavailable(&why),
             E::TooManyAttempts { retry_after } => throttled(retry_after.as_secs().max(1)),
             E::Unauthorized { code, detail } => Self::unauthorized(code, detail),
             E::SecondFactorRequired { challenge } => {
@@ -70,7 +71,6 @@ impl From<projections::ReadError> for Problem {
         use projections::ReadError as E;
         match error {
             E::Cursor(error) => FieldErrors::one("cursor", error.to_string()).into(),
-            E::Database(sqlx::Error::PoolTimedOut) => Self::overloaded(),
             E::Database(sqlx::Error::Database(refused)) if is_data_error(&*refused) => {
                 refused_value(&*refused).into()
             }

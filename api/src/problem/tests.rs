@@ -30,6 +30,10 @@ async fn a_refusal_keeps_its_code_its_sentence_and_its_fields() {
     );
 }
 
+fn object_store_is_down() -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source: "of a secret kind".into() }
+}
+
 #[tokio::test]
 async fn each_command_error_has_its_status() {
     let refused = |kind| {
@@ -45,6 +49,8 @@ async fn each_command_error_has_its_status() {
         (CommandError::Taken(Reservation::CategoryName), 409),
         (CommandError::Conflict, 409),
         (CommandError::Busy, 503),
+        (CommandError::Unavailable("of a secret kind".to_owned()), 503),
+        (CommandError::Fault(Box::new(object_store_is_down())), 503),
         (CommandError::TooManyAttempts { retry_after: minute }, 429),
         (CommandError::Unauthorized { code: "token_reused", detail: "" }, 401),
         (CommandError::Forbidden { code: "account_not_activated", detail: "" }, 403),

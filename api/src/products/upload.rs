@@ -99,7 +99,7 @@ pub(super) async fn take_over<T: Send + 'static>(
 /// than one too few.
 const fn may_be_written<T>(done: &Result<T, CommandError>) -> bool {
     match done {
-        Ok(_) | Err(CommandError::Fault(_)) => true,
+        Ok(_) | Err(CommandError::Fault(_) | CommandError::Unavailable(_)) => true,
         Err(_) => false,
     }
 }

@@ -85,7 +85,6 @@ pub(super) fn refusal(error: UploadError) -> Problem {
                 delete some.";
             Problem::new(StatusCode::CONFLICT, "too_many_uploads", detail)
         }
-        UploadError::Database(sqlx::Error::PoolTimedOut) => Problem::overloaded(),
         UploadError::Database(error) => Problem::fault(&error),
     }
 }

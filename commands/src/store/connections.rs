@@ -9,8 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long one may be waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one may be waited for: a client is told within a second that there is none.
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// How long one that nobody uses is trusted: what stands between may cut it later, so the pool is
 /// to ask.
@@ -56,8 +56,12 @@ impl Connections {
 
     /// One of them, as soon as one is free.
     pub(super) async fn take(&self) -> Result<Connection, sqlx::Error> {
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.free).acquire_owned()).await;
-        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let taken = tokio::time::timeout(PATIENCE, self.take_in_turn()).await;
+        taken.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    async fn take_in_turn(&self) -> Result<Connection, sqlx::Error> {
+        let place = Arc::clone(&self.free).acquire_owned().await;
         let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // What is not trusted any more goes back to the pool here, before that is asked for one.

@@ -34,6 +34,7 @@ use streams::Streams;
 
 use crate::Reservation;
 use crate::identity::Revocations;
+use crate::outage::is_outage;
 use crate::{Vault, VaultError};
 use transaction::Verdict;
 
@@ -111,9 +112,15 @@ pub enum StoreError {
     /// More is waiting than can be carried out in time.
     #[error("the appender is overloaded")]
     Busy,
+    /// The database is down: it passes by itself.
+    #[error("{0}")]
+    Unavailable(String),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// It failed for several commands at once.
+    #[error("{0}")]
+    Failed(String),
     /// A stored event can't be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -126,6 +133,14 @@ pub enum StoreError {
     /// The program is stopping.
     #[error("the appender has stopped")]
     Stopped,
+}
+
+impl StoreError {
+    /// What failed for several at once, for one of them.
+    fn shared(error: &(dyn std::error::Error + 'static)) -> Self {
+        let text = error.to_string();
+        if is_outage(error) { Self::Unavailable(text) } else { Self::Failed(text) }
+    }
 }
 
 /// Appends waiting beyond this are refused at once rather than late.

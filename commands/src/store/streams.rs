@@ -68,7 +68,7 @@ impl Streams {
         for Waiting { stream, reply } in waiting {
             let rows = rows.as_ref().map(|rows| rows.get(&stream).cloned().unwrap_or_default());
             // A caller that is gone needs no answer.
-            let _gone = reply.send(rows.map_err(for_one));
+            let _gone = reply.send(rows.map_err(|error| StoreError::shared(error)));
         }
         if rows.is_ok() {
             self.connections.keep(connection);
@@ -105,9 +105,4 @@ async fn many(
         found.entry(log::stream(&row)?).or_default().push(row);
     }
     Ok(found.into_iter().map(|(stream, rows)| (stream, Arc::new(rows))).collect())
-}
-
-/// What went wrong, for one of those who waited for it.
-fn for_one(error: &sqlx::Error) -> StoreError {
-    StoreError::Database(sqlx::Error::Protocol(error.to_string()))
 }

@@ -11,7 +11,8 @@ use super::append::{Append, Appended, Effect, Guard};
 use super::{AnyRow, Folded, ReadModels, StoreError, access, log, names, write};
 use crate::context::Row;
 use crate::data_error::{is_data_error, refused_value};
-use crate::uploads;
+use crate::outage::is_outage;
+use crate::{idempotency, uploads};
 
 /// How a command ended.
 pub(super) type Verdict = Result<Appended, StoreError>;
@@ -23,14 +24,19 @@ pub(super) enum Failure {
     Database(#[from] sqlx::Error),
     #[error("{0}")]
     Projection(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the log went on under its lock")]
+    Overtaken,
 }
 
 impl Failure {
     /// Whether a part of the batch may do better: the database answered, and did not like it.
     pub(super) fn is_of_the_batch(&self) -> bool {
         match self {
-            Self::Database(error) => error.as_database_error().is_some(),
-            Self::Projection(_) => true,
+            Self::Database(error) => error
+                .as_database_error()
+                .is_some_and(|database| lost_race(database) || !is_outage(error)),
+            Self::Projection(error) => !is_outage(&**error),
+            Self::Overtaken => false,
         }
     }
 
@@ -39,9 +45,13 @@ impl Failure {
             Self::Database(error) => match error.as_database_error() {
                 Some(database) if lost_race(database) => StoreError::Conflict,
                 Some(database) if is_data_error(database) => refused_value(database).into(),
-                _ => StoreError::Database(sqlx::Error::Protocol(error.to_string())),
+                _ => StoreError::shared(error),
             },
+            Self::Projection(error) if is_outage(&**error) => {
+                StoreError::Unavailable(error.to_string())
+            }
             Self::Projection(error) => StoreError::Projection(error.to_string()),
+            Self::Overtaken => StoreError::shared(self),
         }
     }
 }
@@ -101,6 +111,7 @@ impl<'c> Transaction<'c> {
         let mut verdicts = judge(tx, read_models, appends).await?;
         names::claim(tx, appends, &mut verdicts).await?;
         take(tx, appends, &mut verdicts).await?;
+        keep_outcomes(tx, appends, &mut verdicts).await?;
         let winners: Vec<_> = winners(appends, &verdicts).collect();
         if winners.is_empty() {
             self.tx.rollback().await?;
@@ -111,7 +122,7 @@ impl<'c> Transaction<'c> {
         let folding = read_models.fold(tx, &recorded, &before);
         let mut folded = folding.await.map_err(Failure::Projection)?;
         if !write::write(tx, &winners, &recorded, &folded.writes).await? {
-            return Err(sqlx::Error::Protocol("the log went on under its lock".to_owned()).into());
+            return Err(Failure::Overtaken);
         }
         names::release(tx, &winners).await?;
         access::end(tx, &recorded).await?;
@@ -240,6 +251,21 @@ async fn take(
     Ok(())
 }
 
+/// Writes down what acts with an `Idempotency-Key` lead to; one whose claim has lapsed fails alone.
+async fn keep_outcomes(
+    conn: &mut PgConnection,
+    appends: &[&Append],
+    verdicts: &mut [Verdict],
+) -> Result<(), sqlx::Error> {
+    for (append, verdict) in appends.iter().zip(verdicts) {
+        let Some((claim, outcome)) = &append.side.idempotency else { continue };
+        if verdict.is_ok() && !idempotency::keep_outcome(&mut *conn, claim, outcome).await? {
+            *verdict = Err(StoreError::Refused(idempotency::lapsed()));
+        }
+    }
+    Ok(())
+}
+
 fn winners<'a>(
     appends: &'a [&'a Append],
     verdicts: &'a [Verdict],
@@ -327,14 +353,6 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
         }
         .execute(&mut *conn)
         .await?;
-    }
-    if let Some((claim, outcome)) = &append.side.idempotency {
-        sqlx::query("UPDATE idempotency_keys SET outcome = $3 WHERE scope = $1 AND key = $2")
-            .bind(claim.scope)
-            .bind(&claim.key)
-            .bind(outcome)
-            .execute(conn)
-            .await?;
     }
     Ok(())
 }

@@ -1,0 +1,121 @@
+//! A storage that hangs: nothing waits for it for ever.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    UploadPart,
+};
+use tokio::time::timeout;
+
+/// Without progress: a part of a file, a piece of an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// For parts to become one file, which is told of at its end only.
+const LONG_PATIENCE: Duration = Duration::from_mins(2);
+
+/// The same storage, whose operations end.
+#[derive(Debug)]
+pub struct Patient<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for Patient<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+async fn within<T>(patience: Duration, asked: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(patience, asked).await.unwrap_or_else(|_| Err(hangs(patience)))
+}
+
+fn hangs(patience: Duration) -> Error {
+    let source = format!("no progress for {} seconds", patience.as_secs()).into();
+    Error::Generic { store: "storage", source }
+}
+
+/// Ends with an error where the next piece does not come.
+fn flowing<T: Send + 'static>(
+    pieces: BoxStream<'static, Result<T>>,
+) -> BoxStream<'static, Result<T>> {
+    let next = |rest: Option<BoxStream<'static, Result<T>>>| async move {
+        let mut pieces = rest?;
+        match timeout(PATIENCE, pieces.next()).await {
+            Ok(Some(piece)) => Some((piece, Some(pieces))),
+            Ok(None) => None,
+            Err(_) => Some((Err(hangs(PATIENCE)), None)),
+        }
+    };
+    futures::stream::unfold(Some(pieces), next).boxed()
+}
+
+#[async_trait]
+impl<T: ObjectStore> ObjectStore for Patient<T> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        within(PATIENCE, self.0.put_opts(location, payload, options)).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let begun = within(PATIENCE, self.0.put_multipart_opts(location, options)).await?;
+        Ok(Box::new(PatientUpload(begun)))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let mut found = within(PATIENCE, self.0.get_opts(location, options)).await?;
+        found.payload = match found.payload {
+            GetResultPayload::Stream(pieces) => GetResultPayload::Stream(flowing(pieces)),
+            file @ GetResultPayload::File(..) => file,
+        };
+        Ok(found)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        flowing(self.0.delete_stream(locations))
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        flowing(self.0.list(prefix))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        within(PATIENCE, self.0.list_with_delimiter(prefix)).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        within(LONG_PATIENCE, self.0.copy_opts(from, to, options)).await
+    }
+}
+
+#[derive(Debug)]
+struct PatientUpload(Box<dyn MultipartUpload>);
+
+#[async_trait]
+impl MultipartUpload for PatientUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        within(PATIENCE, self.0.put_part(data)).boxed()
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        within(LONG_PATIENCE, self.0.complete()).await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        within(PATIENCE, self.0.abort()).await
+    }
+}

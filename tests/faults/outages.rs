@@ -1,0 +1,150 @@
+//! While a part is down every request is told so, and when to try again; then all is as before.
+
+use domain::Role;
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::refusal::refused;
+use crate::support::{Answer, Bucket, Proxy, TestApp, TestDatabase, eventually, video, video_form};
+
+/// 503 with `Retry-After`, as for everything that passes by itself.
+#[track_caller]
+fn passing(answer: Answer) -> Answer {
+    assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+    refused(answer, 503, "not_ready")
+}
+
+/// `/readyz` says that this part is down, and no other of these does.
+async fn readiness_names(app: &TestApp, part: &str) {
+    eventually(part, async || {
+        let answer = app.get("/readyz").send().await;
+        (answer.status == 503 && answer.json["errors"][part].is_array()).then_some(())
+    })
+    .await;
+}
+
+async fn is_ready_again(app: &TestApp) {
+    eventually("every part is there", async || {
+        (app.get("/readyz").send().await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_told_of_and_named() {
+    let database = TestDatabase::create().await;
+    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let app = TestApp::start_on(database, &[], &[("DATABASE_URL", &url)]).await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let product = app.product(&seller, &category, "Lamp").await;
+    let body = json!({"name": "Chair", "category_id": category});
+
+    proxy.close();
+
+    for path in [format!("/products/{product}/"), "/products/".to_owned(), "/orders/".to_owned()] {
+        passing(app.get(&path).by(&staff).send().await);
+    }
+    for key in [None, Some("while-it-is-gone")] {
+        let mut call = app.post("/products/").by(&seller).json(body.clone());
+        if let Some(key) = key {
+            call = call.header("idempotency-key", key);
+        }
+        passing(call.send().await);
+    }
+    let login = json!({"email": "ada@example.com", "password": "a lamp in every window"});
+    passing(app.post("/login/").json(login).send().await);
+    readiness_names(&app, "database").await;
+
+    proxy.open();
+    is_ready_again(&app).await;
+    let create = app.post("/products/").by(&seller).json(body);
+    create.header("idempotency-key", "while-it-is-gone").send().await.expect(201);
+    let listed = app.get("/products/").by(&seller).send().await.expect(200);
+    assert_eq!(listed.ids().len(), 2);
+}
+
+/// The database answers, and takes nothing; what was connected has to connect again.
+async fn takes_nothing(pool: &PgPool, takes_nothing: bool) {
+    let name: String =
+        sqlx::query_scalar("SELECT current_database()").fetch_one(pool).await.unwrap();
+    let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {takes_nothing}");
+    let mut changing = pool.acquire().await.unwrap();
+    sqlx::raw_sql("SET default_transaction_read_only = off").execute(&mut *changing).await.unwrap();
+    sqlx::raw_sql(&set).execute(&mut *changing).await.unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = 'vetted'";
+    sqlx::raw_sql(cut).execute(&mut *changing).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_only_reads_serves_reads() {
+    let app = TestApp::start().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let product = app.product(&seller, &category, "Lamp").await;
+    let pool = app.pool();
+
+    takes_nothing(&pool, true).await;
+
+    eventually("it is connected again", async || {
+        let answer = app.get(&format!("/products/{product}/")).by(&seller).send().await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    let body = json!({"name": "Chair", "category_id": category});
+    passing(app.post("/products/").by(&seller).json(body.clone()).send().await);
+    readiness_names(&app, "database").await;
+
+    takes_nothing(&pool, false).await;
+    is_ready_again(&app).await;
+    app.post("/products/").by(&seller).json(body).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_full_disk_of_the_database_is_told_of_and_named() {
+    let app = TestApp::start().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let body = json!({"name": "Chair", "category_id": category});
+    // As PostgreSQL says it.
+    sqlx::raw_sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN RAISE disk_full; END';
+         CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();
+         CREATE TRIGGER refuse BEFORE INSERT ON readiness FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    .execute(&app.pool())
+    .await
+    .unwrap();
+
+    passing(app.post("/products/").by(&seller).json(body.clone()).send().await);
+    app.get("/products/").by(&seller).send().await.expect(200);
+    readiness_names(&app, "database").await;
+
+    sqlx::raw_sql("DROP FUNCTION refuse CASCADE").execute(&app.pool()).await.unwrap();
+    is_ready_again(&app).await;
+    app.post("/products/").by(&seller).json(body).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_storage_that_is_gone_is_told_of_and_named() {
+    let bucket = Bucket::serve().await;
+    let (proxy, address) = Proxy::before_server(bucket.address()).await;
+    let endpoint = format!("http://{address}");
+    let app = bucket.app(&[("AWS_ENDPOINT", &endpoint)]).await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let film = || video_form(&category, video::mp4());
+    let submit = || app.post("/products/").by(&seller).multipart(film()).send();
+
+    proxy.close();
+
+    passing(submit().await);
+    app.get("/products/").by(&seller).send().await.expect(200);
+    readiness_names(&app, "storage").await;
+
+    proxy.open();
+    is_ready_again(&app).await;
+    submit().await.expect(201);
+}
