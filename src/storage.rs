@@ -30,7 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Why files can't be kept; the text is meant for the program's user.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the folder {folder} for files cannot be made: {source}")]
+    #[error(
+        "the folder {folder} for files cannot be made: {source}; set STORAGE_URL, or DATA_DIR, to where one can be"
+    )]
     Folder { folder: String, source: std::io::Error },
     #[error("no files in {0}: set STORAGE_URL, or DATA_DIR, to where they are kept")]
     NoFolder(String),

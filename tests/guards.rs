@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::support::TestApp;
 
@@ -52,6 +53,25 @@ fn crates_are_built_only_on_those_below_them() {
         let more: Vec<_> = built_on.difference(&expected[name]).collect();
         assert!(more.is_empty(), "{name} must not be built on {more:?}");
     }
+}
+
+/// What has landed is on somebody's database: a change is another migration. A new one is added with
+/// `(cd migrations && sha256sum *.sql) > tests/migrations.sha256`.
+#[test]
+fn migrations_never_change() {
+    let expected = std::fs::read_to_string(root().join("tests/migrations.sha256")).unwrap();
+    let mut expected: BTreeMap<&str, &str> = expected
+        .lines()
+        .map(|line| line.split_once("  ").expect("a checksum and a name"))
+        .map(|(checksum, name)| (name, checksum))
+        .collect();
+    for entry in std::fs::read_dir(root().join("migrations")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let checksum = hex::encode(Sha256::digest(std::fs::read(&path).unwrap()));
+        assert_eq!(expected.remove(name), Some(checksum.as_str()), "{name}");
+    }
+    assert!(expected.is_empty(), "these are gone: {expected:?}");
 }
 
 #[test]

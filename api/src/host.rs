@@ -33,8 +33,12 @@ impl FromRequestParts<App> for LinkBase {
 /// 400 for a request that does not say, in one way, whom it asks.
 pub(crate) fn check(request: &Request) -> Result<(), Problem> {
     let asked = authority(request.uri(), request.headers())?;
-    let may_be_silent = request.version() < Version::HTTP_11;
-    if asked.is_some() || may_be_silent {
+    // A target with an authority of its own does not stand for the header.
+    let is_named = match request.version() {
+        Version::HTTP_11 => request.headers().contains_key(HOST),
+        version => asked.is_some() || version < Version::HTTP_11,
+    };
+    if is_named {
         return Ok(());
     }
     Err(refused("Send a Host header: HTTP/1.1 and later versions require it."))
@@ -47,7 +51,12 @@ fn authority(target: &Uri, headers: &HeaderMap) -> Result<Option<Authority>, Pro
     if lines.next().is_some() {
         return Err(refused("Send one Host header: this request has several."));
     }
-    Ok(target.authority().cloned().or(host))
+    match target.authority() {
+        Some(authority) if !is_host_and_port(authority) => Err(refused(
+            "Ask a name or an address, with a port where it has one, in the request's target.",
+        )),
+        target => Ok(target.cloned().or(host)),
+    }
 }
 
 fn read(host: &HeaderValue) -> Result<Authority, Problem> {

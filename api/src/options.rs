@@ -28,18 +28,23 @@ pub(crate) fn restore(mut request: Request) -> Request {
     request
 }
 
-/// Around the router: a path that takes other methods names them, and `OPTIONS` with them.
+/// Around the router: a path that takes other methods names them, and `OPTIONS` with them. `*` is the
+/// server itself.
 pub(crate) async fn answer(request: Request, next: Next) -> Response {
-    if *request.method() != Method::OPTIONS {
-        return next.run(request).await;
+    let asks = *request.method() == Method::OPTIONS;
+    if asks && request.uri().path() == "*" {
+        return StatusCode::NO_CONTENT.into_response();
     }
-    let response = next.run(request).await;
-    match (response.status(), response.headers().get(ALLOW)) {
-        (StatusCode::METHOD_NOT_ALLOWED, Some(allow)) => {
-            (StatusCode::NO_CONTENT, [(ALLOW, with_options(allow))]).into_response()
-        }
-        _ => response,
+    let mut response = next.run(request).await;
+    let refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let Some(allow) = response.headers().get(ALLOW).filter(|_| refused).map(with_options) else {
+        return response;
+    };
+    if asks {
+        return (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response();
     }
+    response.headers_mut().insert(ALLOW, allow);
+    response
 }
 
 fn is_preflight(request: &Request) -> bool {
@@ -48,6 +53,9 @@ fn is_preflight(request: &Request) -> bool {
 }
 
 fn with_options(allow: &HeaderValue) -> HeaderValue {
+    if allow.to_str().is_ok_and(|methods| methods.contains("OPTIONS")) {
+        return allow.clone();
+    }
     let mut methods = allow.as_bytes().to_vec();
     methods.extend_from_slice(b",OPTIONS");
     HeaderValue::try_from(methods).unwrap_or_else(|_| allow.clone())

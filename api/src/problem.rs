@@ -280,7 +280,7 @@ impl Problem {
 
 /// `not_found` → `Not found`.
 fn title(code: &str) -> String {
-    let words = code.replace('_', " ");
+    let words = code.replace('_', " ").replace("json", "JSON");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -24,7 +24,7 @@ fn squeezed(characters: impl Iterator<Item = char>) -> String {
     for character in characters {
         if character.is_whitespace() {
             pending_space = !line.is_empty();
-        } else if !is_invisible(character) {
+        } else if !is_hidden(character) {
             if std::mem::take(&mut pending_space) {
                 line.push(' ');
             }
@@ -36,12 +36,7 @@ fn squeezed(characters: impl Iterator<Item = char>) -> String {
 
 /// Whether a text has anything to see.
 pub(crate) fn is_visible(text: &str) -> bool {
-    text.chars().any(|character| !character.is_whitespace() && !is_invisible(character))
-}
-
-/// Hidden characters, interlinear annotation marks, and the Braille pattern without dots.
-fn is_invisible(character: char) -> bool {
-    is_hidden(character) || matches!(character, '\u{fff9}'..='\u{fffb}' | '\u{2800}')
+    text.chars().any(|character| !character.is_whitespace() && !is_hidden(character))
 }
 
 #[cfg(test)]

@@ -94,12 +94,7 @@ impl Money {
 
     /// From the decimal form; never negative.
     pub fn try_new(amount: &str, currency: Currency) -> Result<Self, MoneyError> {
-        let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let dangling = amount.ends_with('.');
-        if whole.is_empty() || dangling || !digits(whole) || !digits(fraction) {
-            return Err(MoneyError::Amount);
-        }
+        let (whole, fraction) = parts(amount)?;
         let decimals = currency.decimals();
         if fraction.len() > decimals {
             return Err(MoneyError::Decimals(decimals));
@@ -185,11 +180,42 @@ impl<E: DeserializeError> Deserr<E> for Currency {
     }
 }
 
-/// The members as a client sends them; the amount is judged once the currency is known.
+/// A decimal number, before and after its point; there are no others.
+fn parts(amount: &str) -> Result<(&str, &str), MoneyError> {
+    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || amount.ends_with('.') || !digits(whole) || !digits(fraction) {
+        return Err(MoneyError::Amount);
+    }
+    Ok((whole, fraction))
+}
+
+/// A decimal number, whatever it is of.
+struct Amount(String);
+
+impl FromStr for Amount {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        parts(text).map(|_| Self(text.to_owned()))
+    }
+}
+
+impl<E: DeserializeError> Deserr<E> for Amount {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        read_parsed(value, location)
+    }
+}
+
+/// The members as a client sends them; how many decimals there may be depends on the currency.
 #[derive(Deserr)]
 #[deserr(deny_unknown_fields)]
 struct Given {
-    amount: String,
+    amount: Amount,
     currency: Currency,
 }
 
@@ -199,7 +225,7 @@ impl<E: DeserializeError> Deserr<E> for Money {
         location: ValuePointerRef<'_>,
     ) -> Result<Self, E> {
         let given = <Given as Deserr<E>>::deserialize_from_value(value, location)?;
-        Self::try_new(given.amount.trim(), given.currency)
+        Self::try_new(&given.amount.0, given.currency)
             .map_err(|error| refuse(error.to_string(), location.push_key("amount")))
     }
 }

@@ -97,8 +97,8 @@ impl<const MIN: usize, const MAX: usize, E: DeserializeError> Deserr<E> for Text
 }
 
 /// Whether a character is not shown, or changes how others are: control characters, line and
-/// paragraph separators, and Unicode's Default_Ignorable_Code_Point, which has all bidirectional
-/// controls.
+/// paragraph separators, Unicode's Default_Ignorable_Code_Point, which has all bidirectional controls,
+/// marks of annotations, format controls of hieroglyphs, the empty Braille pattern and the null notehead.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -116,8 +116,11 @@ pub fn is_hidden(character: char) -> bool {
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
                 | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fff8}'
+                | '\u{2800}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{13430}'..='\u{1343f}'
                 | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d159}'
                 | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
         )

@@ -149,7 +149,12 @@ pub fn web_url(text: &str) -> Result<Url, Expected> {
     let expected = || "an address such as https://vetted.example.com".to_owned();
     let url = Url::parse(text.trim_end_matches('/')).map_err(|_| expected())?;
     let web = matches!(url.scheme(), "http" | "https");
-    if !web || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+    if !web
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+    {
         return Err(expected());
     }
     Ok(url)

@@ -37,7 +37,7 @@ pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
     })
     .await?;
     if recorded.is_empty() {
-        return Err(Error::Usage(format!("there is no product {} by then", replay.product)));
+        return Err(Error::Usage(format!("there is no product {} at that time", replay.product)));
     }
     for entry in timeline_of(&recorded) {
         if replay.json {

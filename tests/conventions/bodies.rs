@@ -58,6 +58,21 @@ async fn a_category_that_is_none_hides_nothing_else() {
 }
 
 #[tokio::test]
+async fn an_amount_is_judged_whatever_the_currency_is() {
+    let shop = Shop::open().await;
+    for (price, wrong) in [
+        (json!({"amount": "12,50", "currency": "XXX"}), vec!["price.amount", "price.currency"]),
+        (json!({"amount": "-1"}), vec!["price.amount", "price.currency"]),
+        (json!({"amount": "", "currency": "EUR"}), vec!["price.amount"]),
+        (json!({"amount": "1.234", "currency": "EUR"}), vec!["price.amount"]),
+    ] {
+        let body = json!({"name": "Lamp", "category_id": shop.category, "price": price});
+        let answer = shop.app.post("/products/").by(&shop.seller).json(body).send().await;
+        assert_wrong(answer, &wrong);
+    }
+}
+
+#[tokio::test]
 async fn products_that_cannot_be_ordered_are_told_beside_wrong_quantities_and_lists() {
     let shop = Shop::open().await;
     let lamp = shop.approved().await;

@@ -25,6 +25,13 @@ async fn a_request_without_one_valid_host_is_refused_with_a_problem() {
         assert!(answer.json["detail"].as_str().unwrap().contains("Host"), "{hosts}");
     }
     for request in [
+        "GET http://shop.example/healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET http://u@shop.example/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET http://shop.example:99999/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ] {
+        refused(app.exchange(request).await, 400, "bad_request");
+    }
+    for request in [
         "GET /healthz HTTP/1.1\r\nHost: shop.example:8000\r\nConnection: close\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n",
         "GET http://shop.example/healthz HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n",
@@ -92,6 +99,10 @@ async fn options_names_the_methods_of_every_path_and_is_404_where_nothing_is() {
         methods.dedup();
         assert_eq!(allowed(answer.header("allow")), methods, "{path}");
     }
+    let refused_method = app.request("PUT", "/products/").send().await.expect(405);
+    assert_eq!(allowed(refused_method.header("allow")), ["GET", "HEAD", "OPTIONS", "POST"]);
+    let server = "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(app.exchange(server).await.status, 204);
     for path in ["/nope/", "/products/x/y/z/", "/uploads/x/y/"] {
         refused(app.request("OPTIONS", path).send().await, 404, "not_found");
     }

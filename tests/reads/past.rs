@@ -106,4 +106,10 @@ async fn no_past_state_links_to_a_video_that_is_gone() {
     app.delete(&path).by(seller).send().await.expect(204);
     let gone = at_version(app, staff, &product, &replaced["version"]).await;
     assert_eq!((&gone["video_gone"], &gone["video_url"]), (&json!(true), &json!(null)));
+    let history = shop.get("/products/history/", seller).await;
+    let deleted = &history["results"][0];
+    assert_eq!((&deleted["deleted"], &deleted["video_gone"]), (&json!(true), &json!(true)));
+    for link in ["video_url", "poster_url", "thumbnails_url", "live_url"] {
+        assert_eq!(deleted[link], json!(null), "{link}");
+    }
 }

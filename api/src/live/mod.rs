@@ -59,7 +59,7 @@ const SHOWN: i64 = 100;
         description = "Server-sent events; the `data` of each is a JSON object of this schema"),
         Needs<ReadProducts>),
     security(("bearer" = []), ("signature" = [])),
-    extensions(("x-problems" = json!(["invalid_media_link", "too_many_streams"]))))]
+    extensions(("x-problems" = json!(["invalid_media_link", "not_found", "too_many_streams"]))))]
 pub(crate) async fn product(
     watcher: Watcher,
     State(app): State<App>,
@@ -97,7 +97,7 @@ pub(crate) async fn product(
         description = "Server-sent events; the `data` of each is a JSON object of this schema"),
         Needs<ReadProducts>),
     security(("bearer" = []), ("signature" = [])),
-    extensions(("x-problems" = json!(["invalid_media_link", "too_many_streams"]))))]
+    extensions(("x-problems" = json!(["invalid_media_link", "not_found", "too_many_streams"]))))]
 pub(crate) async fn all(
     watcher: Watcher,
     State(app): State<App>,

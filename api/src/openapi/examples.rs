@@ -208,7 +208,7 @@ fn product() -> Product {
         video_url: Some(link("video/")),
         poster_url: Some(link("poster/")),
         thumbnails_url: Some(link("thumbnails.vtt")),
-        live_url: link("live/"),
+        live_url: Some(link("live/")),
         video_gone: None,
         status: ProductStatus::Approved,
         processing_status: ProcessingStatus::Ready,

@@ -71,7 +71,7 @@ impl<E: DeserializeError> Deserr<E> for Quantity {
     }
 }
 
-/// Body of `POST /orders/` and `PUT /orders/{id}/`: `products` or `items`.
+/// Body of `POST /orders/`: `products` or `items`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct PlaceOrder {
@@ -85,7 +85,7 @@ pub struct PlaceOrder {
     pub items: Given<Vec<Requested>>,
 }
 
-/// Body of `PATCH /orders/{id}/`.
+/// Body of `PUT /orders/{id}/` and `PATCH /orders/{id}/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserr, ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct EditOrder {

@@ -75,11 +75,11 @@ pub struct Product {
     /// video.
     #[schema(format = "uri-reference")]
     pub thumbnails_url: Option<String>,
-    /// A signed link to the product's live events, for an `EventSource`.
+    /// A signed link to the product's live events, for an `EventSource`; `null` for a deleted product.
     #[schema(format = "uri-reference")]
-    pub live_url: String,
-    /// Only with `as_of` or `version`: whether the video that the product had then was replaced or
-    /// deleted since. Its links are `null` then.
+    pub live_url: Option<String>,
+    /// Only with `as_of` or `version`, and for deleted products: whether the video that the product had
+    /// then was replaced or deleted since. Its links are `null` then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub video_gone: Option<bool>,
@@ -202,6 +202,7 @@ impl ProductView {
             Some(Json(RowVideo::Finished(video))) if ready => Some(video),
             Some(Json(RowVideo::Finished(_) | RowVideo::Uploaded(_))) | None => None,
         };
+        let video_gone = video_gone.or(row.deleted.then_some(video.is_some()));
         let linked = video.as_ref().filter(|_| video_gone != Some(true));
         let upload = linked.map(|video| video.upload);
         let pictures = upload.filter(|_| row.has_poster).map(|upload| links.pictures(id, upload));
@@ -221,7 +222,7 @@ impl ProductView {
             video_url: upload.map(|upload| links.video(id, upload)),
             poster_url,
             thumbnails_url,
-            live_url: links.live(id),
+            live_url: (!row.deleted).then(|| links.live(id)),
             video_gone,
             status: row.status,
             processing_status: row.processing_status,

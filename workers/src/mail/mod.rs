@@ -8,7 +8,7 @@ mod transport;
 
 use std::path::PathBuf;
 
-use domain::UserId;
+use domain::{EmailAddress, UserId};
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 use url::Url;
@@ -71,7 +71,11 @@ impl MailSettings {
     }
 
     fn with(transport: Transport, from: &str, public_url: &Url) -> Result<Self, MailSettingsError> {
-        let from = from.parse().map_err(|_| MailSettingsError::From)?;
+        let mut from: Mailbox = from.parse().map_err(|_| MailSettingsError::From)?;
+        // An address without a top-level domain, such as that of the default, is no recipient's.
+        if let Ok(address) = from.email.to_string().parse::<EmailAddress>() {
+            from.email = address.mailbox().parse().map_err(|_| MailSettingsError::From)?;
+        }
         let host = public_url.host_str().unwrap_or("localhost").to_owned();
         Ok(Self { from, host, transport })
     }
@@ -104,5 +108,22 @@ impl MailSettings {
     /// Removes what was written to that person, where letters become files.
     pub(crate) async fn forget(&self, person: UserId) -> Result<(), Failed> {
         self.transport.forget(person).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_beyond_ascii_is_written_as_mail_servers_know_it() {
+        let url = Url::parse("https://shop.example").expect("a URL");
+        for (from, written) in [
+            ("Vetted <a@m\u{fc}nchen.example>", "a@xn--mnchen-3ya.example"),
+            ("Vetted <no-reply@localhost>", "no-reply@localhost"),
+        ] {
+            let settings = MailSettings::files(PathBuf::from("mail"), from, &url);
+            assert_eq!(settings.expect("settings").from.email.to_string(), written);
+        }
     }
 }

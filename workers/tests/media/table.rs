@@ -171,7 +171,7 @@ async fn outcome(film: PathBuf) -> Result<(), String> {
     let finished = finalize(&film, &work, &Limits::default(), |_| ()).await;
     if is_refused(&name) {
         return match finished {
-            Err(Failure::Rejected(Rejection::AudioCodec { .. })) => Ok(()),
+            Err(Failure::Rejected(Rejection::SoundInAvi { .. })) => Ok(()),
             ended => Err(format!("{name} is not refused for its sound: {ended:?}")),
         };
     }

@@ -89,10 +89,11 @@ pub(super) fn plan(family: Family, source: &Source, limits: &Limits) -> Result<P
         audio: name(&audio.codec),
         video: name(&video.codec),
     };
-    if let Some(audio) =
-        audio.filter(|audio| !limits.take(&audio.codec) || is_lost_in(family, audio))
-    {
+    if let Some(audio) = audio.filter(|audio| !limits.take(&audio.codec)) {
         return Err(unheard(audio));
+    }
+    if let Some(audio) = audio.filter(|audio| is_lost_in(family, audio)) {
+        return Err(Rejection::SoundInAvi { audio: name(&audio.codec) });
     }
     let plan = copied(family, video, audio).unwrap_or(Plan {
         container: Container::Mp4,

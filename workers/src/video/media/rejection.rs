@@ -65,6 +65,14 @@ pub enum Rejection {
         /// The common name of the video codec.
         video: String,
     },
+    /// AVI does not keep what a decoder of this sound needs.
+    #[error(
+        "The sound is coded as {audio}, which can't be read from AVI: please send it as MKV or MP4."
+    )]
+    SoundInAvi {
+        /// The common name of the audio codec.
+        audio: String,
+    },
     /// It plays for longer than allowed.
     #[error("The video is {} long; at most {} are allowed.", seconds(*duration), seconds(*max))]
     TooLong {
