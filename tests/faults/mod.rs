@@ -4,6 +4,7 @@ mod cluster;
 mod crashes;
 mod hang_ups;
 mod losses;
+mod mails;
 mod outages;
 mod replicas;
 mod videos;

@@ -13,6 +13,7 @@ pub mod program;
 mod proxy;
 mod raw;
 mod shop;
+mod smtp;
 pub mod video;
 mod waiting;
 
@@ -26,4 +27,5 @@ pub use mail::{in_query, link_in};
 pub use people::Person;
 pub use proxy::Proxy;
 pub use shop::{Shop, each};
+pub use smtp::MailServer;
 pub use waiting::eventually;

@@ -196,6 +196,10 @@ impl Handler for Mailer {
         Ok(())
     }
 
+    fn is_lasting_at_once(&self) -> bool {
+        self.mail.is_lasting_at_once()
+    }
+
     async fn settle(&self) -> Result<(), Failed> {
         self.mail.settle().await
     }

@@ -85,7 +85,8 @@ impl Workers {
             parts.commands.committed(),
         );
         let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
-        let letters = Pace { concurrency: parts.mail.conversations(), ..parts.pace };
+        let concurrency = parts.mail.conversations();
+        let letters = Pace { concurrency, attempts: MAIL_TRIES, ..parts.pace };
         let mailer = subscriber(&parts, mailer, letters);
         let needs = parts.needs();
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
@@ -105,6 +106,9 @@ impl Workers {
     }
 }
 
+/// Of a letter that its server puts off: for a day (RFC 5321, 4.5.4.1, has four to five days for what a
+/// server relays; a link that somebody waits for is of no use then).
+const MAIL_TRIES: u32 = 30;
 const MAILER: &str = "mailer";
 const FINALIZER: &str = "video-finalizer";
 const SWEEPER: &str = "sweeper";

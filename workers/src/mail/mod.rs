@@ -89,6 +89,12 @@ impl MailSettings {
         }
     }
 
+    /// Whether a letter that was sent is out of our hands; one that became a file is not until it is
+    /// [settled](Self::settle).
+    pub(crate) const fn is_lasting_at_once(&self) -> bool {
+        matches!(self.transport, Transport::Smtp(_))
+    }
+
     /// Connects to the mail server and logs in, for a warning at start. A folder always takes mails.
     pub async fn check(&self) -> Result<(), MailServerError> {
         self.transport.check().await

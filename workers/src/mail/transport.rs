@@ -39,9 +39,13 @@ impl Transport {
 
     pub(super) async fn send(&self, letter: &Letter, message: &Message) -> Result<(), Failed> {
         match self {
-            Self::Smtp(server) => {
-                server.send(message.clone()).await.map(drop).map_err(|error| refused(&error))
-            }
+            Self::Smtp(server) => match server.send(message.clone()).await {
+                Ok(_) => Ok(()),
+                Err(error) if is_cut_off(&error) && server.test_connection().await.is_err() => {
+                    Err(Failed::Outage(unreachable(&error).to_owned()))
+                }
+                Err(error) => Err(refused(&error)),
+            },
             Self::Files(folder) => folder.take(letter, message.formatted()),
         }
     }
@@ -93,6 +97,23 @@ fn leaves_in_the_clear(url: &Url) -> Option<String> {
 fn refuses_login(error: &smtp::Error) -> bool {
     let code = error.status().map(|code| code.to_string());
     code.is_some_and(|code| ["530", "534", "535", "538"].contains(&code.as_str()))
+}
+
+/// Whether the server did not say anything about the mail: it is away (421), or the conversation did
+/// not get so far. Whether it is so for every mail, another conversation tells.
+fn is_cut_off(error: &smtp::Error) -> bool {
+    match error.status().map(|code| code.to_string()) {
+        Some(code) => refuses_login(error) || code == "421",
+        None => !error.is_client(),
+    }
+}
+
+fn unreachable(error: &smtp::Error) -> &'static str {
+    if refuses_login(error) {
+        "the mail server refuses the login"
+    } else {
+        "the mail server cannot be reached"
+    }
 }
 
 /// The code alone: servers like to repeat the address beside it.

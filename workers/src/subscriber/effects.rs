@@ -105,9 +105,22 @@ impl Effects {
         }))
     }
 
-    /// Keeps the claim for another lease; `false` when somebody else has taken over.
-    pub(super) async fn renew(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
-        self.set(place, claim, "due_at = now() + $4", self.lease).await
+    /// Keeps claims for another lease, those of handled events too; `false` when somebody else has
+    /// taken one over.
+    pub(super) async fn renew(&self, claims: &[(Place, Claim)]) -> Result<bool, sqlx::Error> {
+        let renewed = sqlx::query(
+            "UPDATE effects AS known SET due_at = now() + $4 \
+             FROM unnest($2::uuid[], $3::bigint[]) AS held (event_id, fence) \
+             WHERE subscriber = $1 AND known.event_id = held.event_id \
+             AND known.fence = held.fence",
+        )
+        .bind(self.subscriber)
+        .bind(claims.iter().map(|(place, _)| place.event_id).collect::<Vec<_>>())
+        .bind(claims.iter().map(|(_, claim)| claim.fence).collect::<Vec<_>>())
+        .bind(interval(self.lease))
+        .execute(&self.pool)
+        .await?;
+        Ok(usize::try_from(renewed.rows_affected()) == Ok(claims.len()))
     }
 
     /// Lets the next try begin after `delay`.
@@ -122,8 +135,18 @@ impl Effects {
 
     /// Takes a try back that the end of the program cut short.
     pub(super) async fn give_back(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
+        self.put_off_uncounted(place, claim, Duration::ZERO).await
+    }
+
+    /// Lets the next try begin after `delay`, as if there had not been this one.
+    pub(super) async fn put_off_uncounted(
+        &self,
+        place: Place,
+        claim: Claim,
+        delay: Duration,
+    ) -> Result<bool, sqlx::Error> {
         let change = "due_at = now() + $4, attempts = attempts - 1";
-        self.set(place, claim, change, Duration::ZERO).await
+        self.set(place, claim, change, delay).await
     }
 
     /// Done with these. To ask for `handled_at IS NULL` would have the planner look for each among

@@ -39,6 +39,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Does it. Dropped when the program ends or the lease is lost.
     async fn handle(&self, event: &Recorded) -> Result<(), Failed>;
 
+    /// Whether what [`Handler::handle`] did lasts when it returns: then it is written down before the
+    /// next event is handled, so that one at most is done again after a crash.
+    fn is_lasting_at_once(&self) -> bool {
+        false
+    }
+
     /// Makes lasting what the last calls of [`Handler::handle`] did; only then is it written down
     /// as done.
     async fn settle(&self) -> Result<(), Failed> {
@@ -52,6 +58,9 @@ pub enum Failed {
     /// Another try may succeed.
     #[error("{0}")]
     Transient(String),
+    /// Nothing can be handled now, whichever event it is: the try does not count.
+    #[error("{0}")]
+    Outage(String),
     /// No other try will.
     #[error("{0}")]
     Permanent(String),

@@ -20,6 +20,9 @@ use crate::supervise::Fault;
 /// What a try may still take once the program is told to end.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How long everything waits in an outage, on average: what waits is tried soon after its end.
+const OUTAGE: Duration = Duration::from_secs(15);
+
 /// What is to be done about the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -116,22 +119,45 @@ impl<H: Handler> Subscriber<H> {
         ended
     }
 
+    /// One after another; an outage ends it for all that follow.
     async fn handle_all(&self, tries: &[Try<'_>], ended: &mut Vec<Ended>) {
         for one in tries {
             give_way();
-            ended.push(if one.claim.attempts.unsigned_abs() > self.pace.attempts {
-                let error = "every try ended with the program itself".to_owned();
-                Ended::Failed(Failed::Permanent(error))
-            } else {
-                match AssertUnwindSafe(self.handler.handle(one.event)).catch_unwind().await {
-                    Ok(Ok(())) => Ended::Done,
-                    Ok(Err(failed)) => Ended::Failed(failed),
-                    Err(_) => {
-                        let error = "the worker panicked: see its log".to_owned();
-                        Ended::Failed(Failed::Transient(error))
-                    }
+            let of_one = self.handle(one).await;
+            if let Ended::Failed(Failed::Outage(error)) = &of_one {
+                let (subscriber, waiting) = (self.handler.name(), tries.len() - ended.len());
+                tracing::warn!(subscriber, waiting, error, "nothing can be handled: trying later");
+                let outage = || Ended::Failed(Failed::Outage(error.clone()));
+                ended.resize_with(tries.len(), outage);
+                return;
+            }
+            if matches!(of_one, Ended::Done) && self.handler.is_lasting_at_once() {
+                self.note_at_once(one).await;
+            }
+            ended.push(of_one);
+        }
+    }
+
+    /// Where that fails it is written down with the others.
+    async fn note_at_once(&self, one: &Try<'_>) {
+        if let Err(error) = self.effects.handled(&[(one.place, one.claim)]).await {
+            tracing::warn!(subscriber = self.handler.name(), %error, "not written down at once");
+        }
+    }
+
+    async fn handle(&self, one: &Try<'_>) -> Ended {
+        if one.claim.attempts.unsigned_abs() > self.pace.attempts {
+            let error = "every try ended with the program itself".to_owned();
+            Ended::Failed(Failed::Permanent(error))
+        } else {
+            match AssertUnwindSafe(self.handler.handle(one.event)).catch_unwind().await {
+                Ok(Ok(())) => Ended::Done,
+                Ok(Err(failed)) => Ended::Failed(failed),
+                Err(_) => {
+                    let error = "the worker panicked: see its log".to_owned();
+                    Ended::Failed(Failed::Transient(error))
                 }
-            });
+            }
         }
     }
 
@@ -154,7 +180,8 @@ impl<H: Handler> Subscriber<H> {
                 // Without it the message comes again too soon, which does no harm.
                 let _ = message.ack_with(AckKind::Progress).await;
             }
-            match self.renew(tries).await {
+            let claims: Vec<_> = tries.iter().map(|one| (one.place, one.claim)).collect();
+            match self.effects.renew(&claims).await {
                 Ok(true) => renewed = Instant::now(),
                 Ok(false) => return,
                 Err(error) => {
@@ -162,15 +189,6 @@ impl<H: Handler> Subscriber<H> {
                 }
             }
         }
-    }
-
-    async fn renew(&self, tries: &[Try<'_>]) -> Result<bool, sqlx::Error> {
-        for one in tries {
-            if !self.effects.renew(one.place, one.claim).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Verdict, Fault> {
@@ -181,6 +199,11 @@ impl<H: Handler> Subscriber<H> {
             Ended::CutShort => {
                 self.effects.give_back(place, claim).await?;
                 return Ok(Verdict::Later(Duration::ZERO));
+            }
+            Ended::Failed(Failed::Outage(_)) => {
+                let delay = OUTAGE.mul_f64(rand::random_range(0.5..1.5));
+                self.effects.put_off_uncounted(place, claim, delay).await?;
+                return Ok(Verdict::Later(delay));
             }
             Ended::Failed(Failed::Transient(error))
                 if claim.attempts.unsigned_abs() < self.pace.attempts =>

@@ -1,0 +1,74 @@
+//! Workers that are killed, and mail servers that go away, in the middle of mails.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::lapse;
+use crate::support::{MailServer, Proxy, TestApp, eventually};
+
+const MAILS: usize = 60;
+/// Conversations with a mail server at a time.
+const LANES: usize = 4;
+
+async fn register(app: &TestApp, number: usize) {
+    let email = format!("ada{number}@example.com");
+    let body = json!({ "email": email, "password": "a lamp in every window" });
+    app.post("/register/").json(body).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_killed_worker_doubles_no_more_mails_than_it_was_sending() {
+    let server = MailServer::serve(Duration::from_millis(100)).await;
+    let url = format!("smtp://{}", server.address());
+    let app = TestApp::start_as(&["api"], &[("SMTP_URL", &url)]).await;
+    for number in 0..MAILS {
+        register(&app, number).await;
+    }
+    let mut worker = app.program.serve(&["worker"]).await;
+    eventually("it is in the middle", async || (server.taken().len() >= 20).then_some(())).await;
+
+    worker.kill();
+
+    lapse(&app).await;
+    let _worker = app.program.serve(&["worker"]).await;
+    eventually("every mail is sent", async || {
+        let all: BTreeSet<_> = server.taken().into_iter().collect();
+        (all.len() == MAILS).then_some(())
+    })
+    .await;
+    let doubled = server.taken().len() - MAILS;
+    assert!(doubled <= LANES, "{doubled} were sent twice");
+}
+
+#[tokio::test]
+async fn no_mail_is_given_up_while_the_mail_server_is_away() {
+    let server = MailServer::serve(Duration::ZERO).await;
+    let (proxy, address) = Proxy::before_server(server.address()).await;
+    let app = TestApp::start_with(&[("SMTP_URL", &format!("smtp://{address}"))]).await;
+    proxy.close();
+    for number in 0..10 {
+        register(&app, number).await;
+    }
+    let tries = "SELECT coalesce(max(fence), 0) FROM effects WHERE subscriber = 'mailer'";
+    eventually("it was tried more than once", async || {
+        sqlx::query("UPDATE effects SET due_at = now() WHERE due_at > now() + interval '1 s'")
+            .execute(&app.pool())
+            .await
+            .unwrap();
+        let fence: i64 = sqlx::query_scalar(tries).fetch_one(&app.pool()).await.unwrap();
+        (fence > 10).then_some(())
+    })
+    .await;
+    let counted = "SELECT max(attempts) FROM effects WHERE subscriber = 'mailer'";
+    let counted: i32 = sqlx::query_scalar(counted).fetch_one(&app.pool()).await.unwrap();
+    assert!(counted <= 1, "{counted} tries were counted");
+
+    proxy.open();
+    eventually("every mail is sent", async || {
+        let all: BTreeSet<_> = server.taken().into_iter().collect();
+        (all.len() == 10).then_some(())
+    })
+    .await;
+}
