@@ -10,10 +10,19 @@ use crate::support::{MailServer, Proxy, TestApp, eventually};
 
 const MAILS: usize = 60;
 /// Conversations with a mail server at a time.
-const LANES: usize = 4;
+const LANES: usize = 8;
+
+/// The Message-IDs of the mails that it has taken.
+fn ids(server: &MailServer) -> BTreeSet<String> {
+    server.taken().into_iter().map(|mail| mail.id).collect()
+}
 
 async fn register(app: &TestApp, number: usize) {
-    let email = format!("ada{number}@example.com");
+    register_at(app, number, "example.com").await;
+}
+
+async fn register_at(app: &TestApp, number: usize, domain: &str) {
+    let email = format!("ada{number}@{domain}");
     let body = json!({ "email": email, "password": "a lamp in every window" });
     app.post("/register/").json(body).send().await.expect(201);
 }
@@ -34,7 +43,7 @@ async fn a_killed_worker_doubles_no_more_mails_than_it_was_sending() {
     lapse(&app).await;
     let _worker = app.program.serve(&["worker"]).await;
     eventually("every mail is sent", async || {
-        let all: BTreeSet<_> = server.taken().into_iter().collect();
+        let all = ids(&server);
         (all.len() == MAILS).then_some(())
     })
     .await;
@@ -67,8 +76,29 @@ async fn no_mail_is_given_up_while_the_mail_server_is_away() {
 
     proxy.open();
     eventually("every mail is sent", async || {
-        let all: BTreeSet<_> = server.taken().into_iter().collect();
+        let all = ids(&server);
         (all.len() == 10).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn mails_to_a_slow_domain_hold_up_no_others() {
+    let longer = Duration::from_secs(20);
+    let server = MailServer::serve_slowly(Duration::ZERO, "slow.example", longer).await;
+    let url = format!("smtp://{}", server.address());
+    let app = TestApp::start_as(&["api"], &[("SMTP_URL", &url)]).await;
+    for number in 0..40 {
+        register_at(&app, number, "slow.example").await;
+    }
+    for number in 0..5 {
+        register(&app, number).await;
+    }
+
+    let _worker = app.program.serve(&["worker"]).await;
+
+    let first =
+        eventually("some are sent", async || Some(server.taken()).filter(|taken| taken.len() >= 5))
+            .await;
+    assert!(first.iter().all(|mail| mail.to.contains("@example.com")), "{first:?}");
 }

@@ -86,7 +86,8 @@ impl Workers {
         );
         let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
         let concurrency = parts.mail.conversations();
-        let letters = Pace { concurrency, attempts: MAIL_TRIES, ..parts.pace };
+        let batch = parts.mail.at_once(parts.pace.batch);
+        let letters = Pace { concurrency, batch, attempts: MAIL_TRIES, ..parts.pace };
         let mailer = subscriber(&parts, mailer, letters);
         let needs = parts.needs();
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };

@@ -1,6 +1,7 @@
 //! Mails: what they say, how they look, and how they leave.
 
 mod compose;
+mod domains;
 pub(crate) mod folder;
 mod letter;
 mod letters;
@@ -13,6 +14,7 @@ use lettre::message::Mailbox;
 use secrecy::SecretString;
 use url::Url;
 
+use domains::Domains;
 use folder::Folder;
 pub(crate) use letter::Letter;
 pub(crate) use letters::Letters;
@@ -27,6 +29,7 @@ pub struct MailSettings {
     /// Message ids end with it.
     host: String,
     transport: Transport,
+    domains: Domains,
 }
 
 /// Mail settings that can't work.
@@ -77,15 +80,24 @@ impl MailSettings {
             from.email = address.mailbox().parse().map_err(|_| MailSettingsError::From)?;
         }
         let host = public_url.host_str().unwrap_or("localhost").to_owned();
-        Ok(Self { from, host, transport })
+        Ok(Self { from, host, transport, domains: Domains::default() })
     }
 
     /// How many letters may be on their way at once.
     pub(crate) const fn conversations(&self) -> usize {
         match self.transport {
             // A server takes its time over each; files are written together.
-            Transport::Smtp(_) => 4,
+            Transport::Smtp(_) => 8,
             Transport::Files(_) => 1,
+        }
+    }
+
+    /// How many letters are claimed together.
+    pub(crate) const fn at_once(&self, most: usize) -> usize {
+        match self.transport {
+            // Those behind a slow one would wait for it.
+            Transport::Smtp(_) => 1,
+            Transport::Files(_) => most,
         }
     }
 
@@ -107,6 +119,7 @@ impl MailSettings {
 
     /// Sends a letter; again under the same Message-ID if it has to.
     pub(crate) async fn send(&self, letter: &Letter) -> Result<(), Failed> {
+        let Some(_underway) = self.domains.enter(&letter.to) else { return Err(Failed::NotYet) };
         let message = compose::message(letter, &self.from, &self.host)?;
         self.transport.send(letter, &message).await
     }

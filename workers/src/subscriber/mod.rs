@@ -58,6 +58,9 @@ pub enum Failed {
     /// Another try may succeed.
     #[error("{0}")]
     Transient(String),
+    /// Enough of its kind is under way: the try does not count.
+    #[error("enough of its kind is under way")]
+    NotYet,
     /// Nothing can be handled now, whichever event it is: the try does not count.
     #[error("{0}")]
     Outage(String),

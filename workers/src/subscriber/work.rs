@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long everything waits in an outage, on average: what waits is tried soon after its end.
 const OUTAGE: Duration = Duration::from_secs(15);
 
+/// The same where enough of a kind is under way.
+const NOT_YET: Duration = Duration::from_secs(1);
+
 /// What is to be done about the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -200,8 +203,9 @@ impl<H: Handler> Subscriber<H> {
                 self.effects.give_back(place, claim).await?;
                 return Ok(Verdict::Later(Duration::ZERO));
             }
-            Ended::Failed(Failed::Outage(_)) => {
-                let delay = OUTAGE.mul_f64(rand::random_range(0.5..1.5));
+            Ended::Failed(wait @ (Failed::Outage(_) | Failed::NotYet)) => {
+                let usual = if wait == Failed::NotYet { NOT_YET } else { OUTAGE };
+                let delay = usual.mul_f64(rand::random_range(0.5..1.5));
                 self.effects.put_off_uncounted(place, claim, delay).await?;
                 return Ok(Verdict::Later(delay));
             }
