@@ -148,3 +148,32 @@ async fn a_storage_that_is_gone_is_told_of_and_named() {
     is_ready_again(&app).await;
     submit().await.expect(201);
 }
+
+#[tokio::test]
+async fn a_storage_that_hangs_is_not_waited_for() {
+    let bucket = Bucket::serve().await;
+    let (proxy, address) = Proxy::before_server(bucket.address()).await;
+    let endpoint = format!("http://{address}");
+    let app = bucket.app(&[("AWS_ENDPOINT", &endpoint)]).await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let submit = || {
+        let form = video_form(&category, video::mp4());
+        app.post("/products/").by(&seller).multipart(form).send()
+    };
+
+    proxy.freeze();
+
+    let (submitted, ()) = tokio::join!(submit(), readiness_names(&app, "storage"));
+    passing(submitted);
+
+    proxy.open();
+    is_ready_again(&app).await;
+    assert!(app.get("/products/").by(&seller).send().await.expect(200).ids().is_empty());
+    submit().await.expect(201);
+    eventually("nothing is left of the first", async || {
+        (bucket.objects().iter().filter(|name| name.starts_with("originals/")).count() <= 1)
+            .then_some(())
+    })
+    .await;
+}

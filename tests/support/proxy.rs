@@ -16,10 +16,18 @@ enum Target {
     Tcp(String),
 }
 
+/// What becomes of connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Passing,
+    Closed,
+    Frozen,
+}
+
 /// Passes bytes on for as long as the test's runtime runs.
 pub struct Proxy {
     address: String,
-    is_open: watch::Sender<bool>,
+    mode: watch::Sender<Mode>,
 }
 
 impl Proxy {
@@ -51,28 +59,35 @@ impl Proxy {
     async fn before(target: Target) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address").to_string();
-        let (is_open, told) = watch::channel(true);
+        let (mode, told) = watch::channel(Mode::Passing);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(pass(stream, target.clone(), told.clone()));
             }
         });
-        Self { address, is_open }
+        Self { address, mode }
     }
 
     /// Ends every connection, and each that comes.
     pub fn close(&self) {
-        self.is_open.send_replace(false);
+        self.mode.send_replace(Mode::Closed);
+    }
+
+    /// Keeps every connection, and each that comes, and passes nothing on.
+    pub fn freeze(&self) {
+        self.mode.send_replace(Mode::Frozen);
     }
 
     /// Passes on what comes from now on.
     pub fn open(&self) {
-        self.is_open.send_replace(true);
+        self.mode.send_replace(Mode::Passing);
     }
 }
 
-async fn pass(stream: TcpStream, target: Target, mut told: watch::Receiver<bool>) {
-    if !*told.borrow() {
+async fn pass(stream: TcpStream, target: Target, mut told: watch::Receiver<Mode>) {
+    // The test's end ends the wait too.
+    let _ = told.wait_for(|mode| *mode != Mode::Frozen).await;
+    if *told.borrow() == Mode::Closed {
         return;
     }
     match target {
@@ -92,11 +107,12 @@ async fn pass(stream: TcpStream, target: Target, mut told: watch::Receiver<bool>
 async fn copy(
     mut client: TcpStream,
     mut server: impl AsyncRead + AsyncWrite + Unpin,
-    told: &mut watch::Receiver<bool>,
+    told: &mut watch::Receiver<Mode>,
 ) {
     tokio::select! {
         // Either side may go away at any time.
         _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = told.wait_for(|is_open| !is_open) => {}
+        _ = told.wait_for(|mode| *mode != Mode::Passing) => {}
     }
+    let _ = told.wait_for(|mode| *mode != Mode::Frozen).await;
 }
