@@ -22,7 +22,7 @@ use patient::Patient;
 /// S3 takes no chunks that are smaller, but for the last.
 const BUCKET_CHUNK: usize = 5 << 20;
 const FOLDER_CHUNK: usize = 1 << 20;
-/// Tries of a request more: whoever asked is told soon, and tries again.
+/// Tries of a request more: the one who asked is told soon, and tries again.
 const RETRIES: usize = 2;
 /// For a bucket that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);

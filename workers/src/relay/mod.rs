@@ -110,7 +110,7 @@ impl Relay {
         self.tell_lag().await
     }
 
-    /// By what is written down, so that it is known whoever publishes, and while nobody can.
+    /// By what is written down, so that it is known wherever events are published, and while none can be.
     async fn tell_lag(&self) -> Result<(), Fault> {
         let lag = log::lag(&self.pool).await?;
         metrics::gauge!("relay_lag_events").set(f64::from(u32::try_from(lag).unwrap_or(u32::MAX)));
