@@ -190,14 +190,13 @@ impl Handler for Mailer {
         if matches!(event.event, Event::User(UserEvent::PersonErased)) {
             return self.mail.forget(UserId::from_uuid(event.stream.id)).await;
         }
-        for letter in self.letters(event).await? {
+        let letters = self.letters(event).await?;
+        // Before the first is sent: what is put off is sent again as a whole.
+        let _places = self.mail.enter(&letters)?;
+        for letter in letters {
             self.mail.send(&letter).await?;
         }
         Ok(())
-    }
-
-    fn is_lasting_at_once(&self) -> bool {
-        self.mail.is_lasting_at_once()
     }
 
     async fn settle(&self) -> Result<(), Failed> {

@@ -1,7 +1,7 @@
 //! How many letters go to one domain at a time: a domain whose server is slow must not take the
 //! conversations that letters to others need.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,28 +28,41 @@ struct Domain {
     slow: Option<Instant>,
 }
 
-/// A letter on its way.
-pub(super) struct Underway {
+/// A letter's place at its domain, until it is dropped.
+pub(crate) struct Place {
     domains: Domains,
     name: String,
-    since: Instant,
 }
 
 impl Domains {
-    /// A place for a letter to that address; `None` where its domain has enough under way.
-    pub(super) fn enter(&self, address: &str) -> Option<Underway> {
-        let name = address.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    /// A place at the domain of each of these addresses, one where several are of one domain; `None`
+    /// where one of them has enough under way.
+    pub(super) fn enter<'a>(&self, addresses: impl Iterator<Item = &'a str>) -> Option<Vec<Place>> {
+        let names: BTreeSet<_> = addresses.map(domain_of).collect();
+        names.into_iter().map(|name| self.place(name)).collect()
+    }
+
+    fn place(&self, name: String) -> Option<Place> {
         let mut domains = self.lock();
         if domains.len() >= MOST {
             domains.retain(|_, domain| domain.underway > 0);
         }
         let domain = domains.entry(name.clone()).or_default();
-        let is_slow = domain.slow.is_some_and(|until| Instant::now() < until);
-        if domain.underway >= if is_slow { OF_SLOW } else { OF_ANY } {
+        if domain.underway >= if domain.is_slow() { OF_SLOW } else { OF_ANY } {
             return None;
         }
         domain.underway += 1;
-        Some(Underway { domains: self.clone(), name, since: Instant::now() })
+        drop(domains);
+        Some(Place { domains: self.clone(), name })
+    }
+
+    /// How long a letter to that address took.
+    pub(super) fn note(&self, address: &str, took: Duration) {
+        if took > SLOW
+            && let Some(domain) = self.lock().get_mut(&domain_of(address))
+        {
+            domain.slow = Some(Instant::now() + REMEMBERED);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Domain>> {
@@ -57,45 +70,64 @@ impl Domains {
     }
 }
 
-impl Drop for Underway {
+impl Domain {
+    fn is_slow(&self) -> bool {
+        self.slow.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         let mut domains = self.domains.lock();
         let Some(domain) = domains.get_mut(&self.name) else { return };
         domain.underway -= 1;
-        if self.since.elapsed() > SLOW {
-            domain.slow = Some(Instant::now() + REMEMBERED);
-        } else if domain.underway == 0 && domain.slow.is_none_or(|until| until < Instant::now()) {
+        if domain.underway == 0 && !domain.is_slow() {
             domains.remove(&self.name);
         }
     }
+}
+
+fn domain_of(address: &str) -> String {
+    address.rsplit('@').next().unwrap_or_default().to_ascii_lowercase()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn enter(domains: &Domains, addresses: &[&str]) -> Option<Vec<Place>> {
+        domains.enter(addresses.iter().copied())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_domain_has_fewer_letters_under_way_until_it_is_forgotten() {
         let domains = Domains::default();
-        let enter = || domains.enter("ada@Slow.example");
-        let first: Vec<_> = (0..OF_ANY).map(|_| enter().expect("a place")).collect();
-        assert!(enter().is_none());
-        assert!(domains.enter("bob@other.example").is_some());
+        let slow = || enter(&domains, &["ada@Slow.example"]);
+        let first: Vec<_> = (0..OF_ANY).map(|_| slow().expect("a place")).collect();
+        assert!(slow().is_none());
+        assert!(enter(&domains, &["bob@other.example"]).is_some());
 
-        tokio::time::advance(SLOW * 2).await;
+        domains.note("ada@slow.example", SLOW * 2);
         drop(first);
 
-        let second: Vec<_> = (0..OF_SLOW).map(|_| enter().expect("a place")).collect();
-        assert!(enter().is_none());
+        let second: Vec<_> = (0..OF_SLOW).map(|_| slow().expect("a place")).collect();
+        assert!(slow().is_none());
         tokio::time::advance(REMEMBERED).await;
-        assert!(enter().is_some());
+        assert!(slow().is_some());
         drop(second);
     }
 
     #[tokio::test]
-    async fn a_domain_that_is_quick_is_not_remembered() {
+    async fn letters_that_go_together_have_all_their_places_or_none() {
         let domains = Domains::default();
-        drop(domains.enter("ada@example.com"));
-        assert!(domains.lock().is_empty());
+        let both = || enter(&domains, &["a@one.example", "b@one.example", "c@two.example"]);
+        let full: Vec<_> = (0..OF_ANY).map(|_| enter(&domains, &["d@two.example"])).collect();
+        assert!(both().is_none());
+
+        drop(full);
+
+        assert!(domains.lock().is_empty(), "the place at the other domain was given back");
+        assert_eq!(both().expect("places").len(), 2);
+        assert!(domains.lock().is_empty(), "what is quick is not remembered");
     }
 }

@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use domain::{EmailAddress, UserId};
 use lettre::message::Mailbox;
 use secrecy::SecretString;
+use tokio::time::Instant;
 use url::Url;
 
-use domains::Domains;
+use domains::{Domains, Place};
 use folder::Folder;
 pub(crate) use letter::Letter;
 pub(crate) use letters::Letters;
@@ -95,16 +96,10 @@ impl MailSettings {
     /// How many letters are claimed together.
     pub(crate) const fn at_once(&self, most: usize) -> usize {
         match self.transport {
-            // Those behind a slow one would wait for it.
+            // Those behind a slow one would wait for it, and be sent again where a worker is killed.
             Transport::Smtp(_) => 1,
             Transport::Files(_) => most,
         }
-    }
-
-    /// Whether a letter that was sent is out of our hands; one that became a file is not until it is
-    /// [settled](Self::settle).
-    pub(crate) const fn is_lasting_at_once(&self) -> bool {
-        matches!(self.transport, Transport::Smtp(_))
     }
 
     /// Connects to the mail server and logs in, for a warning at start. A folder always takes mails.
@@ -119,9 +114,17 @@ impl MailSettings {
 
     /// Sends a letter; again under the same Message-ID if it has to.
     pub(crate) async fn send(&self, letter: &Letter) -> Result<(), Failed> {
-        let Some(_underway) = self.domains.enter(&letter.to) else { return Err(Failed::NotYet) };
         let message = compose::message(letter, &self.from, &self.host)?;
-        self.transport.send(letter, &message).await
+        let began = Instant::now();
+        let sent = self.transport.send(letter, &message).await;
+        self.domains.note(&letter.to, began.elapsed());
+        sent
+    }
+
+    /// Places for letters that are sent together, one at each of their domains.
+    pub(crate) fn enter(&self, letters: &[Letter]) -> Result<Vec<Place>, Failed> {
+        let addresses = letters.iter().map(|letter| letter.to.as_str());
+        self.domains.enter(addresses).ok_or(Failed::NotYet)
     }
 
     /// Removes what was written to that person, where letters become files.

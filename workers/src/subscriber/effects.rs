@@ -105,8 +105,7 @@ impl Effects {
         }))
     }
 
-    /// Keeps claims for another lease, those of handled events too; `false` when somebody else has
-    /// taken one over.
+    /// Keeps claims for another lease; `false` when somebody else has taken one over.
     pub(super) async fn renew(&self, claims: &[(Place, Claim)]) -> Result<bool, sqlx::Error> {
         let renewed = sqlx::query(
             "UPDATE effects AS known SET due_at = now() + $4 \

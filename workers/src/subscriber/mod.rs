@@ -39,12 +39,6 @@ pub trait Handler: Send + Sync + 'static {
     /// Does it. Dropped when the program ends or the lease is lost.
     async fn handle(&self, event: &Recorded) -> Result<(), Failed>;
 
-    /// Whether what [`Handler::handle`] did lasts when it returns: then it is written down before the
-    /// next event is handled, so that one at most is done again after a crash.
-    fn is_lasting_at_once(&self) -> bool {
-        false
-    }
-
     /// Makes lasting what the last calls of [`Handler::handle`] did; only then is it written down
     /// as done.
     async fn settle(&self) -> Result<(), Failed> {

@@ -122,29 +122,10 @@ impl<H: Handler> Subscriber<H> {
         ended
     }
 
-    /// One after another; an outage ends it for all that follow.
     async fn handle_all(&self, tries: &[Try<'_>], ended: &mut Vec<Ended>) {
         for one in tries {
             give_way();
-            let of_one = self.handle(one).await;
-            if let Ended::Failed(Failed::Outage(error)) = &of_one {
-                let (subscriber, waiting) = (self.handler.name(), tries.len() - ended.len());
-                tracing::warn!(subscriber, waiting, error, "nothing can be handled: trying later");
-                let outage = || Ended::Failed(Failed::Outage(error.clone()));
-                ended.resize_with(tries.len(), outage);
-                return;
-            }
-            if matches!(of_one, Ended::Done) && self.handler.is_lasting_at_once() {
-                self.note_at_once(one).await;
-            }
-            ended.push(of_one);
-        }
-    }
-
-    /// Where that fails it is written down with the others.
-    async fn note_at_once(&self, one: &Try<'_>) {
-        if let Err(error) = self.effects.handled(&[(one.place, one.claim)]).await {
-            tracing::warn!(subscriber = self.handler.name(), %error, "not written down at once");
+            ended.push(self.handle(one).await);
         }
     }
 
@@ -206,6 +187,8 @@ impl<H: Handler> Subscriber<H> {
             Ended::Failed(wait @ (Failed::Outage(_) | Failed::NotYet)) => {
                 let usual = if wait == Failed::NotYet { NOT_YET } else { OUTAGE };
                 let delay = usual.mul_f64(rand::random_range(0.5..1.5));
+                let (subscriber, position) = (self.handler.name(), place.position);
+                tracing::info!(subscriber, position, error = %wait, ?delay, "waits");
                 self.effects.put_off_uncounted(place, claim, delay).await?;
                 return Ok(Verdict::Later(delay));
             }
