@@ -47,7 +47,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Nothing is counted yet. Forgets by itself, for as long as it is used.
+    /// Nothing is counted yet. A task of its own forgets callers that have gone quiet, until it is dropped.
     pub(crate) fn new(app: App) -> Self {
         let limiters = Arc::new(app.settings.rate_limits.0.map(|limit| {
             let quota = limit?;

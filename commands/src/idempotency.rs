@@ -83,8 +83,8 @@ impl Idempotency {
              VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
              ON CONFLICT (scope, key) DO UPDATE
                 SET locked_until = excluded.locked_until, role = excluded.role,
-                    claim = excluded.claim, created_at = now(), fingerprint = NULL, outcome = NULL, status = NULL,
-                    headers = NULL, body = NULL
+                    claim = excluded.claim, created_at = now(), fingerprint = NULL,
+                    outcome = NULL, status = NULL, headers = NULL, body = NULL
                 WHERE had.created_at < now() - interval '24 hours'
                    OR had.status IS NULL AND had.outcome IS NULL AND had.locked_until < now()",
         )

@@ -64,8 +64,14 @@ async fn while_the_first_is_running_the_second_is_told_so() {
     let first = Slow::begin(&shop, "slow").await;
 
     refused(repeat(&shop, "slow").await, 409, "idempotency_in_progress");
-    // The claim is good for 5 seconds, and renewed.
-    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    let pool = shop.app.pool();
+    let claimed_until = async || -> time::OffsetDateTime {
+        let until = "SELECT locked_until FROM idempotency_keys WHERE key = 'slow'";
+        sqlx::query_scalar(until).fetch_one(&pool).await.unwrap()
+    };
+    let at_first = claimed_until().await;
+    eventually("the claim is renewed", async || (claimed_until().await > at_first).then_some(()))
+        .await;
     refused(repeat(&shop, "slow").await, 409, "idempotency_in_progress");
 
     assert_eq!(first.end().await, 201);

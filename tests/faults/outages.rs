@@ -127,12 +127,17 @@ async fn a_full_disk_of_the_database_is_told_of_and_named() {
     app.post("/products/").by(&seller).json(body).send().await.expect(201);
 }
 
-#[tokio::test]
-async fn a_storage_that_is_gone_is_told_of_and_named() {
+async fn with_storage_behind_a_proxy() -> (Bucket, Proxy, TestApp) {
     let bucket = Bucket::serve().await;
     let (proxy, address) = Proxy::before_server(bucket.address()).await;
     let endpoint = format!("http://{address}");
     let app = bucket.app(&[("AWS_ENDPOINT", &endpoint)]).await;
+    (bucket, proxy, app)
+}
+
+#[tokio::test]
+async fn a_storage_that_is_gone_is_told_of_and_named() {
+    let (_bucket, proxy, app) = with_storage_behind_a_proxy().await;
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
     let category = app.category(&staff, "Lamps").await;
     let film = || video_form(&category, video::mp4());
@@ -151,10 +156,7 @@ async fn a_storage_that_is_gone_is_told_of_and_named() {
 
 #[tokio::test]
 async fn a_storage_that_hangs_is_not_waited_for() {
-    let bucket = Bucket::serve().await;
-    let (proxy, address) = Proxy::before_server(bucket.address()).await;
-    let endpoint = format!("http://{address}");
-    let app = bucket.app(&[("AWS_ENDPOINT", &endpoint)]).await;
+    let (bucket, proxy, app) = with_storage_behind_a_proxy().await;
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
     let category = app.category(&staff, "Lamps").await;
     let submit = || {
