@@ -20,10 +20,11 @@ use crate::observe::AskedFor;
 /// One page of a list.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct List<T> {
-    /// The next page; `null` on the last.
+    /// The next page; `null` on the last. A search may answer fewer items than `limit`, or none, and still
+    /// have a next page: follow the links until there is none.
     #[schema(format = "uri")]
     pub next: Option<String>,
-    /// The previous page; `null` on the first.
+    /// The previous page; `null` on the first. Of a search it may have fewer items too.
     #[schema(format = "uri")]
     pub previous: Option<String>,
     /// The items of this page.

@@ -227,6 +227,6 @@ impl Categories {
         let mut sql = QueryBuilder::new(format!("SELECT {columns} FROM categories WHERE true"));
         scan.push_after(&mut sql);
         scan.push_order(&mut sql, Section::Whole, scan.rows());
-        Ok(scan.slice(sql.build_query_as().fetch_all(&self.0).await?))
+        Ok(scan.slice(sql.build_query_as().fetch_all(&self.0).await?.into()))
     }
 }

@@ -14,6 +14,7 @@ mod models;
 mod order;
 mod page;
 mod personal;
+mod plan;
 mod product;
 mod rebuild;
 mod scan;

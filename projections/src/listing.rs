@@ -2,26 +2,30 @@
 //!
 //! A list is a merge of parts that one index each has in the list's order. Where every filter is
 //! in those indexes, that is all: the page is read from them, and nothing else. Conditions that no
-//! index has in this order, such as words, are the rest. Then a bounded stretch of the merged
-//! parts is looked through first, which fills the page where matches are common; where that did
-//! not, they are rare, so all of them are gathered by the indexes of the conditions themselves and
-//! sorted. What is common as a whole, and rare where the page begins, costs as much as there is of it.
+//! index has in this order, such as words, are the rest. Then a few rows of the merged parts are
+//! looked through first, which fills the page where matches are common. Where that did not,
+//! PostgreSQL's planner says how many matches it expects: few are gathered by the indexes of the
+//! conditions themselves and sorted. For many, a longer stretch of the merged parts is looked
+//! through, and where that does not fill the page either, the page is short, and the next one goes on
+//! where the stretch ended (AIP-158).
 
 use std::borrow::Cow;
 
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use crate::ReadError;
-use crate::scan::{Scan, Section};
+use crate::plan::expected_rows;
+use crate::scan::{Found, Keyed, Scan, Section};
 
 /// Rows that are looked through first, times those of a page: enough where most rows match, and so few
 /// that no planner sorts what an index has in order.
 const FIRST_STRETCH: usize = 10;
 
-/// Rows of which all are gathered rather than that thousands are looked through for them.
-const FEW: i64 = 2_000;
+/// Rows that are looked through at most, and rows of which all are gathered: each in 10 ms. Matches that
+/// are spread evenly fill a page of 20 up to 5,000,000 rows, whether there are more of them or fewer.
+const MOST: usize = 10_000;
 
 /// Something that rows fulfil.
 #[derive(Clone, Debug)]
@@ -78,13 +82,24 @@ pub(crate) struct Listing {
     pub parts: Vec<Part>,
     /// What rows of the parts have to fulfil besides.
     pub rest: Part,
-    /// Rows that are looked through at most before all matches are gathered. More would make rare matches
-    /// dearer, fewer those that are neither rare nor common.
-    pub stretch: usize,
-    /// What has all rows of the list, if an index tells how many these are.
-    pub within: Option<Part>,
     /// The same rows, parts and rest together, by conditions that fit any index.
     pub gathered: Vec<Part>,
+}
+
+/// A row that was looked through.
+struct Seen<T> {
+    row: T,
+    /// Whether it fulfils the rest of the conditions.
+    matches: bool,
+    /// Whether the stretch ends with it.
+    is_last: bool,
+}
+
+impl<'r, T: FromRow<'r, PgRow>> FromRow<'r, PgRow> for Seen<T> {
+    fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
+        let (matches, is_last) = (row.try_get("matches")?, row.try_get("is_last")?);
+        Ok(Self { row: T::from_row(row)?, matches, is_last })
+    }
 }
 
 impl Listing {
@@ -93,21 +108,23 @@ impl Listing {
         &self,
         conn: &mut PgConnection,
         scan: &Scan<'_>,
-    ) -> Result<Vec<T>, ReadError>
+    ) -> Result<Found<T>, ReadError>
     where
-        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+        T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
-        let mut rows = vec![];
+        let mut found = Found { rows: vec![], ended: None };
         if self.parts.is_empty() {
-            return Ok(rows);
+            return Ok(found);
         }
         for section in scan.sections() {
-            if rows.len() < scan.rows() {
-                rows.extend(self.section(conn, scan, section).await?);
+            if found.rows.len() < scan.rows() && found.ended.is_none() {
+                let more = self.section(conn, scan, section).await?;
+                found.rows.extend(more.rows);
+                found.ended = more.ended;
             }
         }
-        rows.truncate(scan.rows());
-        Ok(rows)
+        found.rows.truncate(scan.rows());
+        Ok(found)
     }
 
     async fn section<T>(
@@ -115,44 +132,50 @@ impl Listing {
         conn: &mut PgConnection,
         scan: &Scan<'_>,
         section: Section,
-    ) -> Result<Vec<T>, ReadError>
+    ) -> Result<Found<T>, ReadError>
     where
-        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+        T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
         if self.rest.is_empty() {
-            return Ok(self.direct(scan, section).build_query_as().fetch_all(conn).await?);
+            let rows = self.direct(scan, section).build_query_as().fetch_all(conn).await?;
+            return Ok(Found { rows, ended: None });
         }
-        // How rare the matches are decides which plan is good, so none is kept.
-        let [first, longest] = self.stretches(scan);
-        for stretch in [first, longest] {
-            if stretch == longest && self.has_few(conn).await? {
-                break;
-            }
-            let mut walk = self.walk(scan, section, stretch);
-            let found = walk.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
-            if found.len() == scan.rows() {
-                return Ok(found);
-            }
+        let [first, longest] = Self::stretches(scan);
+        let found = self.look_through(conn, scan, section, first).await?;
+        if found.is_complete(scan) {
+            return Ok(found);
+        }
+        let expected = expected_rows(conn, self.gather(scan, section), self.table).await?;
+        if expected > MOST as f64 {
+            return self.look_through(conn, scan, section, longest).await;
         }
         let mut gather = self.gather(scan, section);
-        Ok(gather.build_query_as().persistent(false).fetch_all(conn).await?)
+        let rows = gather.build_query_as().persistent(false).fetch_all(conn).await?;
+        Ok(Found { rows, ended: None })
     }
 
-    /// Whether the list has so few rows that all may be sorted.
-    async fn has_few(&self, conn: &mut PgConnection) -> Result<bool, ReadError> {
-        let Some(within) = &self.within else { return Ok(false) };
-        let table = self.table;
-        let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
-        sql.push(format_args!("SELECT FROM {table} WHERE true"));
-        push_all(&mut sql, within);
-        sql.push(format_args!(" LIMIT {}) rows", FEW + 1));
-        let rows: i64 = sql.build_query_scalar().fetch_one(conn).await?;
-        Ok(rows <= FEW)
+    /// What a stretch has. How rare the matches are decides which plan is good, so none is kept.
+    pub(crate) async fn look_through<T>(
+        &self,
+        conn: &mut PgConnection,
+        scan: &Scan<'_>,
+        section: Section,
+        stretch: usize,
+    ) -> Result<Found<T>, ReadError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
+    {
+        let mut walk = self.walk(scan, section, stretch);
+        let seen: Vec<Seen<T>> = walk.build_query_as().persistent(false).fetch_all(conn).await?;
+        let last = seen.last().filter(|seen| seen.is_last);
+        let ended = last.map(|seen| seen.row.key(scan.sorted_by()));
+        let rows = seen.into_iter().filter(|seen| seen.matches).map(|seen| seen.row).collect();
+        Ok(Found { rows, ended })
     }
 
-    /// How far the merged parts are looked through, one after the other.
-    pub(crate) fn stretches(&self, scan: &Scan<'_>) -> [usize; 2] {
-        [FIRST_STRETCH * scan.rows(), self.stretch]
+    /// How far the merged parts are looked through: first, and at most.
+    pub(crate) fn stretches(scan: &Scan<'_>) -> [usize; 2] {
+        [FIRST_STRETCH * scan.rows(), MOST]
     }
 
     /// The page, read from the merged parts.
@@ -164,15 +187,19 @@ impl Listing {
         sql
     }
 
-    /// What a stretch of the merged parts has of the page. It ends once the page is full.
+    /// What a stretch of the merged parts has of the page, with its last row, whether that matches or not.
+    /// It ends once the page is full.
     pub(crate) fn walk(&self, scan: &Scan<'_>, section: Section, stretch: usize) -> Sql {
-        let mut sql = self.begin();
-        sql.push("(SELECT * FROM (SELECT * FROM ");
+        let mut sql = QueryBuilder::new(format!("{}, p.matches, p.is_last FROM ", self.select));
+        sql.push("(SELECT * FROM (SELECT *, coalesce(true");
+        push_all(&mut sql, &self.rest);
+        sql.push(", false) AS matches, row_number() OVER (");
+        scan.push_sort(&mut sql, section);
+        sql.push(format_args!(") = {stretch} AS is_last FROM (SELECT * FROM "));
         self.push_parts(&mut sql, scan, section, self.needs, stretch);
         sql.push(" m");
         scan.push_order(&mut sql, section, stretch);
-        sql.push(") s WHERE true");
-        push_all(&mut sql, &self.rest);
+        sql.push(") s) w WHERE matches OR is_last");
         scan.push_order(&mut sql, section, scan.rows());
         sql.push(format_args!(") p {}", self.joins));
         scan.push_order(&mut sql, section, scan.rows());

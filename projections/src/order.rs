@@ -166,9 +166,6 @@ impl Keyed for OrderRow {
     }
 }
 
-/// Orders that are looked through for a product before all that have it are gathered.
-const STRETCH: usize = 2_000;
-
 /// Which orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
@@ -228,7 +225,6 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
     let product = filter.product.map(|id| Condition::Ids("products @> ", vec![id.uuid()]));
     let status = filter.status.map(|status| Condition::named("status", status.as_str()));
     let gathered = [Some(SHELF), buyer.clone(), status, product.clone()];
-    let within = buyer.clone().map(|buyer| vec![SHELF, buyer]);
     let columns = OrderRow::TABLE.column_list();
     Listing {
         table: OrderRow::TABLE.name,
@@ -238,8 +234,6 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
         needs: "",
         parts: parts(buyer, filter.status),
         rest: product.into_iter().collect(),
-        stretch: STRETCH,
-        within,
         gathered: vec![gathered.into_iter().flatten().collect()],
     }
 }

@@ -32,6 +32,27 @@ impl Section {
     }
 }
 
+/// What was read for a page.
+pub(crate) struct Found<T> {
+    /// The rows, in the order of the scan; more than the page has where others follow.
+    pub rows: Vec<T>,
+    /// Where reading ended although the page was not full and the list may go on.
+    pub ended: Option<Key>,
+}
+
+impl<T> Found<T> {
+    /// Whether there is nothing more to read for this page.
+    pub(crate) fn is_complete(&self, scan: &Scan<'_>) -> bool {
+        self.ended.is_none() || self.rows.len() >= scan.rows()
+    }
+}
+
+impl<T> From<Vec<T>> for Found<T> {
+    fn from(rows: Vec<T>) -> Self {
+        Self { rows, ended: None }
+    }
+}
+
 /// How a page is read: which way, from where, how far.
 pub(crate) struct Scan<'a> {
     ordering: Ordering,
@@ -65,6 +86,10 @@ impl<'a> Scan<'a> {
     /// Rows to read: one more than the page has tells whether another follows.
     pub(crate) fn rows(&self) -> usize {
         self.limit + 1
+    }
+
+    pub(crate) fn sorted_by(&self) -> SortBy {
+        self.ordering.by
     }
 
     fn goes_back(&self) -> bool {
@@ -149,6 +174,12 @@ impl<'a> Scan<'a> {
         section: Section,
         limit: usize,
     ) {
+        self.push_sort(sql, section);
+        sql.push(format_args!(" LIMIT {limit}"));
+    }
+
+    /// Adds the order.
+    pub(crate) fn push_sort(&self, sql: &mut QueryBuilder<'_, Postgres>, section: Section) {
         let direction = if self.descends() { "DESC" } else { "ASC" };
         sql.push(" ORDER BY ");
         match (self.ordering.by, section, self.currency) {
@@ -163,25 +194,28 @@ impl<'a> Scan<'a> {
                 sql.push(format_args!("price_currency {direction}, sort_price {direction}, "));
             }
         }
-        sql.push(format_args!("created_position {direction} LIMIT {limit}"));
+        sql.push(format_args!("created_position {direction}"));
     }
 
-    /// Makes the page of the rows that were found.
-    pub(crate) fn slice<T: Keyed>(&self, mut items: Vec<T>) -> Slice<T> {
-        let more = items.len() > self.limit;
+    /// Makes the page of what was found.
+    pub(crate) fn slice<T: Keyed>(&self, found: Found<T>) -> Slice<T> {
+        let Found { rows: mut items, ended } = found;
+        let is_full = items.len() > self.limit;
         items.truncate(self.limit);
         let back = self.goes_back();
+        let farthest = items.last().map(|row| row.key(self.ordering.by));
+        let onward = if is_full { farthest } else { ended };
+        let (on, home) = match back {
+            false => (Direction::Next, Direction::Previous),
+            true => (Direction::Previous, Direction::Next),
+        };
+        let onward = onward.and_then(|key| self.cursor_from(Some(key), on));
+        let nearest = items.first().map(|row| row.key(self.ordering.by));
+        let homeward = self.cursor.and_then(|_| self.cursor_from(nearest, home));
         if back {
             items.reverse();
         }
-        let beyond = |row: Option<&T>, direction| {
-            let key = row.map(|row| row.key(self.ordering.by));
-            self.cursor_from(key, direction)
-        };
-        let from_cursor = self.cursor.is_some();
-        let (has_next, has_previous) = if back { (from_cursor, more) } else { (more, from_cursor) };
-        let next = has_next.then(|| beyond(items.last(), Direction::Next)).flatten();
-        let previous = has_previous.then(|| beyond(items.first(), Direction::Previous)).flatten();
+        let (next, previous) = if back { (homeward, onward) } else { (onward, homeward) };
         Slice { items, next, previous }
     }
 

@@ -253,8 +253,6 @@ impl Users {
             needs: "",
             parts,
             rest: vec![],
-            stretch: 0,
-            within: None,
             gathered: vec![],
         };
         let mut conn = self.0.acquire().await?;

@@ -11,8 +11,8 @@ use super::list::{listing, scopes, uploads};
 use super::{ProductFilter, ProductView};
 use crate::listing::Listing;
 use crate::page::{Cursor, Direction, Key};
-use crate::scan::Scan;
-use crate::{Ordering, Page, SortBy, Visibility};
+use crate::scan::{Found, Scan};
+use crate::{Ordering, Page, Slice, SortBy, Visibility};
 
 #[path = "../../tests/suite/database.rs"]
 #[expect(dead_code, reason = "these tests fill tables, not the log")]
@@ -146,7 +146,7 @@ async fn assert_bounded(conn: &mut PgConnection, listing: &Listing, filter: &Pro
                 vec![listing.direct(&scan, section)]
             } else {
                 let walk = |rows| listing.walk(&scan, section, rows);
-                listing.stretches(&scan).map(walk).into_iter().collect()
+                Listing::stretches(&scan).map(walk).into_iter().collect()
             };
             // Of an owner who has hardly more rows than a stretch, the planner would sort all rather than
             // look through so many: what counts there is that an index has them in order.
@@ -247,9 +247,10 @@ async fn a_page_is_the_same_whether_it_is_walked_or_gathered() {
                 let scan = Scan::try_new(&page, filter.ordering).unwrap();
                 let scan = scan.in_currency(filter.currency).unwrap();
                 for section in scan.sections().into_iter().filter(|_| !listing.parts.is_empty()) {
-                    let mut walk = listing.walk(&scan, section, listing.stretch);
-                    let walked: Vec<ProductView> =
-                        walk.build_query_as().fetch_all(&mut *conn).await.unwrap();
+                    let [_, longest] = Listing::stretches(&scan);
+                    let walked: Found<ProductView> =
+                        listing.look_through(&mut conn, &scan, section, longest).await.unwrap();
+                    let walked = walked.rows;
                     let mut gather = listing.gather(&scan, section);
                     let gathered: Vec<ProductView> =
                         gather.build_query_as().fetch_all(&mut *conn).await.unwrap();
@@ -262,8 +263,24 @@ async fn a_page_is_the_same_whether_it_is_walked_or_gathered() {
     .await;
 }
 
+/// The positions on each page, following the links that way.
+async fn pages_of(
+    products: &super::Products,
+    filter: &ProductFilter,
+    mut page: Page,
+    link: impl Fn(&Slice<ProductView>) -> Option<Cursor>,
+) -> Vec<Vec<i64>> {
+    let mut found = vec![];
+    loop {
+        let slice = products.list(Visibility::Everything, filter, &page).await.unwrap();
+        found.push(slice.items.iter().map(|view| view.row.created_position).collect());
+        let Some(cursor) = link(&slice) else { return found };
+        page.cursor = Some(cursor);
+    }
+}
+
 #[tokio::test]
-async fn rows_that_match_only_beyond_the_stretch_are_found() {
+async fn the_few_rows_that_match_are_found_wherever_they_are() {
     database::in_a_database(1, async |pool| {
         sqlx::raw_sql(PRODUCTS).execute(&pool).await.unwrap();
         sqlx::raw_sql("UPDATE products SET description = 'antique' WHERE created_position <= 90")
@@ -273,14 +290,55 @@ async fn rows_that_match_only_beyond_the_stretch_are_found() {
         let products = super::Products(pool.clone());
         let q = Some("antique".parse().unwrap());
         let filter = ProductFilter { q, ..ProductFilter::default() };
-        let (mut page, mut found) = (Page::default(), vec![]);
-        loop {
-            let slice = products.list(Visibility::Everything, &filter, &page).await.unwrap();
-            found.extend(slice.items.iter().map(|view| view.row.created_position));
-            let Some(next) = slice.next else { break };
-            page.cursor = Some(next);
+        let next = |slice: &Slice<ProductView>| slice.next.clone();
+        let found = pages_of(&products, &filter, Page::default(), next).await;
+        assert_eq!(found.concat(), (1..=90).rev().collect::<Vec<_>>());
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 20, 20, 10]);
+    })
+    .await;
+}
+
+/// Of 2,000,000 rows, a quarter is expected to match. None of the first 10,000 does.
+#[tokio::test]
+async fn where_many_rows_match_but_none_of_a_stretch_the_page_is_short_and_the_next_goes_on() {
+    database::in_a_database(1, async |pool| {
+        let old = "UPDATE products SET description = 'antique' WHERE created_position <= 5000";
+        let told = PRODUCTS.replacen("; ANALYZE;", &format!("; {old}; ANALYZE;"), 1);
+        sqlx::raw_sql(&told).execute(&pool).await.unwrap();
+        let products = super::Products(pool.clone());
+        let expected: Vec<i64> = (1..=5000).rev().collect();
+        for ordering in ["-created_at", "created_at"] {
+            let ordering = ordering.parse().unwrap();
+            let q = Some("antique".parse().unwrap());
+            let filter = ProductFilter { q, ordering, ..ProductFilter::default() };
+            let first = Page { limit: 100, cursor: None };
+
+            let next = |slice: &Slice<ProductView>| slice.next.clone();
+            let on = pages_of(&products, &filter, first, next).await;
+
+            let mut found = on.concat();
+            let [begins, ends] = [&on[0], &on[on.len() - 1]];
+            if ordering.descending {
+                assert!(begins.is_empty(), "10,000 rows were looked through: {begins:?}");
+            } else {
+                found.reverse();
+                assert!(ends.is_empty(), "nothing follows: {ends:?}");
+            }
+            assert_eq!(found, expected);
+
+            // The way back has the same rows.
+            let key = Key::Position(if ordering.descending { 0 } else { 20_001 });
+            let direction = Direction::Previous;
+            let last = Some(Cursor { direction, ordering, key, including: false });
+            let last = Page { limit: 100, cursor: last };
+            let previous = |slice: &Slice<ProductView>| slice.previous.clone();
+            let back = pages_of(&products, &filter, last, previous).await;
+            let mut found: Vec<_> = back.into_iter().rev().flatten().collect();
+            if !ordering.descending {
+                found.reverse();
+            }
+            assert_eq!(found, expected);
         }
-        assert_eq!(found, (1..=90).rev().collect::<Vec<_>>());
     })
     .await;
 }

@@ -108,7 +108,7 @@ async fn page_of(
     page: &Page,
 ) -> Result<Slice<ProductView>, ReadError> {
     let scan = Scan::try_new(page, filter.ordering)?.in_currency(filter.currency)?;
-    let mut rows = list::listing(scopes, filter).fetch(&mut *conn, &scan).await?;
-    gone::name_categories(conn, &mut rows).await?;
-    Ok(scan.slice(rows))
+    let mut found = list::listing(scopes, filter).fetch(&mut *conn, &scan).await?;
+    gone::name_categories(conn, &mut found.rows).await?;
+    Ok(scan.slice(found))
 }
