@@ -23,9 +23,10 @@ use crate::scan::{Found, Keyed, Scan, Section};
 /// that no planner sorts what an index has in order.
 const FIRST_STRETCH: usize = 10;
 
-/// Rows that are looked through at most, and rows of which all are gathered: each in 10 ms. Matches that
-/// are spread evenly fill a page of 20 up to 5,000,000 rows, whether there are more of them or fewer.
-const MOST: usize = 10_000;
+/// Rows that are looked through at most, and rows of which all are gathered: each in some 10 ms. Matches
+/// that are spread evenly fill a page of 20 up to 2,400,000 rows, whether there are more of them or fewer.
+const LONGEST_STRETCH: usize = 5_000;
+const MOST_GATHERED: f64 = 10_000.0;
 
 /// Something that rows fulfil.
 #[derive(Clone, Debug)]
@@ -84,6 +85,17 @@ pub(crate) struct Listing {
     pub rest: Part,
     /// The same rows, parts and rest together, by conditions that fit any index.
     pub gathered: Vec<Part>,
+    /// Whether these have conditions besides words that may leave few rows.
+    pub is_narrow: bool,
+}
+
+/// How matches are gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gathering {
+    /// By whichever index the planner chooses.
+    ByAnyIndex,
+    /// By any but that of words.
+    WithoutWords,
 }
 
 /// A row that was looked through.
@@ -145,16 +157,26 @@ impl Listing {
         if found.is_complete(scan) {
             return Ok(found);
         }
-        let expected = expected_rows(conn, self.gather(scan, section), self.table).await?;
-        if expected > MOST as f64 {
-            return self.look_through(conn, scan, section, longest).await;
+        for by in self.ways() {
+            let expected = expected_rows(conn, self.matches(section, scan, by), self.table).await?;
+            if expected <= MOST_GATHERED {
+                // How rare the matches are decides which plan is good, so none is kept.
+                let mut gather = self.gather(scan, section, by);
+                let rows = gather.build_query_as().persistent(false).fetch_all(conn).await?;
+                return Ok(Found { rows, ended: None });
+            }
         }
-        let mut gather = self.gather(scan, section);
-        let rows = gather.build_query_as().persistent(false).fetch_all(conn).await?;
-        Ok(Found { rows, ended: None })
+        self.look_through(conn, scan, section, longest).await
     }
 
-    /// What a stretch has. How rare the matches are decides which plan is good, so none is kept.
+    /// How matches may be gathered. Where the other conditions leave few rows, the index of words, which
+    /// lists the rows of everybody, would only be in the way.
+    fn ways(&self) -> impl Iterator<Item = Gathering> {
+        let narrow = self.is_narrow.then_some(Gathering::WithoutWords);
+        narrow.into_iter().chain([Gathering::ByAnyIndex])
+    }
+
+    /// What a stretch has.
     pub(crate) async fn look_through<T>(
         &self,
         conn: &mut PgConnection,
@@ -166,7 +188,7 @@ impl Listing {
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
         let mut walk = self.walk(scan, section, stretch);
-        let seen: Vec<Seen<T>> = walk.build_query_as().persistent(false).fetch_all(conn).await?;
+        let seen: Vec<Seen<T>> = walk.build_query_as().fetch_all(conn).await?;
         let last = seen.last().filter(|seen| seen.is_last);
         let ended = last.map(|seen| seen.row.key(scan.sorted_by()));
         let rows = seen.into_iter().filter(|seen| seen.matches).map(|seen| seen.row).collect();
@@ -175,7 +197,7 @@ impl Listing {
 
     /// How far the merged parts are looked through: first, and at most.
     pub(crate) fn stretches(scan: &Scan<'_>) -> [usize; 2] {
-        [FIRST_STRETCH * scan.rows(), MOST]
+        [FIRST_STRETCH * scan.rows(), LONGEST_STRETCH]
     }
 
     /// The page, read from the merged parts.
@@ -206,23 +228,51 @@ impl Listing {
         sql
     }
 
-    /// The page, sorted from all that match. `OFFSET 0` keeps the planner from a walk in the order of
-    /// the list.
-    pub(crate) fn gather(&self, scan: &Scan<'_>, section: Section) -> Sql {
+    /// The page, sorted from all that match.
+    pub(crate) fn gather(&self, scan: &Scan<'_>, section: Section, by: Gathering) -> Sql {
         let mut sql = self.begin();
         sql.push("(SELECT * FROM (");
-        for (index, part) in self.gathered.iter().enumerate() {
-            let before = if index == 0 { "(" } else { " UNION ALL (" };
-            sql.push(before);
-            self.push_select(&mut sql, part, "");
-            scan.push_section(&mut sql, section);
-            sql.push(" OFFSET 0)");
-        }
+        self.push_matches(&mut sql, (scan, section), by, &self.columns);
         sql.push(") m");
         scan.push_order(&mut sql, section, scan.rows());
         sql.push(format_args!(") p {}", self.joins));
         scan.push_order(&mut sql, section, scan.rows());
         sql
+    }
+
+    /// All that match, of which only their number is of interest.
+    fn matches(&self, section: Section, scan: &Scan<'_>, by: Gathering) -> Sql {
+        let mut sql = QueryBuilder::new("");
+        self.push_matches(&mut sql, (scan, section), by, "created_position");
+        sql
+    }
+
+    /// `OFFSET 0` keeps the planner from a walk in the order of the list.
+    fn push_matches(
+        &self,
+        sql: &mut Sql,
+        (scan, section): (&Scan<'_>, Section),
+        by: Gathering,
+        columns: &str,
+    ) {
+        for (index, part) in self.gathered.iter().enumerate() {
+            sql.push(if index == 0 { "(" } else { " UNION ALL (" });
+            sql.push(format_args!("SELECT {columns} FROM {} WHERE true", self.table));
+            for condition in part {
+                sql.push(" AND ");
+                match (by, condition) {
+                    // What is compared with true fits no index.
+                    (Gathering::WithoutWords, Condition::Text(..)) => {
+                        sql.push("(");
+                        condition.push(sql);
+                        sql.push(") IS TRUE");
+                    }
+                    _ => condition.push(sql),
+                }
+            }
+            scan.push_section(sql, section);
+            sql.push(" OFFSET 0)");
+        }
     }
 
     fn begin(&self) -> Sql {

@@ -235,6 +235,7 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
         parts: parts(buyer, filter.status),
         rest: product.into_iter().collect(),
         gathered: vec![gathered.into_iter().flatten().collect()],
+        is_narrow: false,
     }
 }
 

@@ -5,7 +5,10 @@ use sqlx::{Execute, PgConnection, Postgres, QueryBuilder};
 
 use crate::ReadError;
 
-/// Rows of a table that the statement reads, before it filters them. It is not run.
+/// Entries of an index that cost as much as a row.
+const ENTRIES: f64 = 8.0;
+
+/// What the statement reads of a table, in rows, before it filters them. It is not run.
 pub(crate) async fn expected_rows(
     conn: &mut PgConnection,
     mut statement: QueryBuilder<'static, Postgres>,
@@ -19,18 +22,29 @@ pub(crate) async fn expected_rows(
     Ok(read_by(&plan[0]["Plan"], table))
 }
 
-/// Rows that a node and those below it read of a table. What a bitmap scan reads is what its indexes
-/// find; its own filter comes after.
+/// What a node and those below it read. A bitmap scan reads what its indexes have found together; its own
+/// filter comes after.
 fn read_by(node: &Value, table: &str) -> f64 {
-    let children = || node["Plans"].as_array().into_iter().flatten();
-    let expected = |node: &Value| node["Plan Rows"].as_f64().unwrap_or_default();
     if node["Relation Name"] != table {
-        children().map(|child| read_by(child, table)).sum()
+        children(node).map(|child| read_by(child, table)).sum()
     } else if node["Node Type"] == "Bitmap Heap Scan" {
-        children().map(expected).sum()
+        children(node).map(|bitmap| rows(bitmap) + entries(bitmap) / ENTRIES).sum()
     } else {
-        expected(node)
+        rows(node)
     }
+}
+
+/// What is read of indexes to combine them.
+fn entries(bitmap: &Value) -> f64 {
+    children(bitmap).map(|part| entries(part).max(rows(part))).sum()
+}
+
+fn rows(node: &Value) -> f64 {
+    node["Plan Rows"].as_f64().unwrap_or_default()
+}
+
+fn children(node: &Value) -> impl Iterator<Item = &Value> {
+    node["Plans"].as_array().into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -50,5 +64,16 @@ mod tests {
         let plan = json!({"Node Type": "Nested Loop", "Plan Rows": 23, "Plans": [append, other]});
 
         assert_eq!(read_by(&plan, "products"), 920.0);
+    }
+
+    #[test]
+    fn of_two_indexes_it_reads_all_that_each_finds_to_tell_what_both_do() {
+        let owner = json!({"Node Type": "Bitmap Index Scan", "Plan Rows": 2_400});
+        let words = json!({"Node Type": "Bitmap Index Scan", "Plan Rows": 80_000});
+        let both = json!({"Node Type": "BitmapAnd", "Plan Rows": 50, "Plans": [owner, words]});
+        let heap =
+            json!({"Node Type": "Bitmap Heap Scan", "Relation Name": "products", "Plans": [both]});
+
+        assert_eq!(read_by(&heap, "products"), 50.0 + 10_300.0);
     }
 }

@@ -254,6 +254,7 @@ impl Users {
             parts,
             rest: vec![],
             gathered: vec![],
+            is_narrow: false,
         };
         let mut conn = self.0.acquire().await?;
         Ok(scan.slice(listing.fetch(&mut conn, &scan).await?))

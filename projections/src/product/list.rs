@@ -73,7 +73,14 @@ pub(super) fn listing(scopes: &[Scope], filter: &ProductFilter) -> Listing {
         parts: scopes.iter().flat_map(|scope| scope.parts(filter)).collect(),
         rest: rest(scopes, filter),
         gathered: gathered(scopes, filter),
+        is_narrow: filter.q.is_some() && has_another(filter),
     }
+}
+
+/// Whether something besides words narrows a list.
+fn has_another(filter: &ProductFilter) -> bool {
+    let states = filter.status.is_some() || filter.processing_status.is_some();
+    states || filter.uploaded_by.is_some() || filter.category.is_some()
 }
 
 /// The rows that match, for any index that has a condition of theirs: none is forbidden. Both shelves of all owners are
