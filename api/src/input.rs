@@ -149,12 +149,22 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(FieldErrors::one("body", "A JSON object is expected.").into()),
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
-            let detail = format!("The body is not valid JSON, see line {line}, column {column}.");
-            Err(Problem::bad("malformed_json", detail))
-        }
+        Err(error) => Err(malformed(&error)),
     }
+}
+
+/// What can't be read, and where. Two kinds are JSON, but more than is read (RFC 8259, 9).
+fn malformed(error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let what = if message.starts_with("recursion limit exceeded") {
+        "is nested more than 127 levels deep"
+    } else if message.starts_with("number out of range") {
+        "has a number that is out of range"
+    } else {
+        "is not valid JSON"
+    };
+    let (line, column) = (error.line(), error.column());
+    Problem::bad("malformed_json", format!("The body {what}, see line {line}, column {column}."))
 }
 
 /// 204.

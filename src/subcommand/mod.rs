@@ -32,6 +32,13 @@ pub fn product_id(text: &str) -> Result<ProductId, String> {
     id(text).map(ProductId::from_uuid)
 }
 
+/// Reads a number of seconds in an argument: at most a thousand years, which every clock can go back.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 31_536_000_000;
+    let seconds = count(text)?;
+    if seconds > MOST { Err(format!("at most {MOST} seconds are allowed")) } else { Ok(seconds) }
+}
+
 /// Reads a count in an argument.
 pub fn count<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "a whole number such as 100 is expected".to_owned())

@@ -19,7 +19,7 @@ pub struct Sweep {
     ///
     /// Uploads and videos that are being worked on write files that nothing refers to yet: choose
     /// a longer time than any of them takes.
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = super::count::<u64>)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = super::seconds)]
     older_than: u64,
     /// Print JSON
     #[arg(long)]

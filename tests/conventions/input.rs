@@ -22,6 +22,21 @@ async fn malformed_json_is_told_where_it_breaks() {
     }
 }
 
+#[tokio::test]
+async fn json_beyond_what_is_read_is_not_called_invalid() {
+    let Shop { app, staff, .. } = Shop::open().await;
+
+    for (body, what) in [
+        (format!("{}{}", "[".repeat(200), "]".repeat(200)), "nested more than 127 levels deep"),
+        ("{\"name\": 1e999}".to_owned(), "number that is out of range"),
+    ] {
+        let post = app.post("/categories/").by(&staff).body(body.into_bytes(), "application/json");
+        let answer = refused(post.send().await, 400, "malformed_json");
+        let detail = answer.json["detail"].as_str().unwrap();
+        assert!(detail.contains(what) && detail.contains("line 1"), "{detail}");
+    }
+}
+
 // Rows 11 and 12: bodies that are JSON but no object gave a page of HTML.
 #[tokio::test]
 async fn json_that_is_no_object_is_invalid_input() {

@@ -122,6 +122,10 @@ async fn a_wrong_argument_is_told_in_one_sentence_without_the_words_of_a_library
         (&["worker", "dead-letters", "retry", "0198"], id),
         (&["demo", "--products", "many"], count),
         (&["worker", "sweep", "--older-than", "1.5"], count),
+        (
+            &["worker", "sweep", "--older-than", "18446744073709551615"],
+            "at most 31536000000 seconds",
+        ),
     ] {
         let told = program.run(arguments).await.expect(2);
 
