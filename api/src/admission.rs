@@ -21,12 +21,12 @@ pub(crate) struct Gate(Arc<Bounds>);
 struct Bounds {
     rates: Rates,
     arrivals: Arrivals,
-    room: Room,
+    room: Arc<Room>,
 }
 
 impl Gate {
-    pub(crate) fn new(app: &App) -> Self {
-        let (rates, room) = (Rates::new(app.clone()), Room::new(app.clone()));
+    pub(crate) fn new(app: &App, room: Arc<Room>) -> Self {
+        let rates = Rates::new(app.clone());
         Self(Arc::new(Bounds { rates, arrivals: Arrivals::new(), room }))
     }
 

@@ -78,10 +78,15 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     let status = response.status();
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     measure(&method, route, status, started);
-    finish(response.headers_mut(), &name);
-    if app.settings.public_url.scheme() == "https" {
-        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
-    }
+    finish(&app, response.headers_mut(), &name);
+    response
+}
+
+/// A refusal in the same form, of a request that no layer has seen.
+pub(crate) fn refuse(app: &App, request: &Request, refusal: Response) -> Response {
+    let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let mut response = render(refusal, request.uri().path());
+    finish(app, response.headers_mut(), &name);
     response
 }
 
@@ -159,7 +164,7 @@ fn measure(method: &Method, route: String, status: http::StatusCode, started: In
         .record(started.elapsed().as_secs_f64());
 }
 
-fn finish(headers: &mut HeaderMap, name: &str) {
+fn finish(app: &App, headers: &mut HeaderMap, name: &str) {
     if let Ok(name) = HeaderValue::try_from(name) {
         headers.insert(REQUEST_ID, name);
     }
@@ -171,6 +176,9 @@ fn finish(headers: &mut HeaderMap, name: &str) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if app.settings.public_url.scheme() == "https" {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
 }
 
 /// All text is UTF-8, and says so where its type can: whatever made it, the files of `/docs/` too.

@@ -1,5 +1,7 @@
 //! The table of contents: every path, and what every request goes through.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -22,6 +24,7 @@ use crate::accounts::{
 use crate::admission::{Gate, admit};
 use crate::coding::{Coded, keep_plain};
 use crate::drain::drain;
+use crate::overload::{Room, Shed};
 use crate::problem::Problem;
 use crate::products::{history, media, review, thumbnails};
 use crate::uploads::{self, protocol};
@@ -169,10 +172,12 @@ pub fn operations(app: App) -> Service {
 /// What every request goes through.
 fn wrapped(router: Router<App>, app: App) -> Service {
     let cors = cors::layer(&app.settings.cors_allowed_origins);
-    let admitted = from_fn_with_state(Gate::new(&app), admit);
+    let room = Arc::new(Room::new(app.clone()));
+    let admitted = from_fn_with_state(Gate::new(&app, Arc::clone(&room)), admit);
     let spoken = from_fn_with_state(app.clone(), protocol::speak);
     let opened = from_fn_with_state(app.clone(), payload::open_request);
     let observed = from_fn_with_state(app.clone(), observe::observe);
+    let shedding = app.clone();
     let router = router
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::disable())
@@ -190,7 +195,7 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .layer(from_fn(options::answer))
         .map_request(with_slash)
         .service(router);
-    BoxCloneSyncService::new(Coded::new(service))
+    BoxCloneSyncService::new(Shed::new(Coded::new(service), shedding, room))
 }
 
 /// Paths without a slash at the end mean the same as with one.

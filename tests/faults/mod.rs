@@ -6,6 +6,7 @@ mod hang_ups;
 mod losses;
 mod mails;
 mod outages;
+mod overload;
 mod replicas;
 mod videos;
 

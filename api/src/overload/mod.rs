@@ -1,6 +1,9 @@
 //! What is too much is told at once, rather than queued: each class of requests has room of its
 //! own, so that none starves the others.
 
+mod places;
+mod shed;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,19 +20,20 @@ use crate::caller::{Who, identify};
 use crate::class::Class;
 use crate::counts::{Counted, Counts};
 use crate::problem::Problem;
+use places::Places;
+pub(crate) use shed::Shed;
 
-/// What a request waits for room: short, so that a request too many is refused soon.
-const PATIENCE: Duration = Duration::from_millis(40);
 /// Longer than any statement may take, so the database gives up first.
 const LONGEST: Duration = Duration::from_secs(30);
 
 impl Class {
-    /// Requests at a time.
-    const fn room(self) -> usize {
+    /// Requests at a time: for as long as they come, and in a burst. Reads wait for the database's
+    /// connections, of which there are far fewer, and of commands as many are committed at once.
+    const fn room(self) -> (usize, usize) {
         match self {
-            Self::Reads | Self::Commands => 1024,
-            Self::SignIns => 256,
-            Self::Uploads => 64,
+            Self::Reads | Self::Commands => (256, 1024),
+            Self::SignIns => (128, 256),
+            Self::Uploads => (64, 64),
         }
     }
 
@@ -55,7 +59,7 @@ const OF_ONE: usize = 16;
 /// The room that there is.
 pub(crate) struct Room {
     app: App,
-    classes: [Semaphore; 4],
+    classes: [Arc<Places>; 4],
     uploading: Counts<Who>,
     signing_in: Counts<Who>,
     turns: Cache<Who, Arc<Semaphore>>,
@@ -63,10 +67,16 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(app: App) -> Self {
-        let classes = Class::ALL.map(|class| Semaphore::new(class.room()));
+        let places = |(standing, most)| Places::new(standing, most);
+        let classes = Class::ALL.map(|class| places(class.room()));
         let turns = Cache::builder().time_to_idle(QUIET).build();
         let (uploading, signing_in) = (Counts::default(), Counts::default());
         Self { app, classes, uploading, signing_in, turns }
+    }
+
+    /// Whether a request of that class would be refused.
+    fn is_full(&self, class: Class) -> bool {
+        self.classes[class as usize].are_full()
     }
 
     /// Has a request answered where there is room, and cuts it short when it takes too long.
@@ -93,8 +103,9 @@ impl Room {
     }
 
     async fn enter(&self, class: Class, request: Request, next: Next) -> Response {
-        let permit = timeout(PATIENCE, self.classes[class as usize].acquire()).await;
-        let Ok(Ok(_permit)) = permit else { return refused(class, Problem::overloaded()) };
+        let Some(_place) = self.classes[class as usize].take() else {
+            return refused(class, Problem::overloaded());
+        };
         let answer = next.run(request);
         match class.longest() {
             None => answer.await,
