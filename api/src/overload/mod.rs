@@ -28,10 +28,11 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 impl Class {
     /// Requests at a time: for as long as they come, and in a burst. Reads wait for the database's
-    /// connections, of which there are far fewer, and of commands as many are committed at once.
+    /// connections, of which there are far fewer; of commands, more at a time make larger commits.
     const fn room(self) -> (usize, usize) {
         match self {
-            Self::Reads | Self::Commands => (256, 1024),
+            Self::Reads => (256, 1024),
+            Self::Commands => (1024, 1024),
             Self::SignIns => (128, 256),
             Self::Uploads => (64, 64),
         }
