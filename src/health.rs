@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that are written to see whether there is room.
 const FILLER: usize = 32 * 1024;
+/// How far this machine's clock may be off the database's.
+const CLOCK_OFF: time::Duration = time::Duration::seconds(5);
 /// What is written to the storage, and deleted.
 const PROBE: &str = "readiness";
 
@@ -153,6 +155,18 @@ async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<(), 
     }
 }
 
+/// Nothing goes by this machine's clock but its log.
+fn clock_remark(ahead: time::Duration) -> Option<String> {
+    let seconds = ahead.abs().whole_seconds();
+    let side = if ahead.is_negative() { "behind" } else { "ahead of" };
+    (ahead.abs() > CLOCK_OFF).then(|| {
+        format!(
+            "This machine's clock is {seconds} s {side} the database's: have NTP set it. Tokens and links go by \
+             the database's."
+        )
+    })
+}
+
 #[async_trait]
 impl api::Health for Checks {
     async fn check(&self) -> Outcomes {
@@ -165,5 +179,10 @@ impl api::Health for Checks {
         let outcomes = self.look().await;
         *last = Some((Instant::now(), outcomes.clone()));
         outcomes
+    }
+
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        let ahead = commands::clock::machine_is_ahead();
+        vec![("clock", clock_remark(ahead).unwrap_or_else(|| "ok".to_owned()))]
     }
 }

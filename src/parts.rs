@@ -147,6 +147,7 @@ async fn connect(
 ) -> Result<PgPool, Error> {
     let pool = database::connect(variable, url, config.allow_unsafe_database).await?;
     secrets::compare(config, &pool).await?;
+    commands::clock::compare(&pool).await?;
     Ok(pool)
 }
 

@@ -126,6 +126,7 @@ impl Running<'_> {
         // Workers too: it also rereads the keys and forgets those of people who were erased.
         let follower = self.commands.follow_sessions().await?;
         tasks.spawn(follower.run(self.shutdown.clone()));
+        tasks.spawn(clock(self.pool.clone(), self.shutdown.clone()));
         let live = self.live();
         let app = self.app(health, &live)?;
         if role != Role::Worker {
@@ -242,6 +243,10 @@ impl Running<'_> {
         }
         output::announce(format, "Stop it with Ctrl-C.", &[]);
     }
+}
+
+async fn clock(pool: PgPool, shutdown: CancellationToken) {
+    shutdown.run_until_cancelled(commands::clock::follow(pool)).await;
 }
 
 async fn housekeeping(commands: Commands, shutdown: CancellationToken) {

@@ -95,6 +95,24 @@ fn domain_and_folds_reach_for_no_clock_no_chance_and_no_network() {
     }
 }
 
+/// What one process issues and another checks goes by the database's clock, see `commands/src/clock.rs`.
+/// The log's lines, files and the age of keys on disk have the machine's.
+#[test]
+fn nothing_that_processes_share_goes_by_the_clock_of_one_machine() {
+    let apart = ["commands/src/clock.rs", "src/output.rs", "workers/src/sweeper/mod.rs"];
+    let apart = apart.map(|name| root().join(name));
+    let crates = ["src", "api/src", "commands/src", "workers/src"];
+    let files = crates.iter().flat_map(|folder| sources(&root().join(folder)));
+    for file in files.filter(|file| !apart.contains(file)) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for banned in ["now_utc(", "SystemTime::now"] {
+            let has = program.contains(banned);
+            assert!(!has, "{} has {banned}: use commands::clock", file.display());
+        }
+    }
+}
+
 /// People type texts that end up in terminals: `src/output.rs` escapes them, and the log does.
 #[test]
 fn nothing_is_printed_but_by_the_module_that_escapes() {

@@ -93,4 +93,7 @@ pub struct Settings {
 pub trait Health: Send + Sync {
     /// Each part with its name; `Err` says in one sentence what is wrong, without secrets.
     async fn check(&self) -> Vec<(&'static str, Result<(), String>)>;
+
+    /// What somebody should look at although requests are served, with a name each.
+    fn remarks(&self) -> Vec<(&'static str, String)>;
 }

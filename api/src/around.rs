@@ -19,10 +19,10 @@ use crate::problem::Problem;
 pub(crate) struct Status {
     #[schema(inline)]
     status: Alive,
-    /// The state of each part, where parts were checked.
+    /// The state of each part, where parts were checked: `ok`, or a sentence that says what to look at.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
-    checks: BTreeMap<&'static str, &'static str>,
+    checks: BTreeMap<&'static str, String>,
 }
 
 /// Always `ok`: other states are problems.
@@ -118,11 +118,12 @@ pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Pr
     for (part, outcome) in app.health.check().await {
         match outcome {
             Ok(()) => {
-                checks.insert(part, "ok");
+                checks.insert(part, "ok".to_owned());
             }
             Err(wrong) => errors.add(part, wrong),
         }
     }
+    checks.extend(app.health.remarks());
     if errors.is_empty() {
         return Ok(Json(Status { status: Alive::Ok, checks }));
     }

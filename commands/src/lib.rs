@@ -4,6 +4,7 @@
 //! aggregate. `store` is the event store, `identity` holds passwords, tokens and sessions.
 
 mod category;
+pub mod clock;
 mod context;
 mod data_error;
 mod error;

@@ -1,5 +1,6 @@
 //! What is promised when processes die, clients hang up and replicas race.
 
+mod clocks;
 mod cluster;
 mod crashes;
 mod hang_ups;

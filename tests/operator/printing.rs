@@ -124,7 +124,7 @@ async fn a_wrong_argument_is_told_in_one_sentence_without_the_words_of_a_library
         (&["worker", "sweep", "--older-than", "1.5"], count),
         (
             &["worker", "sweep", "--older-than", "18446744073709551615"],
-            "at most 31536000000 seconds",
+            "at most 31536000000 seconds are allowed",
         ),
     ] {
         let told = program.run(arguments).await.expect(2);

@@ -5,7 +5,7 @@ use commands::{CommandError, Commands, LinkHolder};
 use domain::product::{Product, ProductEvent};
 use domain::user::{Account, User, UserEvent};
 use domain::{Actor, Event, Personal, ProductId, Recorded, StreamType, SystemActor, UserId};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use url::Url;
 
 use crate::mail::{Letter, Letters, MailSettings};
@@ -205,7 +205,7 @@ impl Handler for Mailer {
 }
 
 fn works(event: &Recorded, lifetime: Duration) -> bool {
-    event.at + lifetime > OffsetDateTime::now_utc()
+    event.at + lifetime > commands::clock::now()
 }
 
 /// A fault may quote what is stored, so it is not repeated.

@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Identity, keyed};
+use crate::clock;
 
 /// How long a code may take.
 const LIFETIME: Duration = Duration::minutes(5);
@@ -27,7 +28,7 @@ pub(super) struct Recognised {
 impl Identity {
     /// A challenge for a code, good for 5 minutes.
     pub(super) fn challenge(&self, of: Recognised) -> SecretString {
-        self.challenge_until(of, OffsetDateTime::now_utc() + LIFETIME)
+        self.challenge_until(of, clock::now() + LIFETIME)
     }
 
     fn challenge_until(&self, of: Recognised, expiry: OffsetDateTime) -> SecretString {
@@ -46,7 +47,7 @@ impl Identity {
         let (user, rest) = said.split_first_chunk::<16>()?;
         let (generation, expiry) = rest.split_first_chunk::<8>()?;
         let expiry = i64::from_be_bytes(expiry.try_into().ok()?);
-        let lives = expiry > OffsetDateTime::now_utc().unix_timestamp();
+        let lives = expiry > clock::unix_now();
         let user = UserId::from_uuid(Uuid::from_bytes(*user));
         let generation = i64::from_be_bytes(*generation);
         (is_ours && lives).then_some(Recognised { user, generation })
@@ -71,7 +72,7 @@ mod tests {
         let identity = identity();
         let of = Recognised { user: UserId::from_uuid(Uuid::now_v7()), generation: 7 };
         let good = identity.challenge(of);
-        let over = identity.challenge_until(of, OffsetDateTime::now_utc() - Duration::seconds(1));
+        let over = identity.challenge_until(of, clock::now() - Duration::seconds(1));
 
         assert_eq!(identity.challenged(good.expose_secret()), Some(of));
         assert_eq!(identity.challenged(over.expose_secret()), None);

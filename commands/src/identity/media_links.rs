@@ -7,12 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::user::User;
 use domain::{ProductId, Role, SessionId, UploadId, UserId};
 use subtle::ConstantTimeEq;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::access::{Authenticated, Standing};
 use super::keyed;
-use crate::{CommandError, Commands};
+use crate::{CommandError, Commands, clock};
 
 /// Seconds that a link works at least.
 const SHORTEST: i64 = 600;
@@ -139,7 +138,7 @@ fn said(link: &MediaLink, expiry: i64) -> [u8; SAID] {
 impl Commands {
     /// The signature of a link: good for 10 to 15 minutes, and the same for 5.
     pub fn sign_media_link(&self, link: &MediaLink) -> String {
-        self.parts.identity.media_links().sign(link, OffsetDateTime::now_utc().unix_timestamp())
+        self.parts.identity.media_links().sign(link, clock::unix_now())
     }
 
     /// What was signed for this file; `None` where that is not genuine, for another file, or over.
@@ -149,7 +148,7 @@ impl Commands {
         product: ProductId,
         signature: &str,
     ) -> Option<MediaLink> {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = clock::unix_now();
         let read = self.parts.identity.media_links().read(kind, product, signature, now);
         read.map(|(link, _)| link)
     }
@@ -161,8 +160,7 @@ impl Commands {
         product: Option<ProductId>,
         signature: &str,
     ) -> Option<(MediaHolder, i64)> {
-        let (now, product) =
-            (OffsetDateTime::now_utc().unix_timestamp(), product.unwrap_or(NO_PRODUCT));
+        let (now, product) = (clock::unix_now(), product.unwrap_or(NO_PRODUCT));
         let read = self.parts.identity.media_links().read(MediaKind::Live, product, signature, now);
         read.map(|(link, expiry)| (link.holder, expiry))
     }

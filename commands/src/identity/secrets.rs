@@ -14,9 +14,9 @@ use p256::elliptic_curve::Generate;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
 use super::{EncryptionKey, keyed};
+use crate::clock;
 
 /// Seconds for which a new signing key is published and accepted, but does not sign yet, and for
 /// which a new encryption key is accepted, but not published yet.
@@ -165,7 +165,7 @@ impl Secrets {
         stored.encryption = secrets.encryption.iter().map(EncryptionKey::stored).collect();
         stored.encryption.insert(0, random_encryption_key());
         stored.encryption.truncate(2);
-        stored.rotated_at = OffsetDateTime::now_utc().unix_timestamp();
+        stored.rotated_at = clock::unix_now();
         stored.wrapping.insert(0, random_key());
         stored.wrapping.truncate(2);
         let beside = write_beside(path, &stored).map_err(failed)?;
@@ -248,7 +248,7 @@ impl Secrets {
     }
 
     fn is_fresh(&self) -> bool {
-        OffsetDateTime::now_utc().unix_timestamp() - self.rotated_at < NEW_KEY_WAITS
+        clock::unix_now() - self.rotated_at < NEW_KEY_WAITS
     }
 
     /// A key of its own for each purpose.

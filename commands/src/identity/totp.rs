@@ -3,11 +3,10 @@
 use domain::UserId;
 use rand::Rng;
 use secrecy::{ExposeSecret, SecretString};
-use time::OffsetDateTime;
 use totp_rs::{Builder, Secret, Totp};
 
 use super::Identity;
-use crate::CommandError;
+use crate::{CommandError, clock};
 
 /// Bytes of a secret: 160 bits, as RFC 4226 recommends.
 const SECRET: usize = 20;
@@ -70,7 +69,7 @@ pub(super) fn time_step(secret: &[u8], code: &str) -> Result<Option<i64>, Comman
         .with_secret(Secret::new(secret.into()))
         .build()
         .map_err(CommandError::fault)?;
-    let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    let now = u64::try_from(clock::unix_now()).unwrap_or_default();
     totp.check(code, now).map(i64::try_from).transpose().map_err(CommandError::fault)
 }
 
@@ -133,7 +132,7 @@ mod tests {
     fn a_code_is_right_in_its_step_and_beside_it_only() {
         let secret = new_secret();
         let totp = Builder::new().with_secret(Secret::new(secret.into())).build().unwrap();
-        let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap();
+        let now = u64::try_from(clock::unix_now()).unwrap();
         let code = |time| totp.generate(time).to_string();
         let step = |code: &str| time_step(&secret, code).unwrap();
         assert!(step(&code(now)).is_some() && step(&code(now - 30)).is_some());
