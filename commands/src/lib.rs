@@ -44,6 +44,7 @@ pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};
 pub use vault::{Vault, VaultError};
 
 use identity::{EncryptionKey, Identity};
+use payload::Nonces;
 use store::Store;
 use uploads::Uploads;
 
@@ -60,6 +61,7 @@ struct Parts {
     identity: Arc<Identity>,
     followed: watch::Sender<i64>,
     uploads: Uploads,
+    nonces: Nonces,
 }
 
 impl Commands {
@@ -70,7 +72,8 @@ impl Commands {
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
         let followed = watch::Sender::new(0);
         let (identity, uploads) = (Arc::new(identity), Uploads::new(pool.clone()));
-        let parts = Parts { pool, store, vault, identity, followed, uploads };
+        let nonces = Nonces::new(pool.clone());
+        let parts = Parts { pool, store, vault, identity, followed, uploads, nonces };
         Self { parts: Arc::new(parts) }
     }
 
@@ -78,7 +81,7 @@ impl Commands {
     /// runtime that opened it: one whose threads give way must open none that others wait for.
     #[must_use]
     pub fn over(&self, pool: &PgPool) -> Self {
-        let Parts { store, vault, identity, followed, uploads, .. } = &*self.parts;
+        let Parts { store, vault, identity, followed, uploads, nonces, .. } = &*self.parts;
         let vault = vault.over(pool);
         let parts = Parts {
             pool: pool.clone(),
@@ -87,6 +90,7 @@ impl Commands {
             identity: Arc::clone(identity),
             followed: followed.clone(),
             uploads: uploads.over(pool),
+            nonces: nonces.clone(),
         };
         Self { parts: Arc::new(parts) }
     }

@@ -1,10 +1,77 @@
 //! Encrypted payloads are taken once, by whichever replica.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::store::StoreError;
 use crate::{CommandError, Commands};
+
+/// Names in one statement at most.
+const BATCH: usize = 256;
+/// Requests that wait for theirs to be taken; more are refused.
+const QUEUE: usize = 4_096;
+
+/// Takes the `jti` of payloads, those that come at the same time in one statement: each commit waits for
+/// the disk.
+#[derive(Clone)]
+pub(crate) struct Nonces(mpsc::Sender<Waiting>);
+
+struct Waiting {
+    digest: String,
+    reply: oneshot::Sender<Result<bool, CommandError>>,
+}
+
+impl Nonces {
+    /// Starts what takes them; it ends when the last clone is dropped.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(run(pool, queue));
+        Self(sender)
+    }
+
+    async fn take(&self, digest: String) -> Result<bool, CommandError> {
+        let (reply, taken) = oneshot::channel();
+        self.0.try_send(Waiting { digest, reply }).map_err(|_| CommandError::Busy)?;
+        taken.await.map_err(CommandError::fault)?
+    }
+}
+
+async fn run(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut batch, BATCH).await > 0 {
+        let mut outcome = take_all(&pool, &batch).await;
+        for Waiting { digest, reply } in batch.drain(..) {
+            let answer = match &mut outcome {
+                // Of two with the same name the first one takes it.
+                Ok(taken) => Ok(taken.remove(&digest)),
+                Err(error) => Err(StoreError::shared(error).into()),
+            };
+            // A request that is gone needs no answer.
+            let _gone = reply.send(answer);
+        }
+    }
+}
+
+/// Those that were not taken before. In order, so that two processes never wait for each other.
+async fn take_all(pool: &PgPool, batch: &[Waiting]) -> Result<HashSet<String>, sqlx::Error> {
+    let mut digests: Vec<_> = batch.iter().map(|waiting| waiting.digest.as_str()).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    let taken: Vec<String> = sqlx::query_scalar(
+        "INSERT INTO payload_nonces (jti, expires_at)
+         SELECT jti, now() + interval '10 minutes' FROM unnest($1::text[]) AS jti
+         ON CONFLICT (jti) DO NOTHING RETURNING jti",
+    )
+    .bind(digests)
+    .fetch_all(pool)
+    .await?;
+    Ok(taken.into_iter().collect())
+}
 
 impl Commands {
     /// Takes a payload's `jti`; `false` where it was taken before. It stays taken for longer than
@@ -12,13 +79,6 @@ impl Commands {
     pub async fn take_payload_nonce(&self, jti: &str) -> Result<bool, CommandError> {
         // Clients choose these: a digest has a length that is known, and no letter too odd for text.
         let digest = BASE64.encode(Sha256::digest(jti.as_bytes()));
-        let taken = sqlx::query(
-            "INSERT INTO payload_nonces (jti, expires_at) VALUES ($1, now() + interval '10 minutes')
-             ON CONFLICT (jti) DO NOTHING",
-        )
-        .bind(digest)
-        .execute(&self.parts.pool)
-        .await?;
-        Ok(taken.rows_affected() == 1)
+        self.parts.nonces.take(digest).await
     }
 }

@@ -4,12 +4,11 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use p256::elliptic_curve::Generate;
 use p256::{PublicKey, SecretKey};
 use rand::Rng;
 use serde_json::{Map, Value, json};
 
-use super::derive::{A256GCM, content_key};
+use super::derive::{A256GCM, Ephemeral, content_key};
 use super::jwk::{PublicJwk, ephemeral};
 use super::strict;
 
@@ -157,16 +156,16 @@ pub fn seal(
     to: &PublicJwk,
     members: Map<String, Value>,
 ) -> Result<String, JweError> {
-    let ephemeral_key = SecretKey::generate_from_rng(&mut rand::rng());
+    let ephemeral_key = Ephemeral::generate().map_err(|_| JweError::Encryption)?;
     let mut header = members;
     header.insert("alg".to_owned(), json!(ECDH_ES));
     header.insert("enc".to_owned(), json!(A256GCM));
-    header.insert("epk".to_owned(), ephemeral(&ephemeral_key.public_key()));
+    header.insert("epk".to_owned(), ephemeral(&ephemeral_key.public));
     if let Some(kid) = &to.kid {
         header.insert("kid".to_owned(), json!(kid));
     }
     let (apu, apv) = (party(&header, "apu")?, party(&header, "apv")?);
-    let key = content_key(&ephemeral_key, &to.key, &apu, &apv);
+    let key = ephemeral_key.content_key(&to.key, &apu, &apv).map_err(|_| JweError::Encryption)?;
     let protected = BASE64.encode(Value::Object(header).to_string());
     let mut iv = [0; 12];
     rand::rng().fill_bytes(&mut iv);

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use commands::identity::{coordinates, thumbprint};
+use commands::identity::thumbprint;
 use p256::{PublicKey, SecretKey};
 use serde_json::{Map, Value, json};
 
@@ -104,9 +104,9 @@ impl PrivateJwk {
     }
 }
 
-/// An `epk` (RFC 7518, 4.6.1.1).
-pub(super) fn ephemeral(key: &PublicKey) -> Value {
-    let [x, y] = coordinates(key);
+/// An `epk` (RFC 7518, 4.6.1.1) of a public key: 4, x and y (SEC 1, 2.3.3).
+pub(super) fn ephemeral(public: &[u8; 65]) -> Value {
+    let [x, y] = [&public[1..33], &public[33..]].map(|coordinate| BASE64.encode(coordinate));
     json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
 }
 

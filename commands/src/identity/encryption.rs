@@ -58,7 +58,7 @@ pub fn thumbprint(key: &PublicKey) -> String {
 }
 
 /// `x` and `y` of a key (RFC 7518, 6.2.1), base64url of 32 bytes each.
-pub fn coordinates(key: &PublicKey) -> [String; 2] {
+fn coordinates(key: &PublicKey) -> [String; 2] {
     let point = key.to_sec1_point(false);
     [point.x(), point.y()].map(|coordinate| BASE64.encode(coordinate.map_or(&[][..], |at| &at[..])))
 }

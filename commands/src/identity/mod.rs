@@ -31,7 +31,7 @@ use url::Url;
 
 pub use access::{Authenticated, Limit, Standing};
 pub use binding::{BindingError, Missing, compare, secrets_of};
-pub use encryption::{EncryptionKey, coordinates, thumbprint};
+pub use encryption::{EncryptionKey, thumbprint};
 pub use follow::SessionFollower;
 pub use links::{LinkHolder, Links};
 pub use media_links::{MediaHolder, MediaKind, MediaLink};

@@ -137,7 +137,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// What failed for several at once, for one of them.
-    fn shared(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn shared(error: &(dyn std::error::Error + 'static)) -> Self {
         let text = error.to_string();
         if is_outage(error) { Self::Unavailable(text) } else { Self::Failed(text) }
     }

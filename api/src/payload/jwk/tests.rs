@@ -1,3 +1,5 @@
+use p256::elliptic_curve::sec1::ToSec1Point;
+
 use super::*;
 
 fn secret() -> SecretKey {
@@ -5,7 +7,8 @@ fn secret() -> SecretKey {
 }
 
 fn public() -> Value {
-    ephemeral(&secret().public_key())
+    let point = secret().public_key().to_sec1_point(false);
+    ephemeral(point.as_bytes().try_into().unwrap())
 }
 
 fn private() -> Value {
