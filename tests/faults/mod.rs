@@ -9,6 +9,7 @@ mod mails;
 mod outages;
 mod overload;
 mod replicas;
+mod seeded;
 mod videos;
 
 use std::collections::BTreeMap;

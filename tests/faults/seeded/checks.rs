@@ -1,0 +1,83 @@
+//! What must hold after all that has failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clients::{History, Outcome};
+use super::world::World;
+use crate::faults::positions_are_contiguous;
+use crate::support::{TestApp, eventually};
+
+pub async fn all(world: World, history: &History) {
+    let known = history.products.values().filter(|outcome| **outcome != Outcome::Unknown).count();
+    let (products, registered) = (history.products.len(), history.registered.len());
+    eprintln!("{known} of {products} products and {registered} registrations were answered");
+    assert!(known > 0 && registered > 0, "the clients did nothing");
+    assert_eq!(history.wrong, Vec::<String>::new(), "answers that nothing should lead to");
+
+    products_are_there_as_told(&world.app, history).await;
+    positions_are_contiguous(&world.app).await;
+    sequences_are_contiguous(&world.app).await;
+    everything_is_drained(&world.app).await;
+    mails_are_sent(&world, history).await;
+    no_transaction_is_open(&world.app).await;
+    world.app.finish().await;
+}
+
+async fn products_are_there_as_told(app: &TestApp, history: &History) {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, id::text FROM products").fetch_all(&app.pool()).await.unwrap();
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, id) in rows {
+        found.entry(name).or_default().push(id);
+    }
+    for (name, outcome) in &history.products {
+        let ids = found.remove(name).unwrap_or_default();
+        match outcome {
+            Outcome::Done(id) => assert_eq!(ids, [id.as_str()], "{name}"),
+            Outcome::Unknown => assert!(ids.len() <= 1, "{name}: {ids:?}"),
+        }
+    }
+    assert!(found.is_empty(), "nobody sent these: {found:?}");
+}
+
+async fn sequences_are_contiguous(app: &TestApp) {
+    let gaps = "SELECT count(*) FROM (SELECT aggregate_id FROM events GROUP BY aggregate_type, aggregate_id
+                HAVING min(sequence) <> 1 OR max(sequence) <> count(*)) streams";
+    let gaps: i64 = sqlx::query_scalar(gaps).fetch_one(&app.pool()).await.unwrap();
+    assert_eq!(gaps, 0);
+}
+
+async fn everything_is_drained(app: &TestApp) {
+    let left = "SELECT (SELECT count(*) FROM effects WHERE handled_at IS NULL)
+                     + (SELECT count(*) FROM checkpoints, log_head
+                        WHERE subscriber IN ('relay', 'mailer') AND checkpoints.position < log_head.position)";
+    eventually("the relay and the workers are through", async || {
+        let left: i64 = sqlx::query_scalar(left).fetch_one(&app.pool()).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+    let given_up = app.run(&["worker", "dead-letters", "list", "--json"]).await.expect(0);
+    assert_eq!(given_up.stdout.trim_matches(['[', ']', '\n']), "", "workers gave up");
+}
+
+async fn mails_are_sent(world: &World, history: &History) {
+    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for mail in world.mails.taken() {
+        ids.entry(mail.to).or_default().insert(mail.id);
+    }
+    for email in &history.registered {
+        let sent = ids.iter().find(|(to, _)| to.contains(&format!("<{email}>")));
+        let (_, ids) = sent.unwrap_or_else(|| panic!("{email} got no mail"));
+        assert_eq!(ids.len(), 1, "{email} got different mails: {ids:?}");
+    }
+}
+
+async fn no_transaction_is_open(app: &TestApp) {
+    eventually("no transaction is left open", async || {
+        let open = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        let open: i64 = sqlx::query_scalar(open).fetch_one(&app.pool()).await.unwrap();
+        (open == 0).then_some(())
+    })
+    .await;
+}
