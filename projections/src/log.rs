@@ -8,6 +8,9 @@ use sqlx::{PgConnection, QueryBuilder, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::page::{Key, SortBy};
+use crate::scan::{Keyed, Scan, Section};
+
 /// The log can't be read on; nothing is ever skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -185,6 +188,62 @@ pub(crate) async fn beside(
     rows.iter().map(decode_row).collect()
 }
 
+/// The events of one stream as a list has them that is sorted by sequence.
+pub(crate) async fn page(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    scan: &Scan<'_>,
+) -> Result<Vec<Recorded>, LogError> {
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT * FROM (SELECT {COLUMNS}, sequence AS created_position FROM events \
+         WHERE aggregate_type = "
+    ));
+    sql.push_bind(stream.kind.as_str()).push(" AND aggregate_id = ");
+    sql.push_bind(stream.id.to_string()).push(") events WHERE true");
+    scan.push_section(&mut sql, Section::Whole);
+    scan.push_order(&mut sql, Section::Whole, scan.rows());
+    let rows = sql.build().fetch_all(conn).await?;
+    rows.iter().map(decode_row).collect()
+}
+
+impl Keyed for Recorded {
+    /// Of a list of one stream.
+    fn key(&self, _: SortBy) -> Key {
+        Key::Position(self.sequence)
+    }
+}
+
+/// The last events of several streams of one kind, each before a sequence and no more than `limit`: one
+/// stream after another, each in its order. Where `types` has any, only events of these.
+pub(crate) async fn last_before(
+    conn: &mut PgConnection,
+    kind: StreamType,
+    places: &[(Uuid, i64)],
+    types: &[&str],
+    limit: i64,
+) -> Result<Vec<Recorded>, LogError> {
+    let (ids, sequences): (Vec<_>, Vec<_>) =
+        places.iter().map(|(id, sequence)| (id.to_string(), *sequence)).unzip();
+    let mut sql = QueryBuilder::new(format!("SELECT {COLUMNS} FROM unnest("));
+    sql.push_bind(ids)
+        .push("::text[], ")
+        .push_bind(sequences)
+        .push("::bigint[]) AS places (id, before)");
+    sql.push(" CROSS JOIN LATERAL (SELECT * FROM events WHERE aggregate_type = ");
+    sql.push_bind(kind.as_str()).push(" AND aggregate_id = places.id AND sequence < places.before");
+    if !types.is_empty() {
+        sql.push(" AND event_type = ANY(").push_bind(types).push(")");
+    }
+    sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(limit);
+    sql.push(") AS last ORDER BY aggregate_id, sequence");
+    let rows = sql.build().fetch_all(conn).await?;
+    let recorded: Vec<_> = rows.iter().map(decode_row).collect::<Result<_, _>>()?;
+    if types.is_empty() {
+        without_gaps(&recorded)?;
+    }
+    Ok(recorded)
+}
+
 /// Several streams of one kind, one after another, each from its beginning.
 pub async fn streams(
     conn: &mut PgConnection,
@@ -198,12 +257,18 @@ pub async fn streams(
     let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
     let rows = sqlx::query(&sql).bind(kind.as_str()).bind(ids).fetch_all(conn).await?;
     let recorded: Vec<_> = rows.iter().map(decode_row).collect::<Result<_, _>>()?;
-    for stream in recorded.chunk_by(|one, next| one.stream == next.stream) {
-        for (event, expected) in stream.iter().zip(1..) {
-            follows(event.sequence, expected, |sequence| format!("{} {sequence}", event.stream))?;
-        }
-    }
+    without_gaps(&recorded)?;
     Ok(recorded)
+}
+
+/// Checks parts of streams, one after another.
+fn without_gaps(recorded: &[Recorded]) -> Result<(), LogError> {
+    recorded.chunk_by(|one, next| one.stream == next.stream).try_for_each(|part| {
+        let first = part.first().map_or(1, |event| event.sequence);
+        part.iter().zip(first..).try_for_each(|(event, expected)| {
+            follows(event.sequence, expected, |sequence| format!("{} {sequence}", event.stream))
+        })
+    })
 }
 
 async fn decode(
