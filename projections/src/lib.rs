@@ -17,6 +17,7 @@ mod personal;
 mod product;
 mod rebuild;
 mod scan;
+mod snapshot;
 mod timeline;
 pub mod timestamp;
 mod user;

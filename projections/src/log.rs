@@ -140,24 +140,35 @@ pub async fn stream(
     stream: StreamId,
     up_to: impl Into<UpTo>,
 ) -> Result<Vec<Recorded>, LogError> {
-    let (time, sequence) = match up_to.into() {
-        UpTo::End => (None, None),
-        UpTo::Time(time) => (Some(time), None),
-        UpTo::Sequence(sequence) => (None, Some(sequence)),
+    stream_between(conn, stream, (0, i64::MAX), up_to.into()).await
+}
+
+/// One stream between two sequences, both exclusive, as far as `up_to` says.
+pub(crate) async fn stream_between(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    (after, before): (i64, i64),
+    up_to: UpTo,
+) -> Result<Vec<Recorded>, LogError> {
+    let (time, sequence) = match up_to {
+        UpTo::End => (None, i64::MAX),
+        UpTo::Time(time) => (Some(time), i64::MAX),
+        UpTo::Sequence(sequence) => (None, sequence),
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
-         AND sequence <= coalesce($3, {}) AND recorded_at <= coalesce($4, 'infinity') \
-         ORDER BY sequence",
-        i64::MAX
+         AND sequence > $3 AND sequence <= $4 AND recorded_at <= coalesce($5, 'infinity') \
+         ORDER BY sequence"
     );
     let rows = sqlx::query(&sql)
         .bind(stream.kind.as_str())
         .bind(stream.id.to_string())
-        .bind(sequence)
+        .bind(after)
+        .bind(sequence.min(before - 1))
         .bind(time)
         .fetch(conn);
-    decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
+    decode(rows, after, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}"))
+        .await
 }
 
 /// The events of one stream before a sequence, newest first, or from there on, oldest first; no more
@@ -213,24 +224,26 @@ impl Keyed for Recorded {
     }
 }
 
-/// The last events of several streams of one kind, each before a sequence and no more than `limit`: one
-/// stream after another, each in its order. Where `types` has any, only events of these.
-pub(crate) async fn last_before(
+/// The last events of several streams of one kind, each after one sequence and before another, both
+/// exclusive, and no more than `limit`: one stream after another, each in its order. Where `types` has any,
+/// only events of these.
+pub(crate) async fn last_between(
     conn: &mut PgConnection,
     kind: StreamType,
-    places: &[(Uuid, i64)],
+    places: &[(Uuid, i64, i64)],
     types: &[&str],
     limit: i64,
 ) -> Result<Vec<Recorded>, LogError> {
-    let (ids, sequences): (Vec<_>, Vec<_>) =
-        places.iter().map(|(id, sequence)| (id.to_string(), *sequence)).unzip();
+    let ids: Vec<_> = places.iter().map(|(id, ..)| id.to_string()).collect();
+    let (after, before): (Vec<_>, Vec<_>) =
+        places.iter().map(|(_, after, before)| (*after, *before)).unzip();
     let mut sql = QueryBuilder::new(format!("SELECT {COLUMNS} FROM unnest("));
-    sql.push_bind(ids)
-        .push("::text[], ")
-        .push_bind(sequences)
-        .push("::bigint[]) AS places (id, before)");
-    sql.push(" CROSS JOIN LATERAL (SELECT * FROM events WHERE aggregate_type = ");
-    sql.push_bind(kind.as_str()).push(" AND aggregate_id = places.id AND sequence < places.before");
+    sql.push_bind(ids).push("::text[], ").push_bind(after).push("::bigint[], ").push_bind(before);
+    sql.push("::bigint[]) AS places (id, after, before) CROSS JOIN LATERAL ");
+    sql.push("(SELECT * FROM events WHERE aggregate_type = ").push_bind(kind.as_str());
+    sql.push(
+        " AND aggregate_id = places.id AND sequence > places.after AND sequence < places.before",
+    );
     if !types.is_empty() {
         sql.push(" AND event_type = ANY(").push_bind(types).push(")");
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::video::{VIDEO_EVENTS, connected, is_of_video};
 use super::{TimelineEntry, VideoState};
 use crate::scan::Scan;
-use crate::{OpenPersonal, Ordering, Page, ReadError, Slice, Visibility, log};
+use crate::{OpenPersonal, Ordering, Page, ReadError, Slice, Visibility, log, snapshot};
 
 /// Timelines of products and orders, those of deleted ones too: the log in other words, so they
 /// are folded from it when they are read.
@@ -51,10 +51,10 @@ impl Timeline<'_> {
         &self,
         products: &[ProductId],
     ) -> Result<HashMap<ProductId, Vec<TimelineEntry>>, ReadError> {
-        let places: Vec<_> = products.iter().map(|id| (id.uuid(), i64::MAX)).collect();
+        let places: Vec<_> = products.iter().map(|id| (id.uuid(), 0, i64::MAX)).collect();
         let mut conn = self.pool.acquire().await?;
         let kind = StreamType::Product;
-        let recorded = log::last_before(&mut conn, kind, &places, &[], Self::NEWEST).await?;
+        let recorded = log::last_between(&mut conn, kind, &places, &[], Self::NEWEST).await?;
         let ids: Vec<_> = recorded.iter().map(|event| event.stream.id).collect();
         let mut timelines: HashMap<_, Vec<_>> = HashMap::new();
         for (id, entry) in ids.into_iter().zip(self.entries(conn, recorded).await?) {
@@ -87,15 +87,24 @@ async fn videos_before(
     for event in recorded.iter().filter(|event| is_of_video(&event.event)) {
         places.entry(event.stream.id).or_insert(event.sequence);
     }
-    let places: Vec<_> = places.into_iter().collect();
     if places.is_empty() {
         return Ok(HashMap::new());
     }
+    let (kind, mut before) = (StreamType::Product, HashMap::new());
+    let places: Vec<_> = places.into_iter().collect();
+    let snapshots = snapshot::before(conn, kind, &places).await?;
+    let mut between = Vec::with_capacity(places.len());
+    for (id, sequence) in places {
+        let snapshot = snapshots.get(&id).and_then(|found| Some((found.sequence, found.row()?)));
+        if let Some((_, row)) = &snapshot {
+            before.insert(StreamId { kind, id }, VideoState::of(row));
+        }
+        between.push((id, snapshot.map_or(0, |(after, _)| after), sequence));
+    }
     // A video that has failed was received by the event before.
-    let last = log::last_before(conn, StreamType::Product, &places, &VIDEO_EVENTS, 2).await?;
-    let mut before: HashMap<_, VideoState> = HashMap::new();
+    let last = log::last_between(conn, kind, &between, &VIDEO_EVENTS, 2).await?;
     for event in &last {
-        before.entry(event.stream).or_default().follow(event);
+        before.entry(event.stream).or_insert_with(VideoState::default).follow(event);
     }
     Ok(before)
 }

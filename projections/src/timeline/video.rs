@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::TimelineEntry;
 use super::entry::entry;
+use crate::{ProductRow, RowVideo};
 
 /// The types of the events of videos.
 pub(super) const VIDEO_EVENTS: [&str; 3] = ["VideoUploaded", "VideoFinalized", "VideoFailed"];
@@ -33,6 +34,15 @@ impl Default for VideoState {
 }
 
 impl VideoState {
+    /// Where a row has come to.
+    pub(super) fn of(row: &ProductRow) -> Self {
+        let video = row.video.as_ref().map(|video| match &video.0 {
+            RowVideo::Finished(video) => &video.sha256,
+            RowVideo::Uploaded(video) => &video.sha256,
+        });
+        Self { processing_status: json!(row.processing_status), video: json!(video) }
+    }
+
     /// Completes an entry by what was before it, and goes on to what is after it.
     fn connect(&mut self, entry: &mut TimelineEntry) {
         for change in &mut entry.changes {
