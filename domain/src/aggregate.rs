@@ -96,7 +96,7 @@ pub trait Aggregate:
     cqrs_es::Aggregate<
         Services = (),
         Command: Send,
-        Event: Into<crate::Event> + TryFrom<crate::Event, Error = crate::Event> + HoldsPersonal,
+        Event: Into<crate::Event> + TryFrom<crate::Event> + HoldsPersonal,
         Error: Refuse,
     > + HoldsPersonal
     + Clone
@@ -119,16 +119,15 @@ pub trait Aggregate:
     fn version(&self) -> i64;
 }
 
-/// An aggregate as one stream's events leave it that follow a state; what is of another kind of stream is
-/// handed back.
+/// A state as the events of its stream that follow it leave it; `None` where one is of another kind of stream.
 pub fn replay<A: Aggregate>(
     mut state: A,
     events: impl IntoIterator<Item = crate::Event>,
-) -> Result<A, crate::Event> {
+) -> Option<A> {
     for event in events {
-        state.apply(event.try_into()?);
+        state.apply(event.try_into().ok()?);
     }
-    Ok(state)
+    Some(state)
 }
 
 /// The format of a snapshot: of the aggregate's state in it, and of the read model's row beside that.

@@ -167,6 +167,7 @@ impl Store {
         opened: bool,
     ) -> Result<Reached<A>, StoreError> {
         let mut recorded = rows.iter().map(log::decode).collect::<Result<Vec<_>, _>>()?;
+        recorded.sort_by_key(|recorded| recorded.sequence);
         reached.payloads += rows.iter().map(log::payload).sum::<Result<usize, _>>()?;
         if !opened {
             reached.aggregate = folded(reached.aggregate, recorded, stream)?;
@@ -243,7 +244,7 @@ fn folded<A: Aggregate>(
     stream: StreamId,
 ) -> Result<A, StoreError> {
     let events = recorded.into_iter().map(|recorded| recorded.event);
-    domain::replay(before, events).map_err(|_| log::of_another_kind(stream))
+    domain::replay(before, events).ok_or_else(|| log::of_another_kind(stream))
 }
 
 /// Events of one stream in parts that end where snapshots may be.

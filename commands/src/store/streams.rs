@@ -21,7 +21,7 @@ const NO_FORMAT: i32 = -1;
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) snapshot: Option<Snapshot>,
-    /// The events after it, in the stream's order.
+    /// The events after it, in any order: the database need not sort what an index hands it in order.
     pub(super) rows: Vec<PgRow>,
 }
 
@@ -113,30 +113,22 @@ impl Streams {
     }
 }
 
-/// What is read of streams that `asked` names: the newest snapshot of each, then the events after it.
-fn select(asked: &str) -> String {
-    format!(
-        "WITH asked AS MATERIALIZED (
-             SELECT kind, id, snapshot.sequence AS reached, snapshot.state::text AS state,
-                    snapshot.read_model::text AS read_model, snapshot.sealed
-             FROM ({asked}) AS streams LEFT JOIN LATERAL
-                 (SELECT * FROM snapshots
-                  WHERE aggregate_type = kind AND aggregate_id = id AND snapshots.format = streams.format
-                  ORDER BY snapshots.sequence DESC LIMIT 1) AS snapshot ON true)
-         SELECT {COLUMNS}, NULL::text AS state, NULL::text AS read_model, NULL::bytea AS sealed
-         FROM asked CROSS JOIN LATERAL
-             (SELECT * FROM events WHERE aggregate_type = asked.kind AND aggregate_id = asked.id
-                  AND events.sequence > coalesce(asked.reached, 0)) AS event
-         UNION ALL
-         SELECT kind, id, reached, '', '', '', '', 0, '00000000-0000-0000-0000-000000000000',
-                'epoch', state, read_model, sealed
-         FROM asked WHERE reached IS NOT NULL
-         ORDER BY aggregate_type, aggregate_id, sequence"
-    )
-}
+/// Columns of an event beside those of a snapshot.
+const NO_SNAPSHOT: &str = "NULL::text AS state, NULL::text AS read_model, NULL::bytea AS sealed";
+
+/// Columns of a snapshot beside those of an event.
+const NO_EVENT: &str = "'', '', '', '', 0, '00000000-0000-0000-0000-000000000000', 'epoch'";
 
 async fn one(conn: &mut PgConnection, stream: StreamId, format: i32) -> Result<Found, sqlx::Error> {
-    let sql = select("SELECT $1::text AS kind, $2::text AS id, $3::integer AS format");
+    let newest = "FROM snapshots WHERE aggregate_type = $1 AND aggregate_id = $2 AND format = $3
+                  ORDER BY sequence DESC LIMIT 1";
+    let sql = format!(
+        "SELECT {COLUMNS}, {NO_SNAPSHOT} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2
+             AND sequence > coalesce((SELECT sequence {newest}), 0)
+         UNION ALL
+         (SELECT aggregate_type, aggregate_id, sequence, {NO_EVENT}, state::text, read_model::text, sealed
+          {newest})"
+    );
     let query = sqlx::query(&sql).bind(stream.kind.as_str()).bind(stream.id.to_string());
     let rows = query.bind(format).fetch_all(conn).await?;
     let mut found = Found::default();
@@ -148,9 +140,21 @@ async fn many(
     conn: &mut PgConnection,
     streams: &[(StreamId, i32)],
 ) -> Result<HashMap<StreamId, Arc<Found>>, sqlx::Error> {
-    let sql = select(
-        "SELECT DISTINCT kind, id, format
-         FROM unnest($1::text[], $2::text[], $3::integer[]) AS streams (kind, id, format)",
+    let sql = format!(
+        "WITH asked AS MATERIALIZED (
+             SELECT kind, id, newest.*
+             FROM (SELECT DISTINCT kind, id, format
+                   FROM unnest($1::text[], $2::text[], $3::integer[]) AS streams (kind, id, format)) streams
+             LEFT JOIN LATERAL
+                 (SELECT sequence AS reached, state, read_model, sealed FROM snapshots
+                  WHERE aggregate_type = kind AND aggregate_id = id AND snapshots.format = streams.format
+                  ORDER BY sequence DESC LIMIT 1) AS newest ON true)
+         SELECT {COLUMNS}, {NO_SNAPSHOT} FROM asked CROSS JOIN LATERAL
+             (SELECT * FROM events WHERE aggregate_type = asked.kind AND aggregate_id = asked.id
+                  AND sequence > coalesce(asked.reached, 0)) AS event
+         UNION ALL
+         SELECT kind, id, reached, {NO_EVENT}, state::text, read_model::text, sealed
+         FROM asked WHERE reached IS NOT NULL"
     );
     let (kinds, ids) = write::names(streams.iter().map(|(stream, _)| *stream));
     let formats: Vec<_> = streams.iter().map(|(_, format)| *format).collect();

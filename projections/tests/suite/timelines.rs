@@ -25,7 +25,7 @@ fn event(number: u128) -> ProductEvent {
 /// A product with that many events.
 fn stream(log: &mut Log, number: u128, length: u128) -> Vec<Recorded> {
     let first = log.product(product(number), submitted(ALICE, "Lamp", BOOKS, None));
-    let others = (2..=length).map(|number| event(number));
+    let others = (2..=length).map(event);
     let others: Vec<_> = others.map(|event| log.product(product(number), event)).collect();
     std::iter::once(first).chain(others).collect()
 }
@@ -104,8 +104,8 @@ async fn a_page_of_a_timeline_reads_as_much_of_a_long_stream_as_of_a_short_one()
 async fn a_list_of_products_shows_the_newest_hundred_entries_of_each() {
     in_a_database(1, async |pool| {
         let mut log = Log::default();
-        let (long, short) = (stream(&mut log, 1, 2_000), stream(&mut log, 2, 9));
-        append(&pool, &long).await;
+        let (lengthy, short) = (stream(&mut log, 1, 2_000), stream(&mut log, 2, 9));
+        append(&pool, &lengthy).await;
         append(&pool, &short).await;
         sqlx::raw_sql("ANALYZE").execute(&pool).await.unwrap();
         let timeline = Timeline { pool: &pool, personal: &() };
@@ -114,7 +114,7 @@ async fn a_list_of_products_shows_the_newest_hundred_entries_of_each() {
         let timelines = timeline.of_products(&[product(1), product(2)]).await.unwrap();
         let after = touched(&pool, "events").await;
 
-        assert_eq!(timelines[&product(1)], timeline_of(&long)[1_900..]);
+        assert_eq!(timelines[&product(1)], timeline_of(&lengthy)[1_900..]);
         assert_eq!(timelines[&product(2)], timeline_of(&short));
         assert_eq!(after.0, scanned);
         assert!(after.1 - fetched <= 100 + 9 + 20, "{} events", after.1 - fetched);
