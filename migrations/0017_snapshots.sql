@@ -6,6 +6,7 @@ CREATE TABLE snapshots (
     -- Of the aggregate's state and the row; others are passed over.
     format         integer     NOT NULL,
     sequence       bigint      NOT NULL,
+    position       bigint      NOT NULL,
     recorded_at    timestamptz NOT NULL,
     -- The aggregate, without what it says about people.
     state          json        NOT NULL,

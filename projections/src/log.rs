@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::page::{Key, SortBy};
 use crate::scan::{Keyed, Scan, Section};
+use crate::snapshot;
 
 /// The log can't be read on; nothing is ever skipped.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +88,9 @@ pub(crate) async fn read_part(
     match part {
         Part::Stream(stream) => {
             sql.push_bind(stream.kind.as_str()).push(" AND aggregate_id = ");
-            sql.push_bind(stream.id.to_string()).push(" ORDER BY sequence");
+            sql.push_bind(stream.id.to_string()).push(" AND sequence > ");
+            snapshot::push_reached(&mut sql, stream, after);
+            sql.push(" ORDER BY sequence");
         }
         Part::Kind(kind) => {
             sql.push_bind(kind.as_str()).push(" ORDER BY position");
@@ -254,23 +257,6 @@ pub(crate) async fn last_between(
     if types.is_empty() {
         without_gaps(&recorded)?;
     }
-    Ok(recorded)
-}
-
-/// Several streams of one kind, one after another, each from its beginning.
-pub async fn streams(
-    conn: &mut PgConnection,
-    kind: StreamType,
-    ids: &[Uuid],
-) -> Result<Vec<Recorded>, LogError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = ANY($2) \
-         ORDER BY aggregate_id, sequence"
-    );
-    let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
-    let rows = sqlx::query(&sql).bind(kind.as_str()).bind(ids).fetch_all(conn).await?;
-    let recorded: Vec<_> = rows.iter().map(decode_row).collect::<Result<_, _>>()?;
-    without_gaps(&recorded)?;
     Ok(recorded)
 }
 

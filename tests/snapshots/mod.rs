@@ -33,6 +33,12 @@ fn renamed(number: i64) -> Event {
         .into()
 }
 
+fn described(number: i64) -> Event {
+    let description = Some(Change { from: text(""), to: text(&format!("No. {number}")) });
+    let changes = CategoryChanges { description, ..CategoryChanges::default() };
+    CategoryEvent::CategoryEdited { changes }.into()
+}
+
 impl Store {
     /// Lets a stream grow to that version by events that are written to the log alone.
     async fn grow(&self, stream: StreamId, to: i64, event: impl Fn(i64) -> Event) {
@@ -104,7 +110,7 @@ impl Store {
     }
 
     async fn events(&self, stream: StreamId) -> Vec<Recorded> {
-        log::stream(&mut *self.pool.acquire().await.unwrap(), stream, None).await.unwrap()
+        log::stream(&mut self.pool.acquire().await.unwrap(), stream, None).await.unwrap()
     }
 
     /// What all events of a stream make, without a snapshot.
@@ -147,17 +153,9 @@ async fn long_streams(store: &Store) -> [StreamId; 4] {
             json!({"product": product.id, "name": "Lamp", "price": null, "quantity": quantity});
         serde_json::from_value(json!([item])).unwrap()
     };
-    let described = |number: i64| CategoryChanges {
-        description: Some(Change { from: text(""), to: text(&format!("No. {number}")) }),
-        ..CategoryChanges::default()
-    };
     let buyer = UserId::from_uuid(Uuid::now_v7());
     store.grow(product, 1_050, renamed).await;
-    store
-        .grow(category, 1_050, |number| {
-            CategoryEvent::CategoryEdited { changes: described(number) }.into()
-        })
-        .await;
+    store.grow(category, 1_050, described).await;
     store
         .grow(order, 1_050, |number| match number {
             1 => OrderEvent::OrderPlaced { user: buyer, items: items(1) }.into(),

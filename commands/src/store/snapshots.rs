@@ -134,9 +134,9 @@ impl Store {
     ) -> Result<(), sqlx::Error> {
         let mut connection = self.streams.connection().await?;
         sqlx::query(
-            "INSERT INTO snapshots (aggregate_type, aggregate_id, format, sequence, recorded_at, state,
+            "INSERT INTO snapshots (aggregate_type, aggregate_id, format, sequence, position, recorded_at, state,
                  read_model, sealed)
-             SELECT $1, $2, $3, taken.sequence, recorded_at, state::json, read_model::json, sealed
+             SELECT $1, $2, $3, taken.sequence, position, recorded_at, state::json, read_model::json, sealed
              FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bytea[])
                  AS taken (sequence, state, read_model, sealed)
              JOIN events ON aggregate_type = $1 AND aggregate_id = $2 AND events.sequence = taken.sequence

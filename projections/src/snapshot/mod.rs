@@ -12,7 +12,7 @@ use std::sync::Arc;
 use domain::{Aggregate, Recorded, StreamId, StreamType, snapshot_format};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::log::UpTo;
@@ -94,6 +94,14 @@ pub(crate) async fn before(
     .await?;
     let by_id = |found: Snapshot| Some((Uuid::try_parse(&found.aggregate_id).ok()?, found));
     Ok(found.into_iter().filter_map(by_id).collect())
+}
+
+/// Adds the version of a stream's newest snapshot up to a position; 0 where there is none.
+pub(crate) fn push_reached(sql: &mut QueryBuilder<'_, Postgres>, stream: StreamId, up_to: i64) {
+    sql.push("coalesce((SELECT sequence FROM snapshots WHERE aggregate_type = ");
+    sql.push_bind(stream.kind.as_str()).push(" AND aggregate_id = ");
+    sql.push_bind(stream.id.to_string()).push(" AND format = ").push_bind(format_of(stream.kind));
+    sql.push(" AND position <= ").push_bind(up_to).push(" ORDER BY sequence DESC LIMIT 1), 0)");
 }
 
 /// The format of snapshots of that kind that this program reads.
