@@ -85,7 +85,7 @@ async fn a_snapshot_of_an_account_shows_nobodys_address_and_none_at_all_once_its
 }
 
 #[tokio::test]
-async fn a_snapshot_that_cannot_be_used_is_passed_over() {
+async fn a_snapshot_that_cannot_be_used_is_passed_over_and_made_again() {
     let store = Store::start().await;
     let product = store.products(1).await[0];
     let of = stream(StreamType::Product, product);
@@ -105,6 +105,7 @@ async fn a_snapshot_that_cannot_be_used_is_passed_over() {
 
         let replica = store.replica();
         let again: Product = load(&replica, of).await.unwrap();
+        assert_eq!(store.verified().await, [], "{damage}");
         let done = rename(&replica, product, version).await;
 
         assert_eq!((again, done.version), (seen, version), "{damage}");

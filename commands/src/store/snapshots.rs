@@ -38,8 +38,12 @@ struct Whole<A> {
 
 /// Why a snapshot is passed over.
 #[derive(Debug, thiserror::Error)]
-#[error("it is of version {0}, and its state of another one")]
-struct OtherVersion(i64);
+enum Unusable {
+    #[error("it is of version {0}, and its state of another one")]
+    OtherVersion(i64),
+    #[error("its row cannot be read")]
+    Row,
+}
 
 impl Snapshot {
     /// The snapshot that a row of a stream has; `None` where it has an event.
@@ -125,7 +129,7 @@ impl Store {
         Ok(Some(Snapshot { sequence, state: written(&bare)?, row: None, sealed: Some(sealed) }))
     }
 
-    /// Of two that are the same one does.
+    /// One that is there already gives way: it may have been damaged.
     async fn store(
         &self,
         stream: StreamId,
@@ -140,7 +144,8 @@ impl Store {
              FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bytea[])
                  AS taken (sequence, state, read_model, sealed)
              JOIN events ON aggregate_type = $1 AND aggregate_id = $2 AND events.sequence = taken.sequence
-             ON CONFLICT DO NOTHING",
+             ON CONFLICT (aggregate_type, aggregate_id, format, sequence) DO UPDATE
+             SET state = EXCLUDED.state, read_model = EXCLUDED.read_model, sealed = EXCLUDED.sealed",
         )
         .bind(stream.kind.as_str())
         .bind(stream.id.to_string())
@@ -171,9 +176,10 @@ impl Store {
             },
         };
         if state.version() != snapshot.sequence {
-            return Err(OtherVersion(snapshot.sequence).into());
+            return Err(Unusable::OtherVersion(snapshot.sequence).into());
         }
-        let row = row.and_then(|row| self.read_models.read_row(A::STREAM, &row));
+        let read = |row: String| self.read_models.read_row(A::STREAM, &row).ok_or(Unusable::Row);
+        let row = row.map(read).transpose()?;
         let (payloads, sequence) = (snapshot.bytes(), snapshot.sequence);
         Ok(Reached { aggregate: state, row, payloads, snapshot: sequence })
     }
