@@ -17,7 +17,7 @@ use super::{AnyRow, BoxedError, Store, StoreError};
 /// Events from one snapshot to the next.
 pub(super) const EVERY: i64 = 100;
 
-/// A snapshot as it is stored.
+/// A stored snapshot.
 pub(super) struct Snapshot {
     /// The version that it is of.
     pub(super) sequence: i64,
