@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use commands::identity::Missing;
 use commands::{AnyRow, Commands, Vault, Write};
-use domain::{CategoryId, Recorded, StreamId, UserId};
+use domain::{CategoryId, Recorded, StreamId, StreamType, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::Config;
@@ -69,8 +69,20 @@ impl commands::ReadModels for Inline {
         Ok(commands::Folded { writes: writes.collect(), rows, views })
     }
 
-    fn row(&self, stream: &[Recorded]) -> Option<AnyRow> {
-        projections::ReadModels::row(stream)
+    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
+        projections::ReadModels::row(before, part)
+    }
+
+    fn row_version(&self, kind: StreamType) -> i32 {
+        projections::ReadModels::row_version(kind)
+    }
+
+    fn write_row(&self, kind: StreamType, row: &AnyRow) -> Option<String> {
+        projections::ReadModels::write_row(kind, row)
+    }
+
+    fn read_row(&self, kind: StreamType, json: &str) -> Option<AnyRow> {
+        projections::ReadModels::read_row(kind, json)
     }
 
     fn forget(&self) {

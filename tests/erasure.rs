@@ -32,7 +32,8 @@ async fn log(app: &TestApp) -> String {
 async fn reasons(app: &TestApp, person: &Person, product: &str) -> Vec<Value> {
     let path = format!("/products/{product}/moderation/");
     let timeline = app.get(&path).by(person).send().await.expect(200).json;
-    timeline.as_array().unwrap().iter().map(|entry| entry["reason"].clone()).collect()
+    let entries = timeline["results"].as_array().unwrap();
+    entries.iter().map(|entry| entry["reason"].clone()).collect()
 }
 
 #[tokio::test]

@@ -58,6 +58,8 @@ mod serving;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

@@ -87,7 +87,7 @@ async fn what_the_scanner_knows_fails_with_its_name_and_the_rest_is_finished() {
         let path = format!("/products/{bad}/moderation/");
         let timeline = app.get(&path).by(&seller).send().await.expect(200).json;
         let of = |entry: &&Value| entry["type"] == "VideoFailed";
-        let failed = timeline.as_array().unwrap().iter().find(of).unwrap();
+        let failed = timeline["results"].as_array().unwrap().iter().find(of).unwrap();
         assert_eq!(
             failed["reason"],
             "The file is not accepted: a virus scanner found Vetted.Test.UNOFFICIAL in it."

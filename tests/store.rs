@@ -9,7 +9,8 @@ use commands::{AnyRow, CommandError, Commands, Context, Reservation, Write};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
 use domain::{
-    Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, StreamId, UserId,
+    Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, StreamId,
+    StreamType, UserId,
 };
 use futures::future::join_all;
 use projections::log;
@@ -36,8 +37,20 @@ impl commands::ReadModels for Inline {
         Ok(commands::Folded { writes: writes.collect(), rows, views })
     }
 
-    fn row(&self, stream: &[Recorded]) -> Option<AnyRow> {
-        projections::ReadModels::row(stream)
+    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
+        projections::ReadModels::row(before, part)
+    }
+
+    fn row_version(&self, kind: StreamType) -> i32 {
+        projections::ReadModels::row_version(kind)
+    }
+
+    fn write_row(&self, kind: StreamType, row: &AnyRow) -> Option<String> {
+        projections::ReadModels::write_row(kind, row)
+    }
+
+    fn read_row(&self, kind: StreamType, json: &str) -> Option<AnyRow> {
+        projections::ReadModels::read_row(kind, json)
     }
 
     fn forget(&self) {
@@ -61,9 +74,10 @@ impl commands::ReadModels for Inline {
     }
 }
 
-struct Store {
-    commands: Commands,
-    pool: PgPool,
+/// An event store in this process, on a database of its own.
+pub(crate) struct Store {
+    pub(crate) commands: Commands,
+    pub(crate) pool: PgPool,
     secrets: tempfile::TempDir,
     database: TestDatabase,
 }
@@ -79,7 +93,7 @@ impl projections::OpenPersonal for Store {
 }
 
 impl Store {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await;
         let pool = database.pool().await;
         let folder = tempfile::tempdir().unwrap();
@@ -89,12 +103,12 @@ impl Store {
     }
 
     /// Another process on the same database, with its own caches.
-    fn replica(&self) -> Commands {
+    pub(crate) fn replica(&self) -> Commands {
         let secrets = Secrets::load_or_create(&self.secrets.path().join("secrets.json")).unwrap();
         replica(&self.pool, &secrets)
     }
 
-    async fn category(&self, name: &str) -> CategoryId {
+    pub(crate) async fn category(&self, name: &str) -> CategoryId {
         let create = domain::read(json!({ "name": name })).unwrap();
         self.commands.create_category(&by(Role::Staff), create).await.unwrap().id
     }
@@ -104,7 +118,7 @@ impl Store {
         self.commands.submit_product(&context, details(category), None).await.unwrap().id
     }
 
-    async fn products(&self, count: usize) -> Vec<ProductId> {
+    pub(crate) async fn products(&self, count: usize) -> Vec<ProductId> {
         let category = self.category("Lamps").await;
         join_all((0..count).map(|_| self.product(category))).await
     }
@@ -124,7 +138,7 @@ fn replica(pool: &PgPool, secrets: &Secrets) -> Commands {
     )
 }
 
-fn by(role: Role) -> Context {
+pub(crate) fn by(role: Role) -> Context {
     let id = UserId::from_uuid(Uuid::now_v7());
     let request = RequestId::from_uuid(Uuid::now_v7());
     let metadata = Metadata::of(Actor::User { id, role }, request);

@@ -1,6 +1,5 @@
 //! `/orders/`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use commands::Made;
@@ -182,19 +181,24 @@ pub(crate) async fn delete(
     Ok(no_content())
 }
 
-/// Gets the history of an order, oldest first
+/// Lists what happened to an order, oldest first
 ///
 /// Of a deleted order too.
 #[utoipa::path(get, path = "/orders/{id}/history/", tag = "orders", operation_id = "getOrderHistory",
-    params(("id" = OrderId, Path)), responses((status = 200, body = Vec<TimelineEntry>), Needs<ReadOrders>))]
+    params(("id" = OrderId, Path), PageQuery),
+    responses((status = 200, body = List<TimelineEntry>), Needs<ReadOrders>))]
 pub(crate) async fn history(
     Allowed(caller): Allowed<ReadOrders>,
     State(app): State<App>,
     Id(id): Id<OrderId>,
-) -> Result<Json<Vec<TimelineEntry>>, Problem> {
+    here: Here,
+    mut params: Params,
+) -> Result<List<TimelineEntry>, Problem> {
+    let page = params.page();
+    params.finish()?;
     let stream = StreamId { kind: StreamType::Order, id: id.uuid() };
-    let timeline = app.timeline().of(Visibility::of(caller.actor), stream).await?;
-    if timeline.is_empty() { Err(Problem::not_found()) } else { Ok(Json(timeline)) }
+    let slice = app.timeline().of(Visibility::of(caller.actor), stream, &page).await?;
+    slice.map(|slice| here.list(slice)).ok_or_else(Problem::not_found)
 }
 
 /// What a body changes, without what it repeats of the current order.

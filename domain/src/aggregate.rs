@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::FieldErrors;
+use crate::{FieldErrors, HoldsPersonal};
 
 /// The kinds of streams in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,13 +96,18 @@ pub trait Aggregate:
     cqrs_es::Aggregate<
         Services = (),
         Command: Send,
-        Event: Into<crate::Event> + TryFrom<crate::Event> + crate::HoldsPersonal,
+        Event: Into<crate::Event> + TryFrom<crate::Event> + HoldsPersonal,
         Error: Refuse,
-    > + Clone
+    > + HoldsPersonal
+    + Clone
     + 'static
 {
     /// Its streams.
     const STREAM: StreamType;
+
+    /// Of its state where that is kept as JSON, and of what events make of it: a new number has earlier
+    /// states made again from the log.
+    const FORMAT: i32;
 
     /// Its ids.
     type Id: Copy + Into<Uuid> + From<Uuid> + Send + Sync + fmt::Display;
@@ -114,9 +119,25 @@ pub trait Aggregate:
     fn version(&self) -> i64;
 }
 
+/// A state as the events of its stream that follow it leave it; `None` where one is of another kind of stream.
+pub fn replay<A: Aggregate>(
+    mut state: A,
+    events: impl IntoIterator<Item = crate::Event>,
+) -> Option<A> {
+    for event in events {
+        state.apply(event.try_into().ok()?);
+    }
+    Some(state)
+}
+
+/// The format of a snapshot: of the aggregate's state in it, and of the read model's row beside that.
+pub const fn snapshot_format(state: i32, row: i32) -> i32 {
+    state * 1_000 + row
+}
+
 /// Gives an aggregate with inherent `decide` and `evolve` its place in cqrs-es.
 macro_rules! aggregate {
-    ($aggregate:ident, $id:ident, $command:ident, $event:ident, $error:ident) => {
+    ($aggregate:ident, $format:literal, $id:ident, $command:ident, $event:ident, $error:ident) => {
         impl cqrs_es::Aggregate for $aggregate {
             const TYPE: &'static str = <Self as crate::Aggregate>::STREAM.as_str();
             type Command = $command;
@@ -144,6 +165,7 @@ macro_rules! aggregate {
 
         impl crate::Aggregate for $aggregate {
             const STREAM: crate::StreamType = crate::StreamType::$aggregate;
+            const FORMAT: i32 = $format;
             type Id = crate::$id;
 
             fn decide(&self, command: $command) -> Result<Vec<$event>, $error> {

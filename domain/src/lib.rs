@@ -30,7 +30,7 @@ pub mod product;
 pub mod user;
 
 pub use actor::{Actor, Role, SystemActor};
-pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, StreamType};
+pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, StreamType, replay, snapshot_format};
 pub use change::Change;
 pub use choice::choice;
 pub use email::{EmailAddress, NewEmailAddress};

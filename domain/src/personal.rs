@@ -77,7 +77,7 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// An event that may hold texts about people.
+/// An event, or an aggregate, that may hold texts about people.
 pub trait HoldsPersonal {
     /// Each such text with the name of its field.
     fn personal(&mut self) -> Vec<(&'static str, &mut Personal)>;

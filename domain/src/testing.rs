@@ -65,7 +65,8 @@ pub fn wrong<T: deserr::Deserr<FieldErrors>>(body: serde_json::Value) -> serde_j
     serde_json::to_value(errors).unwrap()
 }
 
-/// An aggregate folded from scratch, each event having been written to the log and read back.
+/// An aggregate folded from scratch, each event having been written to the log and read back, and the state
+/// after each to a snapshot.
 pub fn refolded<A: Aggregate>(events: &[A::Event]) -> A
 where
     A::Event: Serialize,
@@ -77,6 +78,8 @@ where
         let decoded = Event::decode(A::STREAM, &name, &version, &payload).unwrap();
         assert_eq!(decoded, event.clone().into(), "what was written is what is read");
         aggregate.apply(serde_json::from_str(&payload).unwrap());
+        let state = serde_json::to_string(&aggregate).unwrap();
+        aggregate = serde_json::from_str(&state).unwrap();
     }
     aggregate
 }

@@ -18,6 +18,7 @@ mod plan;
 mod product;
 mod rebuild;
 mod scan;
+mod snapshot;
 mod timeline;
 pub mod timestamp;
 mod user;

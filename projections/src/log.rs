@@ -8,6 +8,10 @@ use sqlx::{PgConnection, QueryBuilder, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::page::{Key, SortBy};
+use crate::scan::{Keyed, Scan, Section};
+use crate::snapshot;
+
 /// The log can't be read on; nothing is ever skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -84,7 +88,9 @@ pub(crate) async fn read_part(
     match part {
         Part::Stream(stream) => {
             sql.push_bind(stream.kind.as_str()).push(" AND aggregate_id = ");
-            sql.push_bind(stream.id.to_string()).push(" ORDER BY sequence");
+            sql.push_bind(stream.id.to_string()).push(" AND sequence > ");
+            snapshot::push_reached(&mut sql, stream, after);
+            sql.push(" ORDER BY sequence");
         }
         Part::Kind(kind) => {
             sql.push_bind(kind.as_str()).push(" ORDER BY position");
@@ -137,24 +143,35 @@ pub async fn stream(
     stream: StreamId,
     up_to: impl Into<UpTo>,
 ) -> Result<Vec<Recorded>, LogError> {
-    let (time, sequence) = match up_to.into() {
-        UpTo::End => (None, None),
-        UpTo::Time(time) => (Some(time), None),
-        UpTo::Sequence(sequence) => (None, Some(sequence)),
+    stream_between(conn, stream, (0, i64::MAX), up_to.into()).await
+}
+
+/// One stream between two sequences, both exclusive, as far as `up_to` says.
+pub(crate) async fn stream_between(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    (after, before): (i64, i64),
+    up_to: UpTo,
+) -> Result<Vec<Recorded>, LogError> {
+    let (time, sequence) = match up_to {
+        UpTo::End => (None, i64::MAX),
+        UpTo::Time(time) => (Some(time), i64::MAX),
+        UpTo::Sequence(sequence) => (None, sequence),
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
-         AND sequence <= coalesce($3, {}) AND recorded_at <= coalesce($4, 'infinity') \
-         ORDER BY sequence",
-        i64::MAX
+         AND sequence > $3 AND sequence <= $4 AND recorded_at <= coalesce($5, 'infinity') \
+         ORDER BY sequence"
     );
     let rows = sqlx::query(&sql)
         .bind(stream.kind.as_str())
         .bind(stream.id.to_string())
-        .bind(sequence)
+        .bind(after)
+        .bind(sequence.min(before - 1))
         .bind(time)
         .fetch(conn);
-    decode(rows, 0, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}")).await
+    decode(rows, after, |recorded| recorded.sequence, |sequence| format!("{stream} {sequence}"))
+        .await
 }
 
 /// The events of one stream before a sequence, newest first, or from there on, oldest first; no more
@@ -185,25 +202,72 @@ pub(crate) async fn beside(
     rows.iter().map(decode_row).collect()
 }
 
-/// Several streams of one kind, one after another, each from its beginning.
-pub async fn streams(
+/// The events of one stream as a list has them that is sorted by sequence.
+pub(crate) async fn page(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    scan: &Scan<'_>,
+) -> Result<Vec<Recorded>, LogError> {
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT * FROM (SELECT {COLUMNS}, sequence AS created_position FROM events \
+         WHERE aggregate_type = "
+    ));
+    sql.push_bind(stream.kind.as_str()).push(" AND aggregate_id = ");
+    sql.push_bind(stream.id.to_string()).push(") events WHERE true");
+    scan.push_section(&mut sql, Section::Whole);
+    scan.push_order(&mut sql, Section::Whole, scan.rows());
+    let rows = sql.build().fetch_all(conn).await?;
+    rows.iter().map(decode_row).collect()
+}
+
+impl Keyed for Recorded {
+    /// Of a list of one stream.
+    fn key(&self, _: SortBy) -> Key {
+        Key::Position(self.sequence)
+    }
+}
+
+/// The last events of several streams of one kind, each after one sequence and before another, both
+/// exclusive, and no more than `limit`: one stream after another, each in its order. Where `types` has any,
+/// only events of these.
+pub(crate) async fn last_between(
     conn: &mut PgConnection,
     kind: StreamType,
-    ids: &[Uuid],
+    places: &[(Uuid, i64, i64)],
+    types: &[&str],
+    limit: i64,
 ) -> Result<Vec<Recorded>, LogError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND aggregate_id = ANY($2) \
-         ORDER BY aggregate_id, sequence"
+    let ids: Vec<_> = places.iter().map(|(id, ..)| id.to_string()).collect();
+    let (after, before): (Vec<_>, Vec<_>) =
+        places.iter().map(|(_, after, before)| (*after, *before)).unzip();
+    let mut sql = QueryBuilder::new(format!("SELECT {COLUMNS} FROM unnest("));
+    sql.push_bind(ids).push("::text[], ").push_bind(after).push("::bigint[], ").push_bind(before);
+    sql.push("::bigint[]) AS places (id, after, before) CROSS JOIN LATERAL ");
+    sql.push("(SELECT * FROM events WHERE aggregate_type = ").push_bind(kind.as_str());
+    sql.push(
+        " AND aggregate_id = places.id AND sequence > places.after AND sequence < places.before",
     );
-    let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
-    let rows = sqlx::query(&sql).bind(kind.as_str()).bind(ids).fetch_all(conn).await?;
+    if !types.is_empty() {
+        sql.push(" AND event_type = ANY(").push_bind(types).push(")");
+    }
+    sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(limit);
+    sql.push(") AS last ORDER BY aggregate_id, sequence");
+    let rows = sql.build().fetch_all(conn).await?;
     let recorded: Vec<_> = rows.iter().map(decode_row).collect::<Result<_, _>>()?;
-    for stream in recorded.chunk_by(|one, next| one.stream == next.stream) {
-        for (event, expected) in stream.iter().zip(1..) {
-            follows(event.sequence, expected, |sequence| format!("{} {sequence}", event.stream))?;
-        }
+    if types.is_empty() {
+        without_gaps(&recorded)?;
     }
     Ok(recorded)
+}
+
+/// Checks parts of streams, one after another.
+fn without_gaps(recorded: &[Recorded]) -> Result<(), LogError> {
+    recorded.chunk_by(|one, next| one.stream == next.stream).try_for_each(|part| {
+        let first = part.first().map_or(1, |event| event.sequence);
+        part.iter().zip(first..).try_for_each(|(event, expected)| {
+            follows(event.sequence, expected, |sequence| format!("{} {sequence}", event.stream))
+        })
+    })
 }
 
 async fn decode(

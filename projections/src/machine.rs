@@ -266,9 +266,9 @@ pub(crate) async fn fold_and_amend<F: Fold>(
     Ok(batch.rows.into_iter().map(change).collect())
 }
 
-/// The row that one stream's events make, from the first one on.
-pub(crate) fn row<F: Fold>(stream: &[Recorded]) -> Option<F> {
-    stream.iter().fold(None, |row, recorded| F::fold(row, recorded.stream.id, recorded))
+/// The row that events of one stream make of the one before them; from the first event on there is none.
+pub(crate) fn row<F: Fold>(before: Option<F>, part: &[Recorded]) -> Option<F> {
+    part.iter().fold(before, |row, recorded| F::fold(row, recorded.stream.id, recorded))
 }
 
 /// What brings the table, or its copy with that suffix, to where the fold has come: of rows that

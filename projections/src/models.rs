@@ -169,19 +169,6 @@ impl ReadModels {
         Ok(folded)
     }
 
-    /// The row that one stream makes alone, from its first event on.
-    pub fn row(stream: &[Recorded]) -> Option<AnyRow> {
-        fn row<F: Fold>(stream: &[Recorded]) -> Option<AnyRow> {
-            machine::row::<F>(stream).map(|row| Arc::new(row) as AnyRow)
-        }
-        match stream.first()?.stream.kind {
-            StreamType::Product => row::<ProductRow>(stream),
-            StreamType::Order => row::<OrderRow>(stream),
-            StreamType::User => row::<UserRow>(stream),
-            StreamType::Category => None,
-        }
-    }
-
     /// What is remembered may no longer be so.
     pub fn forget(&self) {
         self.categories.forget();

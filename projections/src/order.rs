@@ -2,7 +2,7 @@
 
 use domain::order::{OrderEvent, OrderItem, OrderStatus, total};
 use domain::{Event, Money, OrderId, ProductId, Recorded, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgPool, QueryBuilder};
 use time::OffsetDateTime;
@@ -14,7 +14,7 @@ use crate::scan::{Keyed, Scan};
 use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
 
 /// A row of `orders`.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct OrderRow {
     /// Which order.
     #[sqlx(try_from = "Uuid")]

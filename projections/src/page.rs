@@ -124,6 +124,9 @@ impl Ordering {
     /// Newest first.
     pub const NEWEST: Self = Self { by: SortBy::Created, descending: true };
 
+    /// Oldest first.
+    pub const OLDEST: Self = Self { by: SortBy::Created, descending: false };
+
     /// Every order, as a client names it.
     pub const NAMES: [&'static str; 6] =
         ["created_at", "-created_at", "name", "-name", "price", "-price"];

@@ -106,6 +106,8 @@ async fn catch_up_and_swap(
     for table in models::tables(models) {
         take_over(&mut swap, table).await?;
     }
+    // What made the rows wrong may have made these wrong; they come back as streams are used.
+    sqlx::query("DELETE FROM snapshots").execute(&mut *swap).await?;
     swap.commit().await?;
     Ok(())
 }

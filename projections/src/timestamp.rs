@@ -1,9 +1,11 @@
-//! Times as they are written: RFC 3339, UTC, exactly six decimals.
+//! Times as they are written and read: RFC 3339, UTC, exactly six decimals.
 
-use serde::{Serializer, ser::Error};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serializer};
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 const FORMAT: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
@@ -14,9 +16,25 @@ pub fn serialize<S: Serializer>(at: &OffsetDateTime, to: S) -> Result<S::Ok, S::
     to.serialize_str(&at.to_offset(UtcOffset::UTC).format(FORMAT).map_err(S::Error::custom)?)
 }
 
+/// What [`serialize`] has written.
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<OffsetDateTime, D::Error> {
+    let text = <&str>::deserialize(from)?;
+    Ok(PrimitiveDateTime::parse(text, FORMAT).map_err(D::Error::custom)?.assume_utc())
+}
+
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
     use time::macros::datetime;
+
+    #[test]
+    fn a_time_is_read_as_it_was_written() {
+        #[derive(serde::Serialize, Deserialize)]
+        struct At(#[serde(with = "super")] time::OffsetDateTime);
+        let at = datetime!(2026-11-23 10:00:00.123456 UTC);
+        let written = serde_json::to_string(&At(at)).unwrap();
+        assert_eq!(serde_json::from_str::<At>(&written).unwrap().0, at);
+    }
 
     #[test]
     fn a_time_is_written_in_utc_with_six_decimals() {

@@ -2,7 +2,7 @@
 
 use domain::user::UserEvent;
 use domain::{Event, Recorded, Role, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgPool, QueryBuilder};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use crate::scan::{Keyed, Scan};
 use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
 
 /// A row of `users`.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct UserRow {
     /// Which account.
     #[sqlx(try_from = "Uuid")]

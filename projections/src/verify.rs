@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use crate::machine::Table;
 use crate::models::{MODELS, tables};
 use crate::rebuild::{create, replay};
-use crate::{OpenPersonal, RebuildError, log};
+use crate::{OpenPersonal, RebuildError, log, snapshot};
 
 /// What the folded tables are called; they go with the transaction.
 const SUFFIX: &str = "_verified";
@@ -57,6 +57,7 @@ pub async fn verify(
     for table in tables(&MODELS) {
         drifts.extend(compare(&mut tx, table).await?);
     }
+    drifts.extend(snapshot::verify(&mut tx, NAMED).await?);
     tx.rollback().await?;
     Ok(drifts)
 }

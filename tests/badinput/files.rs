@@ -40,7 +40,7 @@ impl Shop {
         assert_eq!((&seen["video"], &seen["video_url"]), (&Value::Null, &Value::Null));
         let path = format!("/products/{product}/moderation/");
         let timeline = self.app.get(&path).by(&self.seller).send().await.expect(200).json;
-        let entries = timeline.as_array().unwrap();
+        let entries = timeline["results"].as_array().unwrap();
         let failed = entries.iter().find(|entry| entry["type"] == "VideoFailed").unwrap();
         for file in ["video/", "poster/", "sprite/", "thumbnails.vtt"] {
             let path = format!("/products/{product}/{file}");

@@ -81,5 +81,5 @@ timeline = taken(get_product_moderation.sync_detailed(made.id, client=seller))
 print(json.dumps({
     "made": made.to_dict(), "status": approved.status, "poster": poster,
     "early": early.parsed.code, "total": order.total.to_dict(),
-    "timeline": [entry.to_dict() for entry in timeline],
+    "timeline": [entry.to_dict() for entry in timeline.results],
 }))

@@ -69,5 +69,5 @@ const timeline = await selling.GET("/products/{id}/moderation/", { params: { pat
 
 console.log(JSON.stringify({
   made, status: approved.status, poster: poster.headers.get("content-type"),
-  early: early.error?.code, total: order.total, timeline: taken(timeline),
+  early: early.error?.code, total: order.total, timeline: taken(timeline).results,
 }));

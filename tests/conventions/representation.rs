@@ -85,7 +85,7 @@ async fn every_read_after_a_command_sees_it() {
         shop.app.approve(&shop.staff, &product).await.expect(200);
         assert_eq!(shop.get(&path, &shop.seller).await["status"], "APPROVED");
         let timeline = shop.get(&format!("{path}moderation/"), &shop.seller).await;
-        assert_eq!(timeline[1]["type"], "ProductApproved");
+        assert_eq!(timeline["results"][1]["type"], "ProductApproved");
         let order = shop.app.order(&shop.seller, &[&product]).await;
         let orders = shop.get(&format!("/orders/?product={product}"), &shop.seller).await;
         assert_eq!(each(&orders, "id"), [&order]);

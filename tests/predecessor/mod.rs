@@ -54,7 +54,7 @@ impl Shop {
     async fn timeline(&self, product: &str) -> Vec<Value> {
         let path = format!("/products/{product}/moderation/");
         let told = self.app.get(&path).by(&self.staff).send().await.expect(200).json;
-        told.as_array().unwrap().clone()
+        told["results"].as_array().unwrap().clone()
     }
 }
 

@@ -106,7 +106,7 @@ async fn a_form_and_an_edit_take_an_upload_too() {
     let seen = app.processed(person, made["id"].as_str().unwrap()).await;
     assert_eq!(seen["processing_status"], "READY", "{seen}");
     let history = app.get(&format!("{path}moderation/")).by(person).send().await.expect(200).json;
-    let uploads = history.as_array().unwrap().iter();
+    let uploads = history["results"].as_array().unwrap().iter();
     assert_eq!(uploads.filter(|entry| entry["type"] == "VideoUploaded").count(), 3);
     seller.uploader.app.finish().await;
 }

@@ -1,6 +1,5 @@
 //! What happened to products.
 
-use axum::Json;
 use axum::extract::State;
 use domain::{ProductId, StreamId, StreamType};
 use projections::{Product, Products, TimelineEntry, Visibility};
@@ -25,13 +24,15 @@ pub(crate) struct Upload {
     product: Product,
     /// Whether it was deleted.
     deleted: bool,
-    /// Its events, oldest first.
+    /// Its newest entries, 100 at most, oldest first. Those of a product that has more begin with a higher
+    /// `sequence` than 1; all are in `GET /products/{id}/moderation/`.
+    #[schema(max_items = 100)]
     timeline: Vec<TimelineEntry>,
 }
 
 /// Lists all products that you ever submitted, with their timelines, newest first
 ///
-/// Deleted products too.
+/// Deleted products too. Of each timeline the newest 100 entries.
 #[utoipa::path(get, path = "/products/history/", tag = "products", operation_id = "listOwnUploads",
     params(PageQuery), responses((status = 200, body = List<Upload>), Needs<ReadOwnUploads>))]
 pub(crate) async fn uploads(
@@ -54,21 +55,25 @@ pub(crate) async fn uploads(
     Ok(here.list(slice.map(upload)))
 }
 
-/// Gets the timeline of a product, oldest first
+/// Lists what happened to a product, oldest first
 ///
 /// Who changed what from what to what, when and why, and which version a decision judged. For the
 /// product's owner, STAFF, ADMIN and AUDITOR; of a deleted product too.
 #[utoipa::path(get, path = "/products/{id}/moderation/", tag = "products", operation_id = "getProductModeration",
-    params(("id" = ProductId, Path)), responses((status = 200, body = Vec<TimelineEntry>), Needs<ReadProducts>))]
+    params(("id" = ProductId, Path), PageQuery),
+    responses((status = 200, body = List<TimelineEntry>), Needs<ReadProducts>))]
 pub(crate) async fn moderation(
     Allowed(caller): Allowed<ReadProducts>,
     State(app): State<App>,
     Id(id): Id<ProductId>,
-) -> Result<Json<Vec<TimelineEntry>>, Problem> {
+    here: Here,
+    mut params: Params,
+) -> Result<List<TimelineEntry>, Problem> {
+    let page = params.page();
+    params.finish()?;
     let stream = StreamId { kind: StreamType::Product, id: id.uuid() };
-    let timeline = app.timeline().of(Visibility::of(caller.actor), stream).await?;
-    if timeline.is_empty() {
-        return Err(not_ones_own(&app, &caller, id).await);
+    match app.timeline().of(Visibility::of(caller.actor), stream, &page).await? {
+        Some(slice) => Ok(here.list(slice)),
+        None => Err(not_ones_own(&app, &caller, id).await),
     }
-    Ok(Json(timeline))
 }

@@ -8,8 +8,10 @@ use cqrs_es::persist::PersistedEventRepository;
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
 use domain::{Aggregate, Event, HoldsPersonal, Metadata, Recorded, StreamId, upcast};
 use postgres_es::PostgresEventRepository;
+use sqlx::postgres::PgRow;
 
 use super::append::{Append, Appended, Encoded, Side};
+use super::snapshots::EVERY;
 use super::{AnyRow, Store, StoreError, log};
 use crate::Done;
 
@@ -25,6 +27,8 @@ pub(crate) struct Loaded<A: Aggregate> {
     row: Option<AnyRow>,
     /// Bytes of its events' payloads.
     payloads: usize,
+    /// The version that its newest snapshot is of; 0 where it has none.
+    snapshot: i64,
     /// What goes with the events.
     pub side: Side,
     /// What is recorded with them.
@@ -40,13 +44,36 @@ impl<A: Aggregate> AggregateContext<A> for Loaded<A> {
 impl<A: Aggregate> Loaded<A> {
     /// What has no stream yet.
     pub(crate) fn fresh(id: A::Id) -> Self {
-        Self::new(id, A::default(), None, 0)
+        Self::new(id, Reached::default())
     }
 
-    fn new(id: A::Id, aggregate: A, row: Option<AnyRow>, payloads: usize) -> Self {
+    fn new(id: A::Id, reached: Reached<A>) -> Self {
+        let Reached { aggregate, row, payloads, snapshot } = reached;
         let (version, side) = (aggregate.version(), Side::default());
-        Self { id, aggregate, version, cached: false, row, payloads, side, metadata: None }
+        Self {
+            id,
+            aggregate,
+            version,
+            cached: false,
+            row,
+            payloads,
+            snapshot,
+            side,
+            metadata: None,
+        }
     }
+}
+
+/// How far a stream has been folded.
+#[derive(Default)]
+pub(super) struct Reached<A> {
+    pub aggregate: A,
+    /// Its row at the same version, where the stream alone makes it.
+    pub row: Option<AnyRow>,
+    /// Bytes of its events' payloads, or of the snapshot that stands for them.
+    pub payloads: usize,
+    /// The version that its newest snapshot is of; 0 where it has none.
+    pub snapshot: i64,
 }
 
 /// An aggregate as this process last saw it.
@@ -57,6 +84,8 @@ pub(super) struct Known {
     row: Option<AnyRow>,
     /// Bytes of its events' payloads.
     payloads: usize,
+    /// The version that its newest snapshot is of.
+    snapshot: i64,
 }
 
 impl Known {
@@ -68,7 +97,9 @@ impl Known {
 
     fn loaded<A: Aggregate>(self, id: A::Id) -> Option<Loaded<A>> {
         let aggregate = self.aggregate.downcast_ref::<A>()?.clone();
-        Some(Loaded { cached: true, ..Loaded::new(id, aggregate, self.row, self.payloads) })
+        let Self { row, payloads, snapshot, .. } = self;
+        let reached = Reached { aggregate, row, payloads, snapshot };
+        Some(Loaded { cached: true, ..Loaded::new(id, reached) })
     }
 }
 
@@ -91,24 +122,70 @@ impl Store {
         id: A::Id,
     ) -> Result<Loaded<A>, StoreError> {
         let stream = stream::<A>(id);
-        let rows = self.streams.read(stream).await?;
-        let mut recorded = rows.iter().map(log::decode).collect::<Result<Vec<_>, _>>()?;
-        let payloads = rows.iter().map(log::payload).sum::<Result<_, _>>()?;
-        self.vault.open(&mut recorded).await?;
-        let row = self.read_models.row(&recorded);
-        let aggregate: A = folded(recorded, stream)?;
+        let reached = self.read::<A>(stream, true).await?;
+        let Reached { aggregate, row, payloads, snapshot } = &reached;
         if aggregate.version() > 0 {
             let (aggregate, row) = (Arc::new(aggregate.clone()), row.clone());
-            self.states.insert(stream, Known { aggregate, row, payloads });
+            let (payloads, snapshot) = (*payloads, *snapshot);
+            self.states.insert(stream, Known { aggregate, row, payloads, snapshot });
         }
-        Ok(Loaded::new(id, aggregate, row, payloads))
+        Ok(Loaded::new(id, reached))
     }
 
     /// The aggregate as the log has it, without what it says about people: that stays sealed.
     pub(crate) async fn load_sealed<A: Aggregate>(&self, id: A::Id) -> Result<A, StoreError> {
-        let stream = stream::<A>(id);
-        let rows = self.streams.read(stream).await?;
-        folded(rows.iter().map(log::decode).collect::<Result<_, _>>()?, stream)
+        Ok(self.read::<A>(stream::<A>(id), false).await?.aggregate)
+    }
+
+    /// A stream from its newest snapshot on, or from its beginning; `opened` with what it says about people.
+    async fn read<A: Aggregate>(
+        &self,
+        stream: StreamId,
+        opened: bool,
+    ) -> Result<Reached<A>, StoreError> {
+        let found = self.streams.read(stream, self.format::<A>()).await?;
+        let begins = match &found.snapshot {
+            Some(snapshot) => self.restored(stream, snapshot, opened).await,
+            None => Ok(Reached::default()),
+        };
+        match begins {
+            Ok(begins) => self.follow(stream, begins, &found.rows, opened).await,
+            Err(error) => {
+                tracing::warn!(%stream, %error, "a snapshot cannot be used: the whole stream is read");
+                let found = self.streams.read_whole(stream).await?;
+                self.follow(stream, Reached::default(), &found.rows, opened).await
+            }
+        }
+    }
+
+    /// Folds what comes after. Opened, it makes the snapshots that are due on the way.
+    async fn follow<A: Aggregate>(
+        &self,
+        stream: StreamId,
+        mut reached: Reached<A>,
+        rows: &[PgRow],
+        opened: bool,
+    ) -> Result<Reached<A>, StoreError> {
+        let mut recorded = rows.iter().map(log::decode).collect::<Result<Vec<_>, _>>()?;
+        recorded.sort_by_key(|recorded| recorded.sequence);
+        reached.payloads += rows.iter().map(log::payload).sum::<Result<usize, _>>()?;
+        if !opened {
+            reached.aggregate = folded(reached.aggregate, recorded, stream)?;
+            return Ok(reached);
+        }
+        self.vault.open(&mut recorded).await?;
+        let (mut newest, mut taken) = (reached.snapshot, vec![]);
+        for part in parts(recorded) {
+            reached.row = self.read_models.row(reached.row.as_ref(), &part);
+            reached.aggregate = folded(reached.aggregate, part, stream)?;
+            let row = reached.row.as_ref();
+            if let Some(due) = self.take_due(stream, newest, &reached.aggregate, row).await {
+                newest = due.sequence;
+                taken.push(due);
+            }
+        }
+        reached.snapshot = self.keep::<A>(stream, reached.snapshot, &taken).await;
+        Ok(reached)
     }
 
     /// Appends what a loaded aggregate emitted. The aggregate already is in its new state.
@@ -137,7 +214,11 @@ impl Store {
         };
         let appended = self.append(append).await;
         let Appended { done, row } = appended.inspect_err(|_| self.states.invalidate(&stream))?;
-        self.states.insert(stream, Known { aggregate: Arc::new(loaded.aggregate), row, payloads });
+        let (newest, aggregate) = (loaded.snapshot, loaded.aggregate);
+        let taken = self.take_due(stream, newest, &aggregate, row.as_ref()).await;
+        let snapshot = self.keep::<A>(stream, newest, taken.as_slice()).await;
+        let aggregate = Arc::new(aggregate);
+        self.states.insert(stream, Known { aggregate, row, payloads, snapshot });
         Ok(done)
     }
 
@@ -157,12 +238,29 @@ impl Store {
     }
 }
 
-fn folded<A: Aggregate>(recorded: Vec<Recorded>, stream: StreamId) -> Result<A, StoreError> {
-    let mut aggregate = A::default();
+fn folded<A: Aggregate>(
+    before: A,
+    recorded: Vec<Recorded>,
+    stream: StreamId,
+) -> Result<A, StoreError> {
+    let events = recorded.into_iter().map(|recorded| recorded.event);
+    domain::replay(before, events).ok_or_else(|| log::of_another_kind(stream))
+}
+
+/// Events of one stream in parts that end where snapshots may be.
+fn parts(recorded: Vec<Recorded>) -> Vec<Vec<Recorded>> {
+    let (mut parts, mut part) = (vec![], vec![]);
     for recorded in recorded {
-        aggregate.apply(recorded.event.try_into().map_err(|_| log::of_another_kind(stream))?);
+        let ends = recorded.sequence % EVERY == 0;
+        part.push(recorded);
+        if ends {
+            parts.push(std::mem::take(&mut part));
+        }
     }
-    Ok(aggregate)
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
 }
 
 fn unwritable(error: serde_json::Error) -> StoreError {

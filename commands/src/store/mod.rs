@@ -8,6 +8,7 @@ mod connections;
 mod load;
 pub(crate) mod log;
 mod names;
+mod snapshots;
 mod streams;
 mod transaction;
 mod write;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId, UserId};
+use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId, StreamType, UserId};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sqlx::{PgConnection, PgPool};
@@ -51,8 +52,18 @@ pub trait ReadModels: Send + Sync + 'static {
         before: &HashMap<StreamId, AnyRow>,
     ) -> Result<Folded, BoxedError>;
 
-    /// The row that one stream makes alone, from its first event on; `None` where others take part.
-    fn row(&self, stream: &[Recorded]) -> Option<AnyRow>;
+    /// The row that one stream makes alone, by events that follow one another and the row before them, if
+    /// there is one; `None` where other streams take part in it.
+    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow>;
+
+    /// Of the folds that make such rows: what another version has made is not read.
+    fn row_version(&self, kind: StreamType) -> i32;
+
+    /// Such a row as JSON.
+    fn write_row(&self, kind: StreamType, row: &AnyRow) -> Option<String>;
+
+    /// Such a row from JSON; `None` where it cannot be read.
+    fn read_row(&self, kind: StreamType, json: &str) -> Option<AnyRow>;
 
     /// The last batch came to nothing, or another process has written: what is remembered may no
     /// longer be so.

@@ -29,7 +29,21 @@ struct Shelf {
     description: CategoryDescription,
 }
 
-crate::aggregate::aggregate!(Category, CategoryId, CategoryCommand, CategoryEvent, CategoryError);
+crate::aggregate::aggregate!(
+    Category,
+    1,
+    CategoryId,
+    CategoryCommand,
+    CategoryEvent,
+    CategoryError
+);
+
+impl crate::HoldsPersonal for Category {
+    /// None: what its events say about people is no part of its state.
+    fn personal(&mut self) -> Vec<(&'static str, &mut crate::Personal)> {
+        vec![]
+    }
+}
 
 impl Category {
     /// Whether products may be put into it.
@@ -40,6 +54,11 @@ impl Category {
     /// Its name, while it exists.
     pub fn name(&self) -> Option<&CategoryName> {
         self.shelf.as_ref().map(|shelf| &shelf.name)
+    }
+
+    /// Its description, while it exists.
+    pub fn description(&self) -> Option<&CategoryDescription> {
+        self.shelf.as_ref().map(|shelf| &shelf.description)
     }
 
     /// Pure. An empty vec means "already so", which is success.

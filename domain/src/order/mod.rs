@@ -65,7 +65,14 @@ pub struct Purchase {
     pub status: OrderStatus,
 }
 
-crate::aggregate::aggregate!(Order, OrderId, OrderCommand, OrderEvent, OrderError);
+crate::aggregate::aggregate!(Order, 1, OrderId, OrderCommand, OrderEvent, OrderError);
+
+impl crate::HoldsPersonal for Order {
+    /// None: what its events say about people is no part of its state.
+    fn personal(&mut self) -> Vec<(&'static str, &mut crate::Personal)> {
+        vec![]
+    }
+}
 
 impl Order {
     /// What was ordered; `None` before placing and after deletion.

@@ -18,7 +18,14 @@ pub use state::{Listing, Offer, ProcessingStatus, Product, ProductStatus, Video}
 
 use crate::{Actor, Change, Role};
 
-crate::aggregate::aggregate!(Product, ProductId, ProductCommand, ProductEvent, ProductError);
+crate::aggregate::aggregate!(Product, 1, ProductId, ProductCommand, ProductEvent, ProductError);
+
+impl crate::HoldsPersonal for Product {
+    /// None: what its events say about people is no part of its state.
+    fn personal(&mut self) -> Vec<(&'static str, &mut crate::Personal)> {
+        vec![]
+    }
+}
 
 impl Product {
     /// Pure. An empty vec means "already so", which is success.

@@ -16,7 +16,7 @@ pub use command::{
 pub use error::UserError;
 pub use event::{AccessEnd, UserEvent};
 
-use crate::{Actor, Personal, Role, UserId};
+use crate::{Actor, HoldsPersonal, Personal, Role, UserId};
 
 /// An account as its events leave it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,17 @@ pub struct FormerEmail {
     pub change: i64,
 }
 
-crate::aggregate::aggregate!(User, UserId, UserCommand, UserEvent, UserError);
+crate::aggregate::aggregate!(User, 1, UserId, UserCommand, UserEvent, UserError);
+
+impl HoldsPersonal for User {
+    fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {
+        let Some(account) = &mut self.account else { return vec![] };
+        let former = account.former_emails.iter_mut().map(|former| &mut former.email);
+        let addresses =
+            [&mut account.email].into_iter().chain(&mut account.new_email).chain(former);
+        addresses.map(|address| ("email", address)).collect()
+    }
+}
 
 impl User {
     /// The account; `None` before registration and after erasure.

@@ -45,20 +45,19 @@ impl Timeline<'_> {
             Scope::All => Part::Kind(StreamType::Product),
         };
         let mut conn = self.pool.acquire().await?;
-        let mut recorded = read_part(&mut conn, part, between, limit).await?;
-        drop(conn);
-        self.personal.open(&mut recorded).await.map_err(ReadError::Personal)?;
-        let mut ids: Vec<_> =
-            recorded.iter().map(|event| ProductId::from_uuid(event.stream.id)).collect();
+        let recorded = read_part(&mut conn, part, between, limit).await?;
+        let places: Vec<_> =
+            recorded.iter().map(|event| (event.stream.id, event.position)).collect();
+        let entries = self.entries(conn, recorded).await?;
+        let mut ids: Vec<_> = places.iter().map(|(id, _)| ProductId::from_uuid(*id)).collect();
         ids.sort_unstable();
         ids.dedup();
         let views = Products(self.pool.clone()).all_of(&ids).await?;
         let views: HashMap<_, _> =
             views.into_iter().map(|view| (view.row.id.uuid(), view)).collect();
-        let entries = self.entries(&recorded).await?;
-        let news = recorded.iter().zip(entries).filter_map(|(event, entry)| {
-            let view = views.get(&event.stream.id)?.clone();
-            Some(News { position: event.position, entry, view })
+        let news = places.iter().zip(entries).filter_map(|((id, position), entry)| {
+            let view = views.get(id)?.clone();
+            Some(News { position: *position, entry, view })
         });
         Ok(news.collect())
     }

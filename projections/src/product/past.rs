@@ -1,13 +1,14 @@
 //! Products as they were: folded from the part of the log up to a moment or a version.
 
+use domain::category::Category;
 use domain::product::ProcessingStatus;
-use domain::{Moment, ProductId, StreamId, StreamType, UploadId};
+use domain::{CategoryId, Moment, ProductId, Recorded, StreamId, StreamType, UploadId, replay};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::{ProductRow, ProductView, Products, RowVideo};
 use crate::log::UpTo;
-use crate::{CategoryRow, Fold, ReadError, Visibility, log};
+use crate::snapshot::{self, Snapshot};
+use crate::{Fold, ReadError, Visibility, log};
 
 /// Which past of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,7 @@ impl Products {
             Past::AsOf(at) => UpTo::Time(at.utc()),
             Past::Version(version) => UpTo::Sequence(version),
         };
-        let row: Option<ProductRow> =
-            folded(&mut conn, StreamType::Product, id.uuid(), up_to).await?;
+        let row = product(&mut conn, id, up_to).await?;
         let Some(row) = row.filter(|row| !row.deleted && visibility.covers(row.owner_id)) else {
             return Ok(None);
         };
@@ -42,11 +42,9 @@ impl Products {
             Past::Version(version) if version == row.version => row.updated_at,
             Past::Version(_) => return Ok(None),
         };
-        let id_of_category = row.category_id.uuid();
-        let category: Option<CategoryRow> =
-            folded(&mut conn, StreamType::Category, id_of_category, UpTo::Time(at)).await?;
-        let (category_name, category_description) =
-            category.map(|category| (category.name, category.description)).unzip();
+        let category = category(&mut conn, row.category_id, UpTo::Time(at)).await?;
+        let category_name = category.name().map(ToString::to_string);
+        let category_description = category.description().map(ToString::to_string);
         let video_gone = match upload_of(&row) {
             Some(upload) => served(&mut conn, id).await? != Some(upload),
             None => false,
@@ -82,12 +80,41 @@ async fn served(conn: &mut PgConnection, id: ProductId) -> Result<Option<UploadI
     Ok(row.as_ref().and_then(upload_of))
 }
 
-async fn folded<F: Fold>(
+/// The row of a product as it was.
+async fn product(
     conn: &mut PgConnection,
-    kind: StreamType,
-    id: Uuid,
+    id: ProductId,
     up_to: UpTo,
-) -> Result<Option<F>, ReadError> {
-    let events = log::stream(conn, StreamId { kind, id }, up_to).await?;
-    Ok(events.iter().fold(None, |row, recorded| F::fold(row, id, recorded)))
+) -> Result<Option<ProductRow>, ReadError> {
+    let (kind, key) = (StreamType::Product, id.uuid());
+    let (row, events) =
+        from_snapshot(conn, StreamId { kind, id: key }, up_to, Snapshot::row).await?;
+    Ok(events.iter().fold(row, |row, recorded| ProductRow::fold(row, key, recorded)))
+}
+
+/// A category as it was.
+async fn category(
+    conn: &mut PgConnection,
+    id: CategoryId,
+    up_to: UpTo,
+) -> Result<Category, ReadError> {
+    let stream = StreamId { kind: StreamType::Category, id: id.uuid() };
+    let (state, events) = from_snapshot(conn, stream, up_to, Snapshot::state).await?;
+    let events = events.into_iter().map(|recorded| recorded.event);
+    // A stream's kind says which events it has.
+    Ok(replay(state.unwrap_or_default(), events).unwrap_or_default())
+}
+
+/// What a stream's nearest snapshot has, and the events from there on.
+async fn from_snapshot<T>(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    up_to: UpTo,
+    read: impl Fn(&Snapshot) -> Option<T>,
+) -> Result<(Option<T>, Vec<Recorded>), ReadError> {
+    let (snapshot, next) = snapshot::around(conn, stream, up_to).await?;
+    let begins = snapshot.and_then(|found| Some((found.sequence, read(&found)?)));
+    let (after, begins) = begins.map_or((0, None), |(after, begins)| (after, Some(begins)));
+    let between = (after, next.unwrap_or(i64::MAX));
+    Ok((begins, log::stream_between(conn, stream, between, up_to).await?))
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{Fold, Table};
 
 /// A row of `products`.
-#[derive(Clone, Debug, PartialEq, FromRow, Serialize)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct ProductRow {
     /// Which product.
     #[sqlx(try_from = "Uuid")]

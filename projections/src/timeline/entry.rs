@@ -137,7 +137,7 @@ impl Told {
         Self { reason, judged: Some(judged), ..Self::status(Some(was.as_str()), is.as_str()) }
     }
 
-    /// What was before stands in earlier events: see `connected`.
+    /// What was before stands in earlier events: see `video.rs`.
     fn video(to: ProcessingStatus, sha256: Option<&str>) -> Self {
         let status = FieldChange::new("processing_status", Value::Null, json!(to));
         let video = sha256.map(|sha256| FieldChange::new("video", Value::Null, json!(sha256)));

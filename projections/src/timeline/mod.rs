@@ -2,6 +2,11 @@
 
 mod entry;
 mod query;
+mod shape;
+mod video;
 
 pub use entry::FieldChange;
-pub use query::{Timeline, TimelineActor, TimelineEntry, TimelineEntryType, timeline_of};
+pub use query::Timeline;
+pub use shape::{TimelineActor, TimelineEntry, TimelineEntryType};
+use video::VideoState;
+pub use video::timeline_of;

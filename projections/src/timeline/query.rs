@@ -2,106 +2,15 @@
 
 use std::collections::HashMap;
 
-use domain::order::OrderEvent;
-use domain::product::ProductEvent;
-use domain::{
-    Actor, Event, ProductId, Recorded, Role, StreamId, StreamType, SystemActor, UserId, choice,
-};
-use serde::Serialize;
-use serde_json::{Value, json};
-use sqlx::{PgPool, QueryBuilder};
-use time::OffsetDateTime;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use domain::{ProductId, Recorded, StreamId, StreamType};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::FieldChange;
-use super::entry::entry;
-use crate::{OpenPersonal, ReadError, Visibility, log};
-
-/// An entry of a timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct TimelineEntry {
-    /// The version of the product or order after it.
-    pub sequence: i64,
-    /// What happened: the event's type.
-    #[serde(rename = "type")]
-    #[schema(value_type = TimelineEntryType)]
-    pub kind: &'static str,
-    /// When it happened.
-    #[serde(with = "crate::timestamp")]
-    pub at: OffsetDateTime,
-    /// Who did it.
-    pub actor: TimelineActor,
-    /// The reason; `null` where there is none.
-    pub reason: Option<String>,
-    /// The version that a decision judged; `null` where this is no decision.
-    pub judged: Option<i64>,
-    /// The members that changed; in the first entry, their initial values.
-    pub changes: Vec<FieldChange>,
-}
-
-/// Types of entries, for the OpenAPI document: the events of products and of orders.
-pub struct TimelineEntryType;
-
-impl PartialSchema for TimelineEntryType {
-    fn schema() -> RefOr<Schema> {
-        let names = ProductEvent::NAMES.iter().chain(OrderEvent::NAMES).copied();
-        choice("What happened to a product or an order.", names)
-    }
-}
-
-impl ToSchema for TimelineEntryType {}
-
-/// Who did something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum TimelineActor {
-    /// A person.
-    User {
-        /// The account's id.
-        id: UserId,
-        /// Its role at that time.
-        role: Role,
-    },
-    /// The program itself.
-    System {
-        /// Which part of it.
-        system: SystemActor,
-    },
-    /// Somebody who was not signed in.
-    Anonymous {
-        /// `true`.
-        anonymous: bool,
-    },
-}
-
-impl From<Actor> for TimelineActor {
-    fn from(actor: Actor) -> Self {
-        match actor {
-            Actor::User { id, role } => Self::User { id, role },
-            Actor::System(system) => Self::System { system },
-            Actor::Anonymous => Self::Anonymous { anonymous: true },
-        }
-    }
-}
-
-/// The timeline that a product's or an order's events make, as [`Timeline`] shows it.
-pub fn timeline_of(recorded: &[Recorded]) -> Vec<TimelineEntry> {
-    let mut entries: Vec<_> = recorded.iter().filter_map(entry).collect();
-    connect(&mut entries);
-    entries
-}
-
-/// An event of a video doesn't say what was before it; the entries before do.
-fn connect(entries: &mut [TimelineEntry]) {
-    let mut known = HashMap::from([("processing_status", json!("READY")), ("video", Value::Null)]);
-    for change in entries.iter_mut().flat_map(|entry| &mut entry.changes) {
-        if let Some(before) = known.get_mut(change.field) {
-            change.from = std::mem::replace(before, change.to.clone());
-        }
-    }
-}
+use super::video::{VIDEO_EVENTS, connected, is_of_video};
+use super::{TimelineEntry, VideoState};
+use crate::scan::Scan;
+use crate::{OpenPersonal, Ordering, Page, ReadError, Slice, Visibility, log, snapshot};
 
 /// Timelines of products and orders, those of deleted ones too: the log in other words, so they
 /// are folded from it when they are read.
@@ -114,90 +23,105 @@ pub struct Timeline<'a> {
 }
 
 impl Timeline<'_> {
-    /// All that happened to one thing, oldest first; empty where it is not the actor's own and
-    /// they may not see everything (listed or not).
+    /// A product's newest entries that a list of products shows.
+    pub const NEWEST: i64 = 100;
+
+    /// A page of what happened to one thing, oldest first; `None` where there is no such thing, or it
+    /// is not the actor's own and they may not see everything (listed or not).
     pub async fn of(
         &self,
         visibility: Visibility,
         stream: StreamId,
-    ) -> Result<Vec<TimelineEntry>, ReadError> {
-        if !self.may_see(visibility, stream).await? {
-            return Ok(vec![]);
+        page: &Page,
+    ) -> Result<Option<Slice<TimelineEntry>>, ReadError> {
+        let scan = Scan::try_new(page, Ordering::OLDEST)?;
+        let mut conn = self.pool.acquire().await?;
+        if !may_see(&mut conn, visibility, stream).await? {
+            return Ok(None);
         }
-        Ok(timeline_of(&self.read(stream.kind, &[stream.id]).await?))
+        let recorded = log::page(&mut conn, stream, &scan).await?;
+        let Slice { items, next, previous } = scan.slice(recorded);
+        let items = self.entries(conn, items).await?;
+        Ok(Some(Slice { items, next, previous }))
     }
 
-    /// The timelines of products that the caller has found to be in sight, such as the
-    /// actor's own uploads.
+    /// The newest entries of products that the caller has found to be in sight, such as the actor's own
+    /// uploads: [`Self::NEWEST`] of each at most, oldest first.
     pub async fn of_products(
         &self,
         products: &[ProductId],
     ) -> Result<HashMap<ProductId, Vec<TimelineEntry>>, ReadError> {
-        let ids: Vec<Uuid> = products.iter().map(|id| id.uuid()).collect();
-        let recorded = self.read(StreamType::Product, &ids).await?;
-        let streams = recorded.chunk_by(|one, next| one.stream == next.stream);
-        let timeline = |events: &[Recorded]| {
-            let id = events.first()?.stream.id;
-            Some((ProductId::from_uuid(id), timeline_of(events)))
-        };
-        Ok(streams.filter_map(timeline).collect())
+        let places: Vec<_> = products.iter().map(|id| (id.uuid(), 0, i64::MAX)).collect();
+        let mut conn = self.pool.acquire().await?;
+        let kind = StreamType::Product;
+        let recorded = log::last_between(&mut conn, kind, &places, &[], Self::NEWEST).await?;
+        let ids: Vec<_> = recorded.iter().map(|event| event.stream.id).collect();
+        let mut timelines: HashMap<_, Vec<_>> = HashMap::new();
+        for (id, entry) in ids.into_iter().zip(self.entries(conn, recorded).await?) {
+            timelines.entry(ProductId::from_uuid(id)).or_default().push(entry);
+        }
+        Ok(timelines)
     }
 
-    /// The entry that each of these events of products makes.
+    /// The entry that each of these events of products or orders makes. They are parts of streams: of
+    /// each stream none is missing between two that are there. The connection is given back before keys are
+    /// read, which takes another one.
     pub(crate) async fn entries(
         &self,
-        recorded: &[Recorded],
+        mut conn: PoolConnection<Postgres>,
+        mut recorded: Vec<Recorded>,
     ) -> Result<Vec<TimelineEntry>, ReadError> {
-        // Only the entries of videos say what earlier ones say.
-        let is_of_video = |event: &&Recorded| {
-            matches!(
-                &event.event,
-                Event::Product(
-                    ProductEvent::VideoUploaded { .. }
-                        | ProductEvent::VideoFinalized { .. }
-                        | ProductEvent::VideoFailed { .. }
-                )
-            )
-        };
-        let mut connected: Vec<Uuid> =
-            recorded.iter().filter(is_of_video).map(|event| event.stream.id).collect();
-        connected.sort_unstable();
-        connected.dedup();
-        let streams = self.read(StreamType::Product, &connected).await?;
-        let connected: HashMap<_, _> = streams
-            .chunk_by(|one, next| one.stream == next.stream)
-            .flat_map(|events| {
-                let sequences = events.iter().map(|event| (event.stream, event.sequence));
-                sequences.zip(timeline_of(events)).collect::<Vec<_>>()
-            })
-            .collect();
-        let entry_of = |event: &Recorded| {
-            connected.get(&(event.stream, event.sequence)).cloned().or_else(|| entry(event))
-        };
-        Ok(recorded.iter().filter_map(entry_of).collect())
-    }
-
-    async fn may_see(&self, visibility: Visibility, stream: StreamId) -> Result<bool, ReadError> {
-        let (table, owner) = match stream.kind {
-            StreamType::Product => ("products", "owner_id"),
-            StreamType::Order => ("orders", "user_id"),
-            StreamType::User | StreamType::Category => return Ok(false),
-        };
-        if visibility == Visibility::Everything {
-            return Ok(true);
-        }
-        let mut sql = QueryBuilder::new(format!("SELECT EXISTS (SELECT FROM {table} WHERE id = "));
-        sql.push_bind(stream.id);
-        visibility.push(&mut sql, owner);
-        sql.push(")");
-        Ok(sql.build_query_scalar().fetch_one(self.pool).await?)
-    }
-
-    async fn read(&self, kind: StreamType, ids: &[Uuid]) -> Result<Vec<Recorded>, ReadError> {
-        let mut conn = self.pool.acquire().await?;
-        let mut recorded = log::streams(&mut conn, kind, ids).await?;
+        let before = videos_before(&mut conn, &recorded).await?;
         drop(conn);
         self.personal.open(&mut recorded).await.map_err(ReadError::Personal)?;
-        Ok(recorded)
+        Ok(connected(&recorded, before))
     }
+}
+
+/// What each stream's video was before the first event of it among these, where that is told.
+async fn videos_before(
+    conn: &mut PgConnection,
+    recorded: &[Recorded],
+) -> Result<HashMap<StreamId, VideoState>, ReadError> {
+    let mut places: HashMap<Uuid, i64> = HashMap::new();
+    for event in recorded.iter().filter(|event| is_of_video(&event.event)) {
+        places.entry(event.stream.id).or_insert(event.sequence);
+    }
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (kind, mut before) = (StreamType::Product, HashMap::new());
+    let places: Vec<_> = places.into_iter().collect();
+    let snapshots = snapshot::before(conn, kind, &places).await?;
+    let mut between = Vec::with_capacity(places.len());
+    for (id, sequence) in places {
+        let snapshot = snapshots.get(&id).and_then(|found| Some((found.sequence, found.row()?)));
+        if let Some((_, row)) = &snapshot {
+            before.insert(StreamId { kind, id }, VideoState::of(row));
+        }
+        between.push((id, snapshot.map_or(0, |(after, _)| after), sequence));
+    }
+    // A video that has failed was received by the event before.
+    let last = log::last_between(conn, kind, &between, &VIDEO_EVENTS, 2).await?;
+    for event in &last {
+        before.entry(event.stream).or_insert_with(VideoState::default).follow(event);
+    }
+    Ok(before)
+}
+
+async fn may_see(
+    conn: &mut PgConnection,
+    visibility: Visibility,
+    stream: StreamId,
+) -> Result<bool, ReadError> {
+    let (table, owner) = match stream.kind {
+        StreamType::Product => ("products", "owner_id"),
+        StreamType::Order => ("orders", "user_id"),
+        StreamType::User | StreamType::Category => return Ok(false),
+    };
+    let mut sql = QueryBuilder::new(format!("SELECT EXISTS (SELECT FROM {table} WHERE id = "));
+    sql.push_bind(stream.id);
+    visibility.push(&mut sql, owner);
+    sql.push(")");
+    Ok(sql.build_query_scalar().fetch_one(conn).await?)
 }

@@ -8,4 +8,5 @@ mod news;
 mod plans;
 mod queries;
 mod rebuilding;
+mod timelines;
 mod walking;

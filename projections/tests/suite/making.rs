@@ -105,6 +105,11 @@ pub fn uploaded(upload: u128) -> ProductEvent {
     ProductEvent::VideoUploaded { video }
 }
 
+pub fn failed(upload: u128) -> ProductEvent {
+    let upload = UploadId::from_uuid(Uuid::from_u128(upload));
+    ProductEvent::VideoFailed { upload, reason: "No video".to_owned() }
+}
+
 pub fn finalized(upload: u128) -> ProductEvent {
     ProductEvent::VideoFinalized {
         video: FinishedVideo {

@@ -14,7 +14,7 @@ fn timeline(pool: &PgPool) -> Timeline<'_> {
     Timeline { pool, personal: &() }
 }
 
-fn edited() -> ProductEvent {
+pub fn edited() -> ProductEvent {
     ProductEvent::ProductEdited { changes: ProductChanges::default() }
 }
 

@@ -138,13 +138,15 @@ async fn a_timeline_is_for_the_owner_and_those_who_see_everything() {
         let timeline = Timeline { pool: &pool, personal: &() };
         let of = async |visibility, number| {
             let stream = StreamId { kind: StreamType::Product, id: product(number).uuid() };
-            timeline.of(visibility, stream).await.unwrap()
+            let slice = timeline.of(visibility, stream, &Page::default()).await.unwrap();
+            slice.map(|slice| slice.items)
         };
-        assert!(of(Visibility::Own(ALICE), 3).await.is_empty(), "listed, yet not hers");
-        assert!(of(Visibility::Nothing, 3).await.is_empty());
-        assert_eq!(of(Visibility::Everything, 5).await.len(), 3, "deleted");
+        assert_eq!(of(Visibility::Own(ALICE), 3).await, None, "listed, yet not hers");
+        assert_eq!(of(Visibility::Nothing, 3).await, None);
+        assert_eq!(of(Visibility::Everything, 6).await, None, "there is no such product");
+        assert_eq!(of(Visibility::Everything, 5).await.unwrap().len(), 3, "deleted");
 
-        let entries = of(Visibility::Own(BOB), 4).await;
+        let entries = of(Visibility::Own(BOB), 4).await.unwrap();
 
         let last = serde_json::to_value(entries.last().unwrap()).unwrap();
         assert_eq!(
@@ -224,10 +226,11 @@ async fn orders_are_found_by_who_may_see_them() {
         assert_eq!(orders.find(Visibility::Own(ALICE), bobs).await.unwrap(), None);
         assert!(orders.find(Visibility::Own(BOB), bobs).await.unwrap().is_some());
         let history = Timeline { pool: &pool, personal: &() }
-            .of(Visibility::Own(ALICE), third)
+            .of(Visibility::Own(ALICE), third, &Page::default())
             .await
+            .unwrap()
             .unwrap();
-        assert_eq!(history.len(), 2, "a deleted order keeps its history");
+        assert_eq!(history.items.len(), 2, "a deleted order keeps its history");
     })
     .await;
 }

@@ -1,0 +1,78 @@
+//! The shape of an entry.
+
+use domain::order::OrderEvent;
+use domain::product::ProductEvent;
+use domain::{Actor, Role, SystemActor, UserId, choice};
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::FieldChange;
+
+/// An entry of a timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct TimelineEntry {
+    /// The version of the product or order after it.
+    pub sequence: i64,
+    /// What happened: the event's type.
+    #[serde(rename = "type")]
+    #[schema(value_type = TimelineEntryType)]
+    pub kind: &'static str,
+    /// When it happened.
+    #[serde(with = "crate::timestamp")]
+    pub at: OffsetDateTime,
+    /// Who did it.
+    pub actor: TimelineActor,
+    /// The reason; `null` where there is none.
+    pub reason: Option<String>,
+    /// The version that a decision judged; `null` where this is no decision.
+    pub judged: Option<i64>,
+    /// The members that changed; in the first entry, their initial values.
+    pub changes: Vec<FieldChange>,
+}
+
+/// Types of entries, for the OpenAPI document: the events of products and of orders.
+pub struct TimelineEntryType;
+
+impl PartialSchema for TimelineEntryType {
+    fn schema() -> RefOr<Schema> {
+        let names = ProductEvent::NAMES.iter().chain(OrderEvent::NAMES).copied();
+        choice("What happened to a product or an order.", names)
+    }
+}
+
+impl ToSchema for TimelineEntryType {}
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum TimelineActor {
+    /// A person.
+    User {
+        /// The account's id.
+        id: UserId,
+        /// Its role at that time.
+        role: Role,
+    },
+    /// The program itself.
+    System {
+        /// Which part of it.
+        system: SystemActor,
+    },
+    /// Somebody who was not signed in.
+    Anonymous {
+        /// `true`.
+        anonymous: bool,
+    },
+}
+
+impl From<Actor> for TimelineActor {
+    fn from(actor: Actor) -> Self {
+        match actor {
+            Actor::User { id, role } => Self::User { id, role },
+            Actor::System(system) => Self::System { system },
+            Actor::Anonymous => Self::Anonymous { anonymous: true },
+        }
+    }
+}
