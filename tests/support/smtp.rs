@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Serves for as long as the test's runtime runs.
@@ -54,6 +55,22 @@ impl MailServer {
     }
 }
 
+/// Reads a mail to its end; its Message-ID, or nothing where it was cut.
+async fn message_id(
+    lines: &mut Lines<BufReader<OwnedReadHalf>>,
+) -> std::io::Result<Option<String>> {
+    let mut id = String::new();
+    while let Some(line) = lines.next_line().await? {
+        if line == "." {
+            return Ok(Some(id));
+        }
+        if let Some(text) = line.strip_prefix("Message-ID: ") {
+            text.clone_into(&mut id);
+        }
+    }
+    Ok(None)
+}
+
 async fn converse(
     stream: TcpStream,
     pause: Duration,
@@ -69,12 +86,8 @@ async fn converse(
         match verb.as_str() {
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
-                let mut id = String::new();
-                while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
-                    if let Some(text) = line.strip_prefix("Message-ID: ") {
-                        text.clone_into(&mut id);
-                    }
-                }
+                // What is cut before its end was never sent (RFC 5321, 4.1.1.4).
+                let Some(id) = message_id(&mut lines).await? else { return Ok(()) };
                 taken.lock().expect("no panic").push(Mail { id, to: to.clone() });
                 tokio::time::sleep(pause).await;
                 writer.write_all(b"250 taken\r\n").await?;

@@ -40,7 +40,7 @@ impl Timeline<'_> {
             return Ok(None);
         }
         let recorded = log::page(&mut conn, stream, &scan).await?;
-        let Slice { items, next, previous } = scan.slice(recorded);
+        let Slice { items, next, previous } = scan.slice(recorded.into());
         let items = self.entries(conn, items).await?;
         Ok(Some(Slice { items, next, previous }))
     }
