@@ -34,7 +34,7 @@ use clap::{Parser, Subcommand};
 
 use config::{Config, LogFormat};
 use serve::Role;
-use subcommand::{audit, demo, jwe_open, keys, migrate, projections, users, worker};
+use subcommand::{audit, demo, doctor, jwe_open, keys, migrate, projections, users, worker};
 use uuid::Uuid;
 
 /// Requests are many small allocations.
@@ -81,6 +81,15 @@ enum Command {
     Keys(Keys),
     /// Print every setting, its value and where it comes from, with secrets hidden
     Config {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at everything that the program needs, and say what to do; exit with 1 where something is wrong
+    Doctor {
+        /// Leave out the comparison of the read models with the log
+        #[arg(long)]
+        quick: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -246,6 +255,9 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
         }
         Some(Command::Audit(Audit::Replay(replay))) => audit::replay(config, &replay).await?,
         Some(Command::Demo(demo)) => demo::run(config, &demo).await?,
+        Some(Command::Doctor { quick, json }) => {
+            return Ok(doctor::run(config, quick, json).await?);
+        }
         Some(Command::Config { json }) => print_config(config, json)?,
         Some(Command::Services { dir, command }) => {
             return Ok(services::run(dir.as_deref(), &command).await?);

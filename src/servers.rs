@@ -80,11 +80,17 @@ fn place(address: &str, port: u16) -> Option<String> {
 
 /// Warns where mails can't be handed over now.
 pub async fn check_mail(url: SecretString, settings: MailSettings) {
-    if let Err(error) = settings.check().await {
-        let place = mail_server(url.expose_secret()).unwrap_or_default();
-        let unreachable = Unreachable { variable: "SMTP_URL", cause: reach::cause(&error), place };
+    if let Err(unreachable) = reach_mail(&url, &settings).await {
         tracing::warn!("{unreachable}; mails wait until it can be used");
     }
+}
+
+/// Whether mails can be handed over now.
+pub async fn reach_mail(url: &SecretString, settings: &MailSettings) -> Result<(), Unreachable> {
+    settings.check().await.map_err(|error| {
+        let place = mail_server(url.expose_secret()).unwrap_or_default();
+        Unreachable { variable: "SMTP_URL", cause: reach::cause(&error), place }
+    })
 }
 
 /// With the port that the scheme and `tls` stand for where there is none.
@@ -100,8 +106,15 @@ fn mail_server(url: &str) -> Option<String> {
 
 /// Warns where videos can't be scanned now.
 pub async fn check_scanner(scanner: ScannerAddress) {
+    if let Err(unreachable) = reach_scanner(&scanner).await {
+        tracing::warn!("{unreachable}; videos wait until it can be reached");
+    }
+}
+
+/// Whether videos can be scanned now.
+pub async fn reach_scanner(scanner: &ScannerAddress) -> Result<(), Unreachable> {
     let connecting = async {
-        match &scanner {
+        match scanner {
             ScannerAddress::Tcp(host, port) => {
                 TcpStream::connect((host.trim_matches(['[', ']']), *port)).await.map(drop)
             }
@@ -109,14 +122,13 @@ pub async fn check_scanner(scanner: ScannerAddress) {
         }
     };
     let cause = match tokio::time::timeout(PATIENCE, connecting).await {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => reach::cause(&error),
         Err(_) => "timed out".to_owned(),
     };
     let place = match scanner {
-        ScannerAddress::Tcp(host, port) => reach::host_and_port(&host, port),
+        ScannerAddress::Tcp(host, port) => reach::host_and_port(host, *port),
         ScannerAddress::Unix(path) => path.display().to_string(),
     };
-    let unreachable = Unreachable { variable: "CLAMD_URL", cause, place };
-    tracing::warn!("{unreachable}; videos wait until it can be reached");
+    Err(Unreachable { variable: "CLAMD_URL", cause, place })
 }

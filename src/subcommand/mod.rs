@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod demo;
+pub mod doctor;
 pub mod jwe_open;
 pub mod keys;
 pub mod migrate;

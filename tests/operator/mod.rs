@@ -1,6 +1,7 @@
 //! What an operator sees: keys that belong to a database, servers that can't be reached, and what
 //! is printed.
 
+mod doctor;
 mod keys;
 mod logging;
 mod nothing_made;

@@ -210,8 +210,12 @@ fn works(event: &Recorded, lifetime: Duration) -> bool {
 
 /// A fault may quote what is stored, so it is not repeated.
 pub(crate) fn unloadable(error: &CommandError) -> Failed {
-    Failed::Transient(match error {
-        CommandError::Fault(_) => "the database failed, or an event cannot be read".to_owned(),
-        other => other.to_string(),
-    })
+    match error {
+        CommandError::Unavailable(_) => Failed::Outage("the database is down".to_owned()),
+        outage if commands::is_outage(outage) => Failed::Outage("the database is down".to_owned()),
+        CommandError::Fault(_) => {
+            Failed::Transient("the database failed, or an event cannot be read".to_owned())
+        }
+        other => Failed::Transient(other.to_string()),
+    }
 }

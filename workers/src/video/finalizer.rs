@@ -241,5 +241,6 @@ fn moving(error: StorageError) -> Failed {
 }
 
 fn database(error: sqlx::Error) -> Failed {
-    Failed::Transient(format!("the database: {error}"))
+    let told = format!("the database: {error}");
+    if commands::is_outage(&error) { Failed::Outage(told) } else { Failed::Transient(told) }
 }
