@@ -4,6 +4,7 @@ mod background;
 mod config;
 mod database;
 mod embedded;
+mod erasures;
 mod first_admin;
 mod health;
 mod healthcheck;

@@ -43,6 +43,8 @@ pub enum Error {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
+    Erasure(commands::ErasureError),
+    #[error(transparent)]
     Vault(#[from] commands::VaultError),
     #[error(transparent)]
     Read(#[from] projections::ReadError),
@@ -72,6 +74,15 @@ pub enum Error {
     Io { what: &'static str, source: std::io::Error },
     #[error("{0}")]
     Usage(String),
+}
+
+impl From<commands::ErasureError> for Error {
+    fn from(error: commands::ErasureError) -> Self {
+        match error {
+            commands::ErasureError::Storage(source) => storage::Error::from(source).into(),
+            other => Self::Erasure(other),
+        }
+    }
 }
 
 /// A connection to the database, configured or private.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use commands::identity::Missing;
 use commands::{AnyRow, Commands, Vault, Write};
-use domain::{CategoryId, Recorded, StreamId, UserId};
+use domain::{CategoryId, OrderId, ProductId, Recorded, StreamId, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::Config;
@@ -91,5 +91,21 @@ impl commands::ReadModels for Inline {
         than: UserId,
     ) -> Result<bool, Boxed> {
         Ok(projections::ReadModels::another_admin_is_active(conn, than).await?)
+    }
+
+    async fn open_products_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<ProductId>, Boxed> {
+        Ok(projections::ReadModels::open_products_of(conn, person).await?)
+    }
+
+    async fn open_orders_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<OrderId>, Boxed> {
+        Ok(projections::ReadModels::open_orders_of(conn, person).await?)
     }
 }
