@@ -20,7 +20,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that are written to see whether there is room.
 const FILLER: usize = 32 * 1024;
 /// What is written to the storage, and deleted.
-const PROBE: &str = "readiness";
+pub const PROBE: &str = "readiness";
 
 /// Looks at each part.
 pub struct Checks {

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use ::projections::Drift;
+use serde_json::{Value, json};
+use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::parts::{Database, Error};
@@ -29,19 +31,36 @@ pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<
 pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let drifts = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let progress = Progress::new(config.log_format, "folding the log");
-        let personal = Opener::open(config, pool).await?;
-        let at = |done, total| progress.at(done, total);
-        Ok(::projections::verify(pool, &personal, at).await?)
+        drifts(config, pool).await
     })
     .await?;
     if json {
-        let tables = drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows }));
-        output::json(&json!({ "drift": tables.collect::<Vec<_>>() }))?;
-    } else if drifts.is_empty() {
+        output::json(&json!({ "drift": drift_json(&drifts) }))?;
+    } else {
+        tell_drift(&drifts)?;
+    }
+    Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The read models that are not what the log says.
+pub async fn drifts(config: &Config, pool: &PgPool) -> Result<Vec<Drift>, Error> {
+    let progress = Progress::new(config.log_format, "folding the log");
+    let personal = Opener::open(config, pool).await?;
+    let at = |done, total| progress.at(done, total);
+    Ok(::projections::verify(pool, &personal, at).await?)
+}
+
+/// The same for programs.
+pub fn drift_json(drifts: &[Drift]) -> Vec<Value> {
+    drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows })).collect()
+}
+
+/// The same for people.
+pub fn tell_drift(drifts: &[Drift]) -> Result<(), Error> {
+    if drifts.is_empty() {
         output::line("Every read model is what the log says.")?;
     }
-    for drift in drifts.iter().filter(|_| !json) {
+    for drift in drifts {
         let rows = if drift.rows == 1 {
             "1 row is".to_owned()
         } else {
@@ -59,5 +78,5 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
             output::line(&format!("  {}: {how}", row.key))?;
         }
     }
-    Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! A person who was erased stays erased, also in a database that is restored from an older backup.
 
+mod folder;
 mod records;
 
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ use sha2::Sha256;
 use url::Url;
 
 pub use access::{Authenticated, Limit, Standing};
-pub use binding::{BindingError, Missing, compare, secrets_of};
+pub use binding::{BindingError, Missing, compare, secrets_belong, secrets_of};
 pub use encryption::{EncryptionKey, coordinates, thumbprint};
 pub use follow::SessionFollower;
 pub use links::{LinkHolder, Links};
