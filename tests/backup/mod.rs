@@ -2,6 +2,7 @@
 
 mod folder;
 mod records;
+mod restoring;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use domain::Role;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::program::{Outcome, Program};
 use crate::support::{Person, TestApp, TestDatabase, eventually};
 
 const REASON: &str = "The canary reason: too yellow.";
@@ -113,4 +115,64 @@ async fn is_forgotten(app: &TestApp, past: &Past) {
         app.mail_to(&seller.email).await.contains("/activate/").then_some(())
     })
     .await;
+}
+
+/// A folder for backups.
+struct Shelf(TempDir);
+
+impl Shelf {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Everything that lies in it.
+    fn names(&self) -> Vec<String> {
+        files(self.0.path())
+            .iter()
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A program that nothing runs of, on a database; its secrets are where the test says.
+fn program_on(database: &TestDatabase, place: &Place) -> Program {
+    let mut program = Program::new(&[
+        ("DATABASE_URL", database.url.as_str()),
+        ("BIND", "127.0.0.1:0"),
+        ("RUST_LOG", "warn"),
+    ]);
+    for (name, value) in place.variables() {
+        program.set(name, &value);
+    }
+    program
+}
+
+/// Why the program ended, in one sentence.
+#[track_caller]
+fn sentence(outcome: &Outcome) -> &str {
+    let last = outcome.stderr.lines().last().unwrap_or_default();
+    assert_eq!(outcome.stdout, "", "{outcome:?}");
+    last.strip_prefix("vetted: ").unwrap_or_else(|| panic!("no sentence: {outcome:?}"))
+}
+
+async fn tables(database: &TestDatabase) -> i64 {
+    let count = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    sqlx::query_scalar(count).fetch_one(&database.pool().await).await.unwrap()
+}
+
+/// A backup of a program with a past, and the program.
+async fn backed_up(place: &Place, shelf: &Shelf) -> (TestApp, Past, PathBuf) {
+    let app = place.app().await;
+    let past = Past::of(&app).await;
+    let folder = shelf.path("monday");
+    app.run(&["backup", text(&folder)]).await.expect(0);
+    (app, past, folder)
 }
