@@ -26,6 +26,14 @@ pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Erro
     Ok(())
 }
 
+/// The read models that are not what the log says.
+pub async fn drifts(config: &Config, pool: &PgPool) -> Result<Vec<projections::Drift>, Error> {
+    let progress = Progress::new(config.log_format, "folding the log");
+    let personal = Opener::open(config, pool).await?;
+    let at = |done, total| progress.at(done, total);
+    Ok(projections::verify(pool, &personal, at).await?)
+}
+
 /// Opens personal data for the folds.
 pub struct Opener(Vault);
 

@@ -18,7 +18,6 @@ use super::{DUMP, Unlock, at, database, keys, or_interrupted, read};
 use crate::config::Config;
 use crate::parts::{self, Database, Error};
 use crate::progress::Progress;
-use crate::subcommand::projections::drifts;
 use crate::{erasures, read_models, secrets, storage};
 
 /// What came of a restore.
@@ -172,7 +171,7 @@ impl<'a> Checked<'a> {
         drop(progress);
         let commands = parts::commands(config, pool, &config.public_url, Missing::Leave).await?;
         let erased = erasures::apply(config, &commands, storage).await?;
-        let drift = if verify { Some(drifts(config, pool).await?) } else { None };
+        let drift = if verify { Some(read_models::drifts(config, pool).await?) } else { None };
         Ok(Restored {
             manifest: self.manifest.clone(),
             erased,

@@ -4,12 +4,11 @@ use std::process::ExitCode;
 
 use ::projections::Drift;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::parts::{Database, Error};
 use crate::progress::Progress;
-use crate::read_models::Opener;
+use crate::read_models::{self, Opener};
 use crate::{database, output};
 
 /// Rebuilds one read model, or all.
@@ -31,7 +30,7 @@ pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<
 pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let drifts = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        drifts(config, pool).await
+        read_models::drifts(config, pool).await
     })
     .await?;
     if json {
@@ -42,15 +41,7 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
     Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The read models that are not what the log says.
-pub async fn drifts(config: &Config, pool: &PgPool) -> Result<Vec<Drift>, Error> {
-    let progress = Progress::new(config.log_format, "folding the log");
-    let personal = Opener::open(config, pool).await?;
-    let at = |done, total| progress.at(done, total);
-    Ok(::projections::verify(pool, &personal, at).await?)
-}
-
-/// The same for programs.
+/// Read models that are not what the log says, for programs.
 pub fn drift_json(drifts: &[Drift]) -> Vec<Value> {
     drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows })).collect()
 }

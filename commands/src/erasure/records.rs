@@ -1,7 +1,7 @@
 //! Records of erasures, in the storage for files: a database that is restored from a backup does not know of
 //! the persons who were erased since, and the storage does. A record names the person and the moment, and
-//! carries a proof, an HMAC under a key of this database's secrets: whoever may write to the storage can't
-//! have anybody erased.
+//! carries a proof, an HMAC under a key of this database's secrets: the right to write to the storage is not
+//! enough to have somebody erased.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
