@@ -50,6 +50,8 @@ pub async fn restore(
     verify: bool,
 ) -> Result<Restored, Error> {
     let checked = or_interrupted(Checked::read(config, folder, unlock)).await?;
+    // Before anything below it is made, for its mode.
+    parts::make_data_dir(config)?;
     let storage = storage::open(config).await?.store;
     let database = Database::open_unbound(config, Missing::Create).await?;
     let restored = async {

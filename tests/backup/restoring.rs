@@ -270,6 +270,8 @@ async fn private_servers_are_backed_up_and_restored_too() {
     let to = Program::new(&[("DATA_DIR", "elsewhere"), ("RUST_LOG", "warn")]);
     to.run(&["restore", text(&folder)]).await.expect(0);
 
+    // As every first start makes it: the account that PostgreSQL runs as gets there.
+    assert!(fs::symlink_metadata(to.folder().join("elsewhere/pg")).unwrap().is_dir());
     to.run(&["projections", "verify"]).await.expect(0);
     let again = to.run_with("a lamp in every window", &create).await.expect(1);
     assert!(sentence(&again).contains("registered already"), "{again:?}");
