@@ -141,15 +141,19 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     Ok(MIGRATIONS.run(pool).await?)
 }
 
+/// The number of the newest migration that this program has.
+pub fn newest_migration() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 /// Whether the schema is the one that this program was built for.
 pub async fn check_migrated(pool: &PgPool) -> Result<(), Error> {
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
     let applied: Result<Option<i64>, _> =
         sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
             .fetch_one(pool)
             .await;
     match applied {
-        Ok(applied) if applied >= newest => Ok(()),
+        Ok(applied) if applied >= Some(newest_migration()) => Ok(()),
         Ok(_) => Err(Error::NotMigrated),
         Err(error) if error.as_database_error().is_some() => Err(Error::NotMigrated),
         Err(error) => Err(Error::Failed(error)),

@@ -22,7 +22,7 @@ const FILLER: usize = 32 * 1024;
 /// How far this machine's clock may be off the database's.
 const CLOCK_OFF: time::Duration = time::Duration::seconds(5);
 /// What is written to the storage, and deleted.
-const PROBE: &str = "readiness";
+pub const PROBE: &str = "readiness";
 
 /// Looks at each part.
 pub struct Checks {

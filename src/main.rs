@@ -1,9 +1,11 @@
 //! Vetted: a marketplace backend that keeps a provable history of every listing.
 
 mod background;
+mod backup;
 mod config;
 mod database;
 mod embedded;
+mod erasures;
 mod first_admin;
 mod health;
 mod healthcheck;
@@ -34,7 +36,9 @@ use clap::{Parser, Subcommand};
 
 use config::{Config, LogFormat};
 use serve::Role;
-use subcommand::{audit, demo, doctor, jwe_open, keys, migrate, projections, users, worker};
+use subcommand::{
+    audit, backup as backups, demo, doctor, jwe_open, keys, migrate, projections, users, worker,
+};
 use uuid::Uuid;
 
 /// Requests are many small allocations.
@@ -72,6 +76,15 @@ enum Command {
     /// Read the event log
     #[command(subcommand)]
     Audit(Audit),
+    /// Back everything up into a folder: database, keys, and a list of the files
+    ///
+    /// It may run while the program serves. Without a private PostgreSQL it needs pg_dump of the
+    /// server's version or a newer one.
+    Backup(backups::Backup),
+    /// Restore a backup into an empty database
+    ///
+    /// Persons who were erased since the backup are erased again. Stop the program first.
+    Restore(backups::Restore),
     /// Fill a database with made-up accounts, categories and products
     ///
     /// Refuses where there are accounts already, unless --yes is given.
@@ -254,6 +267,8 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
             return Ok(projections::verify(config, json).await?);
         }
         Some(Command::Audit(Audit::Replay(replay))) => audit::replay(config, &replay).await?,
+        Some(Command::Backup(backup)) => backups::make(config, backup).await?,
+        Some(Command::Restore(restore)) => return Ok(backups::restore(config, &restore).await?),
         Some(Command::Demo(demo)) => demo::run(config, &demo).await?,
         Some(Command::Doctor { quick, json }) => {
             return Ok(doctor::run(config, quick, json).await?);

@@ -43,6 +43,8 @@ pub enum Error {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
+    Erasure(commands::ErasureError),
+    #[error(transparent)]
     Vault(#[from] commands::VaultError),
     #[error(transparent)]
     Read(#[from] projections::ReadError),
@@ -74,6 +76,15 @@ pub enum Error {
     Usage(String),
 }
 
+impl From<commands::ErasureError> for Error {
+    fn from(error: commands::ErasureError) -> Self {
+        match error {
+            commands::ErasureError::Storage(source) => storage::Error::from(source).into(),
+            other => Self::Erasure(other),
+        }
+    }
+}
+
 /// A connection to the database, configured or private.
 pub struct Database {
     /// The pool.
@@ -87,19 +98,42 @@ impl Database {
     /// another `vetted` runs it already; only with [`Missing::Create`] is a private one made.
     /// A database of other secrets is refused, whatever it is opened for.
     pub async fn open(config: &Config, missing: Missing) -> Result<Self, Error> {
+        let database = Self::open_unbound(config, missing).await?;
+        match database.compare(config).await {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the secrets are its own, and what time it has.
+    async fn compare(&self, config: &Config) -> Result<(), Error> {
+        secrets::compare(config, &self.pool).await?;
+        Ok(commands::clock::compare(&self.pool).await?)
+    }
+
+    /// The same, whichever secrets it belongs to: for a restore, which brings both.
+    pub async fn open_unbound(config: &Config, missing: Missing) -> Result<Self, Error> {
         let (variable, url, embedded) = if let Some(url) = &config.database_url {
             ("DATABASE_URL", url.clone(), None)
         } else {
             let (url, embedded) = private_database(config, missing).await?;
             ("the private PostgreSQL", url, embedded)
         };
-        match connect(config, variable, &url).await {
+        match database::connect(variable, &url, config.allow_unsafe_database).await {
             Ok(pool) => Ok(Self { pool, url, embedded }),
             Err(error) => {
                 stop(embedded).await;
-                Err(error)
+                Err(error.into())
             }
         }
+    }
+
+    /// How it is connected to.
+    pub const fn url(&self) -> &SecretString {
+        &self.url
     }
 
     /// A pool for workers, see [`database::relaxed`].
@@ -138,17 +172,6 @@ async fn stop(embedded: Option<Postgres>) {
     if let Some(postgres) = embedded {
         postgres.stop().await;
     }
-}
-
-async fn connect(
-    config: &Config,
-    variable: &'static str,
-    url: &SecretString,
-) -> Result<PgPool, Error> {
-    let pool = database::connect(variable, url, config.allow_unsafe_database).await?;
-    secrets::compare(config, &pool).await?;
-    commands::clock::compare(&pool).await?;
-    Ok(pool)
 }
 
 async fn private_database(

@@ -1,6 +1,6 @@
 //! The progress of long work: a bar on a terminal, log lines elsewhere.
 
-use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
-    told: Cell<Instant>,
+    told: Mutex<Instant>,
 }
 
 impl Progress {
@@ -26,7 +26,7 @@ impl Progress {
             let bar = ProgressBar::new(0).with_message(what);
             style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
         });
-        Self { what, bar, told: Cell::new(Instant::now()) }
+        Self { what, bar, told: Mutex::new(Instant::now()) }
     }
 
     /// Shows how much is done.
@@ -36,12 +36,20 @@ impl Progress {
                 bar.set_length(u64::try_from(total).unwrap_or(0));
                 bar.set_position(u64::try_from(done).unwrap_or(0));
             }
-            None if self.told.get().elapsed() >= PAUSE || done == total => {
-                self.told.set(Instant::now());
+            None if self.is_due() || done == total => {
                 tracing::info!(done, total, "{}", self.what);
             }
             None => {}
         }
+    }
+
+    fn is_due(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.elapsed() >= PAUSE;
+        if is_due {
+            *told = Instant::now();
+        }
+        is_due
     }
 }
 

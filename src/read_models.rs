@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use commands::identity::Missing;
 use commands::{AnyRow, Commands, Vault, Write};
-use domain::{CategoryId, Recorded, StreamId, StreamType, UserId};
+use domain::{CategoryId, OrderId, ProductId, Recorded, StreamId, StreamType, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::config::Config;
@@ -24,6 +24,14 @@ pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Erro
         projections::rebuild(pool, &personal, Some(&outdated), at).await?;
     }
     Ok(())
+}
+
+/// The read models that are not what the log says.
+pub async fn drifts(config: &Config, pool: &PgPool) -> Result<Vec<projections::Drift>, Error> {
+    let progress = Progress::new(config.log_format, "folding the log");
+    let personal = Opener::open(config, pool).await?;
+    let at = |done, total| progress.at(done, total);
+    Ok(projections::verify(pool, &personal, at).await?)
 }
 
 /// Opens personal data for the folds.
@@ -103,5 +111,21 @@ impl commands::ReadModels for Inline {
         than: UserId,
     ) -> Result<bool, Boxed> {
         Ok(projections::ReadModels::another_admin_is_active(conn, than).await?)
+    }
+
+    async fn open_products_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<ProductId>, Boxed> {
+        Ok(projections::ReadModels::open_products_of(conn, person).await?)
+    }
+
+    async fn open_orders_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<OrderId>, Boxed> {
+        Ok(projections::ReadModels::open_orders_of(conn, person).await?)
     }
 }

@@ -8,6 +8,7 @@ use commands::Commands;
 use commands::identity::Missing;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use object_store::ObjectStore;
 use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -16,14 +17,14 @@ use url::Url;
 use workers::{MailSettings, Pace, Workers};
 
 use crate::background::Background;
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::first_admin;
 use crate::health::Checks;
 use crate::listeners::Listeners;
 use crate::parts::{self, Broker, Database, Error};
 use crate::read_models::Opener;
 use crate::storage::{self, Media};
-use crate::{database, metrics, output, read_models, servers, start};
+use crate::{database, erasures, metrics, output, read_models, servers, start};
 
 /// What of the program runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,13 +95,14 @@ async fn with(
         Role::Worker => config.public_url.clone(),
     };
     let commands = parts::commands(config, &pool, &public_url, Missing::Create).await?;
+    let media = storage::open(config).await?;
+    erasures::apply(config, &commands, &media.store).await?;
     if role == Role::Everything && config.database_url.is_none() {
         first_admin::make(config, &pool, &commands).await?;
     }
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
-    let media = storage::open(config).await?;
     let relaxed = database.relaxed()?;
     let running =
         Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
@@ -121,7 +123,7 @@ impl Running<'_> {
             health = health.with_workers(workers.health());
             let background = self.background.handle();
             tasks.spawn_on(workers.run(self.shutdown.clone()), background);
-            tasks.spawn_on(housekeeping(commands, self.shutdown.clone()), background);
+            tasks.spawn_on(self.housekeeping(commands), background);
         }
         // Workers too: it also rereads the keys and forgets those of people who were erased.
         let follower = self.commands.follow_sessions().await?;
@@ -225,6 +227,12 @@ impl Running<'_> {
         })
     }
 
+    /// What is done every hour, until the program ends.
+    fn housekeeping(&self, commands: Commands) -> impl Future<Output = ()> + Send + use<> {
+        let storage = Arc::clone(&self.media.store);
+        housekeeping(commands, storage, self.config.log_format, self.shutdown.clone())
+    }
+
     fn announce(&self, role: Role, bound: SocketAddr, operations: Option<SocketAddr>) {
         let format = self.config.log_format;
         let url = format!("{}://{bound}/", self.config.scheme());
@@ -249,13 +257,21 @@ async fn clock(pool: PgPool, shutdown: CancellationToken) {
     shutdown.run_until_cancelled(commands::clock::follow(pool)).await;
 }
 
-async fn housekeeping(commands: Commands, shutdown: CancellationToken) {
+async fn housekeeping(
+    commands: Commands,
+    storage: Arc<dyn ObjectStore>,
+    format: LogFormat,
+    shutdown: CancellationToken,
+) {
     loop {
         if let Err(error) = commands.clear_expired().await {
             tracing::warn!("what has expired could not be cleared away: {error}");
         }
         if tokio::time::timeout(HOUSEKEEPING, shutdown.cancelled()).await.is_ok() {
             return;
+        }
+        if let Err(error) = erasures::check(format, &commands, &storage).await {
+            tracing::warn!("erasures were not compared with their records: {error}");
         }
     }
 }

@@ -9,8 +9,8 @@ use commands::{AnyRow, CommandError, Commands, Context, Reservation, Write};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
 use domain::{
-    Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, StreamId,
-    StreamType, UserId,
+    Actor, Aggregate, CategoryId, Metadata, OrderId, ProductId, Recorded, RequestId, Role,
+    StreamId, StreamType, UserId,
 };
 use futures::future::join_all;
 use projections::log;
@@ -71,6 +71,22 @@ impl commands::ReadModels for Inline {
         than: UserId,
     ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
         Ok(projections::ReadModels::another_admin_is_active(conn, than).await?)
+    }
+
+    async fn open_products_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<ProductId>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(projections::ReadModels::open_products_of(conn, person).await?)
+    }
+
+    async fn open_orders_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<OrderId>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(projections::ReadModels::open_orders_of(conn, person).await?)
     }
 }
 

@@ -71,11 +71,6 @@ impl Caller {
         }
     }
 
-    /// The same request, for commands of another actor that it entails.
-    pub(crate) fn acting_as(&self, actor: Actor) -> Self {
-        Self { actor, claim: None, ..self.clone() }
-    }
-
     /// What goes with a command on something that has no version yet, or whatever its version.
     pub(crate) fn context(&self) -> Context {
         self.context_at(None)

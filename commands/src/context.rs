@@ -71,6 +71,13 @@ impl Context {
         Self { metadata, expected: None, idempotency: None }
     }
 
+    /// A command of somebody who is not signed in, in that request.
+    pub(crate) const fn anonymous(request_id: String) -> Self {
+        let actor = Actor::Anonymous;
+        let metadata = Metadata { actor, request_id, session_id: None, idempotency_key: None };
+        Self { metadata, expected: None, idempotency: None }
+    }
+
     /// Who commands.
     pub const fn actor(&self) -> Actor {
         self.metadata.actor

@@ -7,6 +7,7 @@ mod category;
 pub mod clock;
 mod context;
 mod data_error;
+pub mod erasure;
 mod error;
 mod execute;
 mod housekeeping;
@@ -31,6 +32,7 @@ use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use data_error::{is_data_error, refused_value};
+pub use erasure::{ErasureError, Erasures};
 pub use error::{CommandError, Reservation};
 pub use idempotency::{Answered, Begun, Idempotency, Outcome, StoredAnswer};
 pub use identity::{

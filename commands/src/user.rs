@@ -257,7 +257,7 @@ impl Commands {
 
     /// Refuses to erase the last active ADMIN. To ask before anything is done for the erasure; its
     /// own guard has the last word.
-    pub async fn check_erasable(&self, user: UserId) -> Result<(), CommandError> {
+    pub(crate) async fn check_erasable(&self, user: UserId) -> Result<(), CommandError> {
         let state = self.load::<User>(user).await?;
         match admin_remains(user, &state) {
             Some(_) => Ok(self.parts.store.check_another_admin(user).await?),
@@ -265,9 +265,9 @@ impl Commands {
         }
     }
 
-    /// Forgets a person: their key is destroyed, and with it all that the log says about them;
-    /// every session ends, and the address is free again.
-    pub async fn erase_person(
+    /// Destroys a person's key, and with it all that the log says about them; every session ends, and
+    /// the address is free again.
+    pub(crate) async fn destroy_key(
         &self,
         context: &Context,
         user: UserId,

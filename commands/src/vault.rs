@@ -212,6 +212,14 @@ impl Vault {
         Ok(opened)
     }
 
+    /// A wrapping key that a person's key needs and these secrets do not have.
+    pub async fn missing_wrapping_key(&self) -> Result<Option<String>, VaultError> {
+        let needed = "SELECT DISTINCT wrapping_key FROM person_keys WHERE wrapped IS NOT NULL";
+        let needed: Vec<String> = sqlx::query_scalar(needed).fetch_all(&self.pool).await?;
+        let wrapping = self.keyring.wrapping();
+        Ok(needed.into_iter().find(|id| wrapping.find(id).is_none()))
+    }
+
     /// Makes keys for those who have none; who was erased gets none again.
     async fn keys_or_new(
         &self,

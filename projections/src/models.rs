@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use domain::product::ProcessingStatus;
-use domain::{CategoryId, Recorded, StreamId, StreamType, UserId};
+use domain::{CategoryId, OrderId, ProductId, Recorded, StreamId, StreamType, UserId};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::machine::{self, Change, Fold, Kept, Table, Write};
 use crate::{
@@ -256,6 +257,34 @@ impl ReadModels {
         .fetch_one(conn)
         .await
         .map_err(|source| ProjectionError::Database { table: "users", source })
+    }
+
+    /// Products of a person that are not withdrawn.
+    pub async fn open_products_of(
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<ProductId>, ProjectionError> {
+        // As the index of owners has it.
+        let open = "SELECT id FROM products WHERE owner_id = $1 AND NOT deleted
+                    AND created_at >= '-infinity' AND status <> 'CANCELLED'";
+        let open: Result<Vec<Uuid>, _> =
+            sqlx::query_scalar(open).bind(person.uuid()).fetch_all(conn).await;
+        let open =
+            open.map_err(|source| ProjectionError::Database { table: "products", source })?;
+        Ok(open.into_iter().map(ProductId::from_uuid).collect())
+    }
+
+    /// Orders of a person that are PENDING.
+    pub async fn open_orders_of(
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<OrderId>, ProjectionError> {
+        let open =
+            "SELECT id FROM orders WHERE user_id = $1 AND status = 'PENDING' AND NOT deleted";
+        let open: Result<Vec<Uuid>, _> =
+            sqlx::query_scalar(open).bind(person.uuid()).fetch_all(conn).await;
+        let open = open.map_err(|source| ProjectionError::Database { table: "orders", source })?;
+        Ok(open.into_iter().map(OrderId::from_uuid).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 //! Both are the real programs, with `fsync` on, as children that never outlive this process.
 //! As root they run as an ordinary account, since PostgreSQL refuses to run as root.
 
+mod client;
 mod home;
 mod launch;
 mod lock;
@@ -14,6 +15,7 @@ mod supervisor;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use client::client_program;
 pub use home::temporary_dir;
 pub use nats::Nats;
 pub use postgres::Postgres;
@@ -24,6 +26,11 @@ pub enum Error {
     /// A program that has to be installed is not.
     #[error("{program} is not installed: run scripts/install, or set {variable}")]
     Missing { program: String, variable: &'static str },
+    /// A client program of PostgreSQL's that has to be installed is not, or is too old.
+    #[error(
+        "{program} of PostgreSQL {version} or later is not installed: install postgresql-client-{version}, or set PG_BIN to the folder that has it"
+    )]
+    Client { program: &'static str, version: u32 },
     /// Another program serves from this folder.
     #[error("another vetted already uses {}: stop it, or set another DATA_DIR", .0.display())]
     InUse(PathBuf),

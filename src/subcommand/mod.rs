@@ -1,6 +1,7 @@
 //! One short file per subcommand.
 
 pub mod audit;
+pub mod backup;
 pub mod demo;
 pub mod doctor;
 pub mod jwe_open;

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use ::projections::Drift;
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::parts::{Database, Error};
 use crate::progress::Progress;
-use crate::read_models::Opener;
+use crate::read_models::{self, Opener};
 use crate::{database, output};
 
 /// Rebuilds one read model, or all.
@@ -29,19 +30,28 @@ pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<
 pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let drifts = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let progress = Progress::new(config.log_format, "folding the log");
-        let personal = Opener::open(config, pool).await?;
-        let at = |done, total| progress.at(done, total);
-        Ok(::projections::verify(pool, &personal, at).await?)
+        read_models::drifts(config, pool).await
     })
     .await?;
     if json {
-        let tables = drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows }));
-        output::json(&json!({ "drift": tables.collect::<Vec<_>>() }))?;
-    } else if drifts.is_empty() {
+        output::json(&json!({ "drift": drift_json(&drifts) }))?;
+    } else {
+        tell_drift(&drifts)?;
+    }
+    Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Read models that are not what the log says, for programs.
+pub fn drift_json(drifts: &[Drift]) -> Vec<Value> {
+    drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows })).collect()
+}
+
+/// The same for people.
+pub fn tell_drift(drifts: &[Drift]) -> Result<(), Error> {
+    if drifts.is_empty() {
         output::line("Every read model is what the log says.")?;
     }
-    for drift in drifts.iter().filter(|_| !json) {
+    for drift in drifts {
         let rows = if drift.rows == 1 {
             "1 row is".to_owned()
         } else {
@@ -59,5 +69,5 @@ pub async fn verify(config: &Config, json: bool) -> Result<ExitCode, Error> {
             output::line(&format!("  {}: {how}", row.key))?;
         }
     }
-    Ok(if drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(())
 }

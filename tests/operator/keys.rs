@@ -30,6 +30,7 @@ fn starts() -> Vec<Vec<String>> {
         "worker dead-letters retry",
         "worker sweep",
         "keys rotate",
+        "backup elsewhere",
     ]
     .map(words)
     .into()

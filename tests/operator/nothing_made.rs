@@ -3,7 +3,7 @@
 use super::{create, names, on_a_database, sentence};
 use crate::support::program::Program;
 
-const MAKES_NOTHING: [&[&str]; 10] = [
+const MAKES_NOTHING: [&[&str]; 11] = [
     &["api"],
     &["worker"],
     &["migrate"],
@@ -14,6 +14,7 @@ const MAKES_NOTHING: [&[&str]; 10] = [
     &["worker", "dead-letters", "list"],
     &["worker", "sweep"],
     &["keys", "rotate"],
+    &["backup", "elsewhere"],
 ];
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub struct TestApp {
     pool: PgPool,
     prefix: String,
     data: PathBuf,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl TestApp {
@@ -59,7 +59,7 @@ impl TestApp {
         // Tokens are for one public address; what starts later binds to another port.
         program.set_default("PUBLIC_URL", server.base());
         let (pool, data) = (database.pool().await, program.folder().join("data"));
-        Self { client: client(), program, server, pool, prefix, data, _database: database }
+        Self { client: client(), program, server, pool, prefix, data, database }
     }
 
     /// Another process on the same database, which serves and does nothing else.
@@ -132,6 +132,11 @@ impl TestApp {
     /// Runs a subcommand with a variable of its own.
     pub async fn run_with_variable(&self, name: &str, value: &str, arguments: &[&str]) -> Outcome {
         self.program.run_with_variable(name, value, arguments).await
+    }
+
+    /// Another database with what this one has now; nothing may be running on it.
+    pub async fn copy_of_database(&self) -> TestDatabase {
+        self.database.copy().await
     }
 
     pub fn pool(&self) -> PgPool {

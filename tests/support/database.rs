@@ -52,6 +52,29 @@ impl TestDatabase {
         Self { url: on(&name), name }
     }
 
+    /// Another database with what this one has now, as a backup of this moment would be restored. What is
+    /// connected to this one is cut off.
+    pub async fn copy(&self) -> Self {
+        let mut server = connect(&server()).await;
+        let cut = format!(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{}'",
+            self.name
+        );
+        server.execute(cut.as_str()).await.expect("sessions are cut off");
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {}", self.name);
+        server.execute(copy.as_str()).await.expect("the database is copied");
+        Self { url: on(&name), name }
+    }
+
+    /// One without anything in it.
+    pub async fn empty() -> Self {
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+        let create = format!("CREATE DATABASE {name}");
+        connect(&server()).await.execute(create.as_str()).await.expect("it is made");
+        Self { url: on(&name), name }
+    }
+
     pub async fn pool(&self) -> PgPool {
         let options = PgConnectOptions::from_str(&self.url).expect("a PostgreSQL URL");
         let options = options.options([("timezone", "UTC")]);

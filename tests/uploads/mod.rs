@@ -150,7 +150,12 @@ fn stored(app: &TestApp) -> Vec<std::path::PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { found.push(path) }
+            let is_of_erasures = path.ends_with("media/erasures");
+            if path.is_dir() && !is_of_erasures {
+                folders.push(path);
+            } else if !path.is_dir() {
+                found.push(path);
+            }
         }
     }
     found

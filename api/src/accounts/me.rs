@@ -9,7 +9,6 @@ use projections::{ReadError, User};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::erasure;
 use crate::App;
 use crate::caller::Caller;
 use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
@@ -90,11 +89,7 @@ pub(crate) async fn erase(
     version: IfMatch,
 ) -> Result<Response, Problem> {
     let context = caller.context_at(expected::<Me>(&app, &caller, caller.user, &version).await?);
-    app.commands.check_erasable(caller.user).await?;
-    erasure::withdraw_all(&app, &caller).await?;
-    app.commands.erase_person(&context, caller.user).await?;
-    // What requests that were under way have added since.
-    erasure::withdraw_all(&app, &caller).await?;
+    app.commands.erase_person(&context, caller.user, &app.media).await?;
     Ok(no_content())
 }
 

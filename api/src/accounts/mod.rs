@@ -1,7 +1,6 @@
 //! Accounts: registration, sessions, passwords, oneself, and people as an ADMIN sees them.
 
 pub(crate) mod activity;
-mod erasure;
 mod evenly;
 pub(crate) mod me;
 pub(crate) mod passwords;

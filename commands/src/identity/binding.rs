@@ -77,6 +77,12 @@ pub async fn secrets_of(
     }
 }
 
+/// Whether these bytes are the secrets file of a database with that check value.
+pub fn secrets_belong(bytes: &[u8], check_value: &[u8]) -> bool {
+    let secrets = Secrets::parse(Path::new("SECRETS_FILE"), bytes);
+    secrets.is_some_and(|secrets| secrets.check_value().ct_eq(check_value).into())
+}
+
 /// One start at a time: the second one finds the check value of the first, and makes no file.
 async fn tie(pool: &PgPool, path: &Path) -> Result<Secrets, BindingError> {
     let mut tx = pool.begin().await?;

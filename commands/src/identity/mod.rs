@@ -24,13 +24,13 @@ mod totp;
 
 use std::sync::Arc;
 
-use domain::{EmailAddress, Role};
+use domain::{EmailAddress, Role, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
 
 pub use access::{Authenticated, Limit, Standing};
-pub use binding::{BindingError, Missing, compare, secrets_of};
+pub use binding::{BindingError, Missing, compare, secrets_belong, secrets_of};
 pub use encryption::{EncryptionKey, thumbprint};
 pub use follow::SessionFollower;
 pub use links::{LinkHolder, Links};
@@ -68,6 +68,18 @@ pub struct Identity {
     recovery: [u8; 32],
     needing_second_factor: Vec<Role>,
     digests: [u8; 32],
+    erasures: [u8; 32],
+}
+
+/// Proves that a record of an erasure was written by a program with these secrets.
+#[derive(Clone)]
+pub(crate) struct ErasureKey([u8; 32]);
+
+impl ErasureKey {
+    /// What only the holder of the key can tell of a person and a moment.
+    pub(crate) fn proof(&self, person: UserId, at: &str) -> [u8; 32] {
+        keyed(&self.0, &[person.uuid().as_bytes(), at.as_bytes()])
+    }
 }
 
 impl Identity {
@@ -89,6 +101,7 @@ impl Identity {
             recovery: secrets.derived("recovery codes"),
             needing_second_factor: vec![],
             digests: secrets.derived("digests"),
+            erasures: secrets.derived("erasures"),
         })
     }
 
@@ -152,6 +165,10 @@ impl Identity {
 
     pub(crate) fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
         keyed(&self.digests, &[digest])
+    }
+
+    pub(crate) const fn erasure_key(&self) -> ErasureKey {
+        ErasureKey(self.erasures)
     }
 
     /// The name of somebody who tries passwords.

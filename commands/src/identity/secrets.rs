@@ -172,7 +172,7 @@ impl Secrets {
         fs::rename(&beside, path).map_err(failed)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let key = |text: &String| {
             let key = <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok()?;

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CategoryId, DecodeError, Recorded, Refusal, StreamId, StreamType, UserId};
+use domain::{
+    CategoryId, DecodeError, OrderId, ProductId, Recorded, Refusal, StreamId, StreamType, UserId,
+};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sqlx::{PgConnection, PgPool};
@@ -82,6 +84,20 @@ pub trait ReadModels: Send + Sync + 'static {
         conn: &mut PgConnection,
         than: UserId,
     ) -> Result<bool, BoxedError>;
+
+    /// Products of a person that are not withdrawn.
+    async fn open_products_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<ProductId>, BoxedError>;
+
+    /// Orders of a person that are PENDING.
+    async fn open_orders_of(
+        &self,
+        conn: &mut PgConnection,
+        person: UserId,
+    ) -> Result<Vec<OrderId>, BoxedError>;
 }
 
 /// A row of a read model, whose type the reader knows.
@@ -152,6 +168,12 @@ impl StoreError {
         let text = error.to_string();
         if is_outage(error) { Self::Unavailable(text) } else { Self::Failed(text) }
     }
+}
+
+/// What the read models could not tell.
+fn unread(error: BoxedError) -> StoreError {
+    let text = error.to_string();
+    if is_outage(&*error) { StoreError::Unavailable(text) } else { StoreError::Projection(text) }
 }
 
 /// Appends waiting beyond this are refused at once rather than late.
@@ -230,8 +252,23 @@ impl Store {
     pub(crate) async fn check_another_admin(&self, than: UserId) -> Result<(), StoreError> {
         let mut conn = self.pool.acquire().await?;
         let another = self.read_models.another_admin_is_active(&mut conn, than).await;
-        let another = another.map_err(|error| StoreError::Projection(error.to_string()))?;
+        let another = another.map_err(unread)?;
         if another { Ok(()) } else { Err(transaction::last_admin()) }
+    }
+
+    /// Products of a person that are not withdrawn.
+    pub(crate) async fn open_products_of(
+        &self,
+        person: UserId,
+    ) -> Result<Vec<ProductId>, StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        self.read_models.open_products_of(&mut conn, person).await.map_err(unread)
+    }
+
+    /// Orders of a person that are PENDING.
+    pub(crate) async fn open_orders_of(&self, person: UserId) -> Result<Vec<OrderId>, StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        self.read_models.open_orders_of(&mut conn, person).await.map_err(unread)
     }
 
     /// Who holds a name.

@@ -6,12 +6,12 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use commands::media;
+use commands::{erasure, media};
 
 /// Removes those that were last written before then, and folders that are empty afterwards.
 pub(super) fn remove(media: &Path, before: SystemTime) -> io::Result<u64> {
     let mut removed = 0;
-    for folder in media::FOLDERS {
+    for folder in media::FOLDERS.into_iter().chain([erasure::FOLDER]) {
         match remove_in(&media.join(folder), before, &mut removed) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
