@@ -63,7 +63,7 @@ mod tests {
         let append = json!({"Node Type": "Append", "Plan Rows": 23, "Plans": [heap, scan]});
         let plan = json!({"Node Type": "Nested Loop", "Plan Rows": 23, "Plans": [append, other]});
 
-        assert_eq!(read_by(&plan, "products"), 920.0);
+        assert_eq!(read_by(&plan, "products").to_string(), "920");
     }
 
     #[test]
@@ -74,6 +74,6 @@ mod tests {
         let heap =
             json!({"Node Type": "Bitmap Heap Scan", "Relation Name": "products", "Plans": [both]});
 
-        assert_eq!(read_by(&heap, "products"), 50.0 + 10_300.0);
+        assert_eq!(read_by(&heap, "products").to_string(), "10350");
     }
 }

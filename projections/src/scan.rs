@@ -205,9 +205,10 @@ impl<'a> Scan<'a> {
         let back = self.goes_back();
         let farthest = items.last().map(|row| row.key(self.ordering.by));
         let onward = if is_full { farthest } else { ended };
-        let (on, home) = match back {
-            false => (Direction::Next, Direction::Previous),
-            true => (Direction::Previous, Direction::Next),
+        let (on, home) = if back {
+            (Direction::Previous, Direction::Next)
+        } else {
+            (Direction::Next, Direction::Previous)
         };
         let onward = onward.and_then(|key| self.cursor_from(Some(key), on));
         let nearest = items.first().map(|row| row.key(self.ordering.by));

@@ -145,7 +145,7 @@ impl Scope {
     fn parts(self, filter: &ProductFilter) -> Vec<Part> {
         let part = |conditions: Vec<Condition>| [vec![self.shelf()], conditions].concat();
         if let Some(owner) = self.owner().filter(|_| self.has_owner(filter)) {
-            if !self.has_index_of_status(filter) {
+            if filter.ordering.by != SortBy::Created {
                 return vec![part(vec![owner, OF_ONE])];
             }
             let of = |status| part(vec![owner.clone(), status, OF_ONE]);
@@ -176,11 +176,6 @@ impl Scope {
         statuses.into_iter().map(|status| Condition::named("status", status.as_str()))
     }
 
-    /// Of an owner's rows.
-    fn has_index_of_status(self, filter: &ProductFilter) -> bool {
-        filter.ordering.by == SortBy::Created
-    }
-
     /// An owner's listed rows have an index by time alone: each index more is one that every approval
     /// writes to, and an owner of many rows is soon met among all.
     fn has_owner(&self, filter: &ProductFilter) -> bool {
@@ -193,7 +188,7 @@ impl Scope {
     }
 
     fn has_status(&self, filter: &ProductFilter) -> bool {
-        let by_owner = self.owner.is_some() && self.has_index_of_status(filter);
+        let by_owner = self.owner.is_some() && filter.ordering.by == SortBy::Created;
         let by_all = self.owner.is_none() && filter.category.is_none();
         let by_all = by_all && (filter.processing_status.is_none() || !self.has_processing(filter));
         filter.status.is_none() || self.shelf == Shelf::Listed || by_owner || by_all

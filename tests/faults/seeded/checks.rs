@@ -18,7 +18,7 @@ pub async fn all(world: World, history: &History) {
     positions_are_contiguous(&world.app).await;
     sequences_are_contiguous(&world.app).await;
     everything_is_drained(&world.app).await;
-    mails_are_sent(&world, history).await;
+    mails_are_sent(&world, history);
     no_transaction_is_open(&world.app).await;
     world.app.finish().await;
 }
@@ -62,7 +62,7 @@ async fn everything_is_drained(app: &TestApp) {
     assert_eq!(given_up.stdout.trim_matches(['[', ']', '\n']), "", "workers gave up");
 }
 
-async fn mails_are_sent(world: &World, history: &History) {
+fn mails_are_sent(world: &World, history: &History) {
     let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for mail in world.mails.taken() {
         ids.entry(mail.to).or_default().insert(mail.id);
