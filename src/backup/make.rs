@@ -7,7 +7,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::database::Snapshot;
@@ -45,7 +44,7 @@ async fn into(
     wanted: &Wanted,
 ) -> Result<Manifest, Error> {
     let storage = storage::open_existing(config).await?.store;
-    let made_at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    let made_at = commands::clock::now().format(&Rfc3339).unwrap_or_default();
     let snapshot = Snapshot::take(&database.pool).await?;
     dump(config, database, &snapshot, folder).await?;
     // After the dump: it has the key that wraps whatever was wrapped by then.

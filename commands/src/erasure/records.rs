@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::clock;
 use crate::identity::ErasureKey;
 
 /// The folder of the records. Nothing is ever swept from it.
@@ -41,7 +42,7 @@ pub struct Record {
     /// Its name in the storage.
     path: Path,
     size: u64,
-    written: SystemTime,
+    written: OffsetDateTime,
 }
 
 /// What a record is worth.
@@ -67,7 +68,9 @@ struct Content {
 impl Record {
     /// Whether the request that wrote it may still be under way.
     pub(super) fn is_younger_than(&self, age: Duration) -> bool {
-        SystemTime::now().duration_since(self.written).is_ok_and(|past| past < age)
+        // The clock of a storage may be ahead.
+        let past = clock::now() - self.written;
+        !past.is_negative() && past < age
     }
 
     /// What the object is called.
@@ -78,7 +81,8 @@ impl Record {
     fn listed(found: &ObjectMeta) -> Option<Self> {
         let (person, _) = found.location.filename()?.split_once('.')?;
         let person = UserId::from_uuid(Uuid::try_parse(person).ok()?);
-        let (path, written) = (found.location.clone(), found.last_modified.into());
+        let path = found.location.clone();
+        let written = OffsetDateTime::from(SystemTime::from(found.last_modified));
         Some(Self { person, path, size: found.size, written })
     }
 }
@@ -101,7 +105,7 @@ impl Records {
 
     async fn write_as(&self, person: UserId, attempt: Uuid) -> Result<Path> {
         let path = Path::from(format!("{FOLDER}/{person}.{attempt}"));
-        let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        let at = clock::now().format(&Rfc3339).unwrap_or_default();
         let proof = BASE64.encode(self.key.proof(person, &at));
         let content = serde_json::to_vec(&Content { person, at, proof }).map_err(|source| {
             Error::Generic { store: "records of erasures", source: source.into() }
