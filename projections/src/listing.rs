@@ -188,7 +188,8 @@ impl Listing {
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
         let mut walk = self.walk(scan, section, stretch);
-        let seen: Vec<Seen<T>> = walk.build_query_as().fetch_all(conn).await?;
+        // A kept plan would read the words again for each row.
+        let seen: Vec<Seen<T>> = walk.build_query_as().persistent(false).fetch_all(conn).await?;
         let last = seen.last().filter(|seen| seen.is_last);
         let ended = last.map(|seen| seen.row.key(scan.sorted_by()));
         let rows = seen.into_iter().filter(|seen| seen.matches).map(|seen| seen.row).collect();
