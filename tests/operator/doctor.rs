@@ -32,6 +32,7 @@ async fn where_nothing_is_wrong_the_doctor_says_so_of_each_part() {
         "relay",
         "work",
         "dead letters",
+        "database room",
         "broker",
         "storage",
         "clock",

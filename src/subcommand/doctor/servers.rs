@@ -51,6 +51,11 @@ pub(super) async fn look_from(config: &Config, pool: &PgPool) -> Vec<Finding> {
     }
 }
 
+/// The database's settings are another finding.
+fn named(part: &'static str) -> &'static str {
+    if part == "database" { "database room" } else { part }
+}
+
 async fn checks(config: &Config, pool: &PgPool) -> Result<Vec<Finding>, Error> {
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
@@ -63,7 +68,7 @@ async fn checks(config: &Config, pool: &PgPool) -> Result<Vec<Finding>, Error> {
         |outcome: Result<(), String>| outcome.map(|()| "It answers and takes writes.".to_owned());
     let mut findings: Vec<_> = outcomes
         .filter(|(part, _)| matches!(*part, "database" | "broker" | "storage"))
-        .map(|(part, outcome)| Finding::of(part, well(outcome)))
+        .map(|(part, outcome)| Finding::of(named(part), well(outcome)))
         .collect();
     for (part, remark) in health.remarks() {
         findings.push(match remark.as_str() {
