@@ -1,12 +1,14 @@
 //! Encrypted payloads are taken once, by whichever replica.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::store::StoreError;
 use crate::{CommandError, Commands};
@@ -15,6 +17,9 @@ use crate::{CommandError, Commands};
 const BATCH: usize = 256;
 /// Requests that wait for theirs to be taken; more are refused.
 const QUEUE: usize = 4_096;
+
+/// How long a statement may take: everybody else waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes the `jti` of payloads, those that come at the same time in one statement: each commit waits for
 /// the disk.
@@ -62,14 +67,18 @@ async fn take_all(pool: &PgPool, batch: &[Waiting]) -> Result<HashSet<String>, s
     let mut digests: Vec<_> = batch.iter().map(|waiting| waiting.digest.as_str()).collect();
     digests.sort_unstable();
     digests.dedup();
-    let taken: Vec<String> = sqlx::query_scalar(
+    let insert = sqlx::query_scalar(
         "INSERT INTO payload_nonces (jti, expires_at)
          SELECT jti, now() + interval '10 minutes' FROM unnest($1::text[]) AS jti
          ON CONFLICT (jti) DO NOTHING RETURNING jti",
-    )
-    .bind(digests)
-    .fetch_all(pool)
-    .await?;
+    );
+    let mut conn = pool.acquire().await?;
+    let taken = timeout(PATIENCE, insert.bind(digests).fetch_all(&mut *conn)).await;
+    let taken: Vec<String> = taken.unwrap_or_else(|_| {
+        // What hangs is closed, lest the next one waits for it too.
+        drop(conn.detach());
+        Err(sqlx::Error::PoolTimedOut)
+    })?;
     Ok(taken.into_iter().collect())
 }
 

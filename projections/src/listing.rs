@@ -124,7 +124,7 @@ impl Listing {
     where
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
-        let mut found = Found { rows: vec![], ended: None };
+        let mut found = Found::from(vec![]);
         if self.parts.is_empty() {
             return Ok(found);
         }
@@ -149,8 +149,8 @@ impl Listing {
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
         if self.rest.is_empty() {
-            let rows = self.direct(scan, section).build_query_as().fetch_all(conn).await?;
-            return Ok(Found { rows, ended: None });
+            let rows: Vec<T> = self.direct(scan, section).build_query_as().fetch_all(conn).await?;
+            return Ok(rows.into());
         }
         let [first, longest] = Self::stretches(scan);
         let found = self.look_through(conn, scan, section, first).await?;
@@ -162,8 +162,9 @@ impl Listing {
             if expected <= MOST_GATHERED {
                 // How rare the matches are decides which plan is good, so none is kept.
                 let mut gather = self.gather(scan, section, by);
-                let rows = gather.build_query_as().persistent(false).fetch_all(conn).await?;
-                return Ok(Found { rows, ended: None });
+                let rows: Vec<T> =
+                    gather.build_query_as().persistent(false).fetch_all(conn).await?;
+                return Ok(rows.into());
             }
         }
         self.look_through(conn, scan, section, longest).await
