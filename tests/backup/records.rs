@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Past, Place, is_forgotten, person_of};
 use crate::support::program::Program;
-use crate::support::{Bucket, Proxy, TestApp};
+use crate::support::{Bucket, Proxy, TestApp, TestDatabase};
 
 const AGAIN: &str = "persons were erased again";
 
@@ -26,15 +26,30 @@ fn warnings(app: &TestApp) -> usize {
     app.stderr().lines().filter(|line| line.contains(AGAIN)).count()
 }
 
+/// Somebody who was erased, and the database as it was before that.
+struct Erased {
+    place: Place,
+    app: TestApp,
+    past: Past,
+    backup: TestDatabase,
+}
+
+impl Erased {
+    async fn since_a_backup() -> Self {
+        let place = Place::new();
+        let mut app = place.app().await;
+        let past = Past::of(&app).await;
+        app.kill();
+        let backup = app.copy_of_database().await;
+        app.restart().await;
+        app.delete("/me/").by(&past.seller).send().await.expect(204);
+        Self { place, app, past, backup }
+    }
+}
+
 #[tokio::test]
 async fn a_restored_database_erases_a_person_again_before_it_serves_and_says_so() {
-    let place = Place::new();
-    let mut app = place.app().await;
-    let past = Past::of(&app).await;
-    app.kill();
-    let backup = app.copy_of_database().await;
-    app.restart().await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    let Erased { place, app, past, backup } = Erased::since_a_backup().await;
     is_forgotten(&app, &past).await;
 
     let mut restored = place.app_on(backup, &[]).await;
@@ -50,15 +65,10 @@ async fn a_restored_database_erases_a_person_again_before_it_serves_and_says_so(
 
 #[tokio::test]
 async fn neither_an_api_nor_a_worker_serves_before_the_erasure_and_it_is_carried_out_once() {
-    let place = Place::new();
-    let mut app = place.app().await;
-    let past = Past::of(&app).await;
-    app.kill();
-    let backups = [app.copy_of_database().await, app.copy_of_database().await];
-    app.restart().await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    let Erased { place, app: _app, backup, .. } = Erased::since_a_backup().await;
+    let second = backup.copy().await;
 
-    for (backup, subcommand) in backups.into_iter().zip(["api", "worker"]) {
+    for (backup, subcommand) in [backup, second].into_iter().zip(["api", "worker"]) {
         let restored = place.app_on(backup, &[subcommand]).await;
 
         // It has announced itself, and no other process has run.
@@ -72,13 +82,7 @@ async fn neither_an_api_nor_a_worker_serves_before_the_erasure_and_it_is_carried
 
 #[tokio::test]
 async fn processes_that_start_together_on_a_restored_database_erase_once() {
-    let place = Place::new();
-    let mut app = place.app().await;
-    let past = Past::of(&app).await;
-    app.kill();
-    let backup = app.copy_of_database().await;
-    app.restart().await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    let Erased { place, app: _app, backup, .. } = Erased::since_a_backup().await;
     let mut program =
         Program::new(&[("DATABASE_URL", backup.url.as_str()), ("BIND", "127.0.0.1:0")]);
     let nats = crate::support::broker::url();

@@ -4,6 +4,7 @@ use domain::Role;
 use serde_json::json;
 use sqlx::PgPool;
 
+use crate::payload::Client;
 use crate::refusal::refused;
 use crate::support::{Answer, Bucket, Proxy, TestApp, TestDatabase, eventually, video, video_form};
 
@@ -62,6 +63,30 @@ async fn a_database_that_is_gone_is_told_of_and_named() {
     create.header("idempotency-key", "while-it-is-gone").send().await.expect(201);
     let listed = app.get("/products/").by(&seller).send().await.expect(200);
     assert_eq!(listed.ids().len(), 2);
+}
+
+#[tokio::test]
+async fn an_encrypted_request_is_told_that_the_database_hangs_and_holds_up_none_after_it() {
+    let database = TestDatabase::create().await;
+    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let app = TestApp::start_on(database, &[], &[("DATABASE_URL", &url)]).await;
+    let staff = app.user(Role::Staff).await;
+    let client = Client::of(&app).await;
+    let create = |name: &str| {
+        let body = client.seal("POST", "/categories/", &json!({ "name": name }));
+        app.post("/categories/").by(&staff).json(body)
+    };
+    create("Lamps").send().await.expect(201);
+
+    proxy.freeze();
+
+    passing(create("Chairs").send().await);
+
+    proxy.open();
+    eventually("the next one is carried out", async || {
+        (create("Tables").send().await.status == 201).then_some(())
+    })
+    .await;
 }
 
 /// The database answers, and takes nothing; what was connected has to connect again.
