@@ -31,6 +31,6 @@ fn opened(line: &[u8]) -> Result<Vec<u8>, String> {
     let jwk = PrivateJwk::from_json(&input["jwk"]);
     let jwk = jwk.map_err(|error| format!("jwk cannot be used: {error}"))?;
     let jwe = input["jwe"].as_str().ok_or("jwe has to be a text")?;
-    let opened = open(jwe, jwk.secret(), jwk.kid());
+    let opened = open(jwe, jwk.agreement(), jwk.kid());
     Ok(opened.map_err(|error| format!("jwe was not opened: {error}"))?.plaintext)
 }

@@ -2,9 +2,10 @@
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
+use aws_lc_rs::agreement::PrivateKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use p256::{PublicKey, SecretKey};
+use p256::PublicKey;
 use rand::Rng;
 use serde_json::{Map, Value, json};
 
@@ -88,7 +89,7 @@ pub(super) struct Closed<'a> {
 }
 
 /// Opens a JWE that was made for this key, which goes by `kid`.
-pub fn open(jwe: &str, key: &SecretKey, kid: &str) -> Result<Opened, JweError> {
+pub fn open(jwe: &str, key: &PrivateKey, kid: &str) -> Result<Opened, JweError> {
     Closed::parse(jwe)?.open(key, kid)
 }
 
@@ -128,7 +129,7 @@ impl<'a> Closed<'a> {
         self.header.get("kid")
     }
 
-    pub(super) fn open(&self, key: &SecretKey, kid: &str) -> Result<Opened, JweError> {
+    pub(super) fn open(&self, key: &PrivateKey, kid: &str) -> Result<Opened, JweError> {
         if self.kid().is_some_and(|named| named != kid) {
             return Err(JweError::Kid);
         }
@@ -141,7 +142,7 @@ impl<'a> Closed<'a> {
         }
         sealed.extend_from_slice(&tag);
         let [apu, apv] = &self.parties;
-        let key = content_key(key, &self.epk, apu, apv);
+        let key = content_key(key, &self.epk, apu, apv).map_err(|_| JweError::Decryption)?;
         let payload = Payload { msg: &sealed, aad: self.protected.as_bytes() };
         let plaintext = Aes256Gcm::new((&*key).into())
             .decrypt(&Nonce::from(iv), payload)

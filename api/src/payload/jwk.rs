@@ -1,5 +1,6 @@
 //! Keys of P-256 as JWK (RFC 7517; RFC 7518, 6.2).
 
+use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use commands::identity::thumbprint;
@@ -44,9 +45,8 @@ pub struct PublicJwk {
 }
 
 /// A private key.
-#[derive(Clone)]
 pub struct PrivateJwk {
-    key: SecretKey,
+    key: PrivateKey,
     kid: String,
 }
 
@@ -90,11 +90,13 @@ impl PrivateJwk {
             return Err(JwkError::NotPrivate);
         }
         let kid = kid(jwk)?.unwrap_or_else(|| thumbprint(&public));
+        let key = PrivateKey::from_private_key(&ECDH_P256, &scalar)
+            .map_err(|_| JwkError::NotPrivate)?;
         Ok(Self { key, kid })
     }
 
     /// For [`super::open`].
-    pub const fn secret(&self) -> &SecretKey {
+    pub const fn agreement(&self) -> &PrivateKey {
         &self.key
     }
 

@@ -117,7 +117,7 @@ fn open_by_name(app: &App, jwe: &str) -> Result<Opened, JweError> {
     let kid = closed.kid().map(|kid| kid.as_str().ok_or(JweError::Kid)).transpose()?;
     let mut opened = Err(JweError::Kid);
     for key in app.commands.encryption_keys(kid) {
-        opened = closed.open(key.secret(), key.kid());
+        opened = closed.open(key.agreement(), key.kid());
         if opened.is_ok() {
             break;
         }

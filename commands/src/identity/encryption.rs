@@ -1,5 +1,8 @@
 //! The keys that requests are encrypted to: ECDH on P-256 (RFC 7518, 4.6).
 
+use std::sync::Arc;
+
+use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use p256::elliptic_curve::sec1::ToSec1Point;
@@ -11,18 +14,18 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub struct EncryptionKey {
     secret: SecretKey,
+    /// The same for `aws-lc`, which agrees on keys five times as fast as `p256`.
+    agreement: Arc<PrivateKey>,
     kid: String,
 }
 
 impl EncryptionKey {
-    pub(super) fn new(secret: SecretKey) -> Self {
-        let kid = thumbprint(&secret.public_key());
-        Self { secret, kid }
-    }
-
     /// `None` where the number is none of the curve's.
     pub(super) fn from_scalar(scalar: &[u8; 32]) -> Option<Self> {
-        SecretKey::from_slice(scalar).ok().map(Self::new)
+        let secret = SecretKey::from_slice(scalar).ok()?;
+        let agreement = Arc::new(PrivateKey::from_private_key(&ECDH_P256, scalar).ok()?);
+        let kid = thumbprint(&secret.public_key());
+        Some(Self { secret, agreement, kid })
     }
 
     /// The scalar, as the file has it.
@@ -30,9 +33,9 @@ impl EncryptionKey {
         BASE64.encode(self.secret.to_bytes())
     }
 
-    /// The private half.
-    pub const fn secret(&self) -> &SecretKey {
-        &self.secret
+    /// The private half, to agree on keys with.
+    pub fn agreement(&self) -> &PrivateKey {
+        &self.agreement
     }
 
     /// What it goes by: its thumbprint.
@@ -69,11 +72,11 @@ mod tests {
 
     #[test]
     fn a_key_goes_by_its_thumbprint_and_shows_its_public_half_alone() {
-        let key = EncryptionKey::new(SecretKey::from_slice(&[7; 32]).unwrap());
+        let key = EncryptionKey::from_scalar(&[7; 32]).unwrap();
 
         let jwk = key.jwk();
 
-        assert_eq!(jwk["kid"], thumbprint(&key.secret().public_key()));
+        assert_eq!(jwk["kid"], thumbprint(&key.secret.public_key()));
         assert_eq!((&jwk["use"], &jwk["alg"]), (&json!("enc"), &json!("ECDH-ES")));
         assert_eq!(jwk["x"].as_str().map(str::len), Some(43));
         assert_eq!(jwk["y"].as_str().map(str::len), Some(43));

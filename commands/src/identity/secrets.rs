@@ -307,7 +307,7 @@ fn random_key() -> String {
 }
 
 fn random_encryption_key() -> String {
-    EncryptionKey::new(SecretKey::generate_from_rng(&mut rand::rng())).stored()
+    BASE64.encode(SecretKey::generate_from_rng(&mut rand::rng()).to_bytes())
 }
 
 /// Whether somebody wrote it to have something there: text, a count, or few bytes again and again.
