@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Checked;
 use async_nats::connection::State;
 use async_trait::async_trait;
 use object_store::path::Path;
@@ -30,10 +31,9 @@ pub struct Checks {
     nats: async_nats::Client,
     media: Arc<dyn ObjectStore>,
     workers: Option<workers::Health>,
-    last: Mutex<Option<(Instant, Outcomes)>>,
+    last: Mutex<Option<(Instant, Checked)>>,
 }
 
-type Outcomes = Vec<(&'static str, Outcome)>;
 type Outcome = Result<(), String>;
 
 impl Checks {
@@ -47,17 +47,17 @@ impl Checks {
         Self { workers: Some(workers), ..self }
     }
 
-    async fn look(&self) -> Outcomes {
-        let (database, storage, projections) =
-            tokio::join!(self.database(), self.storage(), self.projections());
-        let mut checks = vec![
+    async fn look(&self) -> Checked {
+        let (database, storage, projections, rebuilds) =
+            tokio::join!(self.database(), self.storage(), self.projections(), self.rebuilds());
+        let mut parts = vec![
             ("database", database),
             ("broker", self.broker()),
             ("storage", storage),
             ("projections", projections),
         ];
-        checks.extend(self.workers.iter().map(|workers| ("workers", Self::workers(workers))));
-        checks
+        parts.extend(self.workers.iter().map(|workers| ("workers", Self::workers(workers))));
+        Checked { parts, remarks: vec![("clock", clock()), ("rebuilds", rebuilds)] }
     }
 
     /// Writes, as a full disk, a standby and a frozen replica of a synchronous pair still read.
@@ -118,6 +118,19 @@ impl Checks {
         }
     }
 
+    /// Whether a rebuild that was killed has left tables.
+    async fn rebuilds(&self) -> Outcome {
+        let asked = async { projections::leftovers(&mut *self.pool.acquire().await?).await };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(left)) if !left.is_empty() => Err(format!(
+                "A rebuild of {} was killed: the next start drops what it left, or another rebuild does.",
+                left.join(", ")
+            )),
+            // Whether the database answers is told above.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     fn workers(workers: &workers::Health) -> Outcome {
         let down: Vec<_> = workers
             .tasks()
@@ -156,33 +169,30 @@ async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<(), 
 }
 
 /// Nothing goes by this machine's clock but its log.
-fn clock_remark(ahead: time::Duration) -> Option<String> {
+fn clock() -> Outcome {
+    let ahead = commands::clock::machine_is_ahead();
+    if ahead.abs() <= CLOCK_OFF {
+        return Ok(());
+    }
     let seconds = ahead.abs().whole_seconds();
     let side = if ahead.is_negative() { "behind" } else { "ahead of" };
-    (ahead.abs() > CLOCK_OFF).then(|| {
-        format!(
-            "This machine's clock is {seconds} s {side} the database's: have NTP set it. Tokens and links go by \
-             the database's."
-        )
-    })
+    Err(format!(
+        "This machine's clock is {seconds} s {side} the database's: have NTP set it. Tokens and links go by \
+         the database's."
+    ))
 }
 
 #[async_trait]
 impl api::Health for Checks {
-    async fn check(&self) -> Outcomes {
+    async fn check(&self) -> Checked {
         let mut last = self.last.lock().await;
-        if let Some((at, outcomes)) = &*last
+        if let Some((at, checked)) = &*last
             && at.elapsed() < FRESH
         {
-            return outcomes.clone();
+            return checked.clone();
         }
-        let outcomes = self.look().await;
-        *last = Some((Instant::now(), outcomes.clone()));
-        outcomes
-    }
-
-    fn remarks(&self) -> Vec<(&'static str, String)> {
-        let ahead = commands::clock::machine_is_ahead();
-        vec![("clock", clock_remark(ahead).unwrap_or_else(|| "ok".to_owned()))]
+        let checked = self.look().await;
+        *last = Some((Instant::now(), checked.clone()));
+        checked
     }
 }

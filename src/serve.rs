@@ -90,6 +90,7 @@ async fn with(
     } else {
         database::check_migrated(&pool).await?;
     }
+    projections::discard_leftovers(&pool).await?;
     let public_url = match role {
         Role::Everything | Role::Api => config.public_url_at(listeners.bound),
         Role::Worker => config.public_url.clone(),
@@ -132,7 +133,7 @@ impl Running<'_> {
         let live = self.live();
         let app = self.app(health, &live)?;
         if role != Role::Worker {
-            tasks.spawn(live.run(self.video_progress().await?));
+            tasks.spawn_on(live.run(self.video_progress().await?), self.background.handle());
         }
         let service = match role {
             Role::Everything | Role::Api => api::service(app.clone()),

@@ -107,7 +107,10 @@ async fn a_worker_says_how_it_is_and_nothing_else() {
     })
     .await;
     let parts: Vec<_> = ready.json["checks"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(parts, ["broker", "clock", "database", "projections", "storage", "workers"]);
+    assert_eq!(
+        parts,
+        ["broker", "clock", "database", "projections", "rebuilds", "storage", "workers"]
+    );
     let metrics = get("/metrics").await.expect(200);
     assert!(String::from_utf8_lossy(&metrics.bytes).contains("http_requests_total"));
     for path in ["/", "/products/", "/openapi.json", "/.well-known/jwks.json"] {

@@ -91,9 +91,15 @@ pub struct Settings {
 /// Whether the parts that the program needs are there.
 #[async_trait]
 pub trait Health: Send + Sync {
-    /// Each part with its name; `Err` says in one sentence what is wrong, without secrets.
-    async fn check(&self) -> Vec<(&'static str, Result<(), String>)>;
+    /// Looks at all of them.
+    async fn check(&self) -> Checked;
+}
 
-    /// What somebody should look at although requests are served, with a name each.
-    fn remarks(&self) -> Vec<(&'static str, String)>;
+/// What was found out about the parts that the program needs, each with its name.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// `Err` says in one sentence what is wrong, without secrets: requests may fail.
+    pub parts: Vec<(&'static str, Result<(), String>)>,
+    /// The same of what somebody should look at although requests are served.
+    pub remarks: Vec<(&'static str, Result<(), String>)>,
 }

@@ -115,7 +115,8 @@ pub(crate) async fn health() -> Json<Status> {
     responses((status = 200, body = Status)), extensions(("x-problems" = json!(["not_ready"]))))]
 pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Problem> {
     let (mut checks, mut errors) = (BTreeMap::new(), FieldErrors::default());
-    for (part, outcome) in app.health.check().await {
+    let checked = app.health.check().await;
+    for (part, outcome) in checked.parts {
         match outcome {
             Ok(()) => {
                 checks.insert(part, "ok".to_owned());
@@ -123,7 +124,10 @@ pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Pr
             Err(wrong) => errors.add(part, wrong),
         }
     }
-    checks.extend(app.health.remarks());
+    let remarks = checked.remarks.into_iter();
+    checks.extend(
+        remarks.map(|(name, remark)| (name, remark.err().unwrap_or_else(|| "ok".to_owned()))),
+    );
     if errors.is_empty() {
         return Ok(Json(Status { status: Alive::Ok, checks }));
     }
@@ -140,7 +144,7 @@ pub(crate) async fn readiness(State(app): State<App>) -> Result<Json<Status>, Pr
 pub(crate) async fn readiness_without_details(
     State(app): State<App>,
 ) -> Result<Json<Status>, Problem> {
-    if app.health.check().await.iter().all(|(_, outcome)| outcome.is_ok()) {
+    if app.health.check().await.parts.iter().all(|(_, outcome)| outcome.is_ok()) {
         return Ok(Json(Status { status: Alive::Ok, checks: BTreeMap::new() }));
     }
     Err(not_ready("The server is not ready: try again in a few seconds."))

@@ -47,7 +47,7 @@ mod server;
 mod storing;
 mod uploads;
 
-pub use app::{App, Health, Parts, Settings};
+pub use app::{App, Checked, Health, Parts, Settings};
 pub use live::{Live, Progress};
 pub use rate::RateLimits;
 pub use router::{Service, operations, service, watching};

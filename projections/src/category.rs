@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::category::CategoryEvent;
-use domain::{CategoryId, Event, Recorded};
+use domain::{CategoryId, Event, Recorded, StreamType};
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
 use time::OffsetDateTime;
@@ -67,6 +67,8 @@ pub struct Category {
 }
 
 impl Fold for CategoryRow {
+    const KIND: StreamType = StreamType::Category;
+
     const TABLE: Table = Table::new(
         "categories",
         2,
@@ -83,14 +85,7 @@ impl Fold for CategoryRow {
         ],
     );
 
-    fn keys(recorded: &Recorded) -> Vec<Uuid> {
-        match &recorded.event {
-            Event::Category(_) => vec![recorded.stream.id],
-            Event::Product(_) | Event::User(_) | Event::Order(_) => vec![],
-        }
-    }
-
-    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
         match &recorded.event {
             Event::Category(event) => Self::evolve(row, event, recorded),
             Event::Product(_) | Event::User(_) | Event::Order(_) => row,
@@ -99,6 +94,25 @@ impl Fold for CategoryRow {
 
     fn key(&self) -> Uuid {
         self.id.uuid()
+    }
+}
+
+/// Products in each category, counted by their last rows.
+#[derive(Default)]
+pub(crate) struct Counts(HashMap<CategoryId, (i64, i64)>);
+
+impl Counts {
+    pub(crate) fn add(&mut self, product: &ProductRow) {
+        if let Some((category, listed)) = place(Some(product)) {
+            let (products, of_them_listed) = self.0.entry(category).or_default();
+            *products += 1;
+            *of_them_listed += i64::from(listed);
+        }
+    }
+
+    /// Gives a row its counts, which its own events alone have made.
+    pub(crate) fn give(&self, row: &mut CategoryRow) {
+        (row.product_count, row.listed_count) = self.0.get(&row.id).copied().unwrap_or_default();
     }
 }
 

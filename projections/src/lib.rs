@@ -6,7 +6,10 @@
 
 mod activity;
 mod category;
+mod compare;
+mod copy;
 mod error;
+mod indexes;
 mod listing;
 pub mod log;
 mod machine;
@@ -19,6 +22,7 @@ mod product;
 mod rebuild;
 mod scan;
 mod snapshot;
+mod streams;
 mod timeline;
 pub mod timestamp;
 mod user;
@@ -38,7 +42,7 @@ pub use product::{
     CategorySummary, MediaLinks, News, Past, PictureLinks, Product, ProductAt, ProductFilter,
     ProductRow, ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,
 };
-pub use rebuild::rebuild;
+pub use rebuild::{discard_leftovers, leftovers, rebuild};
 pub use timeline::{
     FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineEntryType, timeline_of,
 };

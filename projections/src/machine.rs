@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::Recorded;
+use domain::{Recorded, StreamType};
 use moka::sync::Cache;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -29,14 +29,13 @@ pub struct Table {
 pub trait Fold:
     Sized + Clone + PartialEq + Serialize + for<'r> FromRow<'r, PgRow> + Send + Sync + Unpin + 'static
 {
+    /// Whose events make the rows: each stream the one that has its id.
+    const KIND: StreamType;
     /// Where the rows are.
     const TABLE: Table;
 
-    /// The rows that an event touches.
-    fn keys(recorded: &Recorded) -> Vec<Uuid>;
-
     /// The row after the event. Pure; `None` means that there is no such row.
-    fn fold(row: Option<Self>, key: Uuid, recorded: &Recorded) -> Option<Self>;
+    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self>;
 
     /// What names the row.
     fn key(&self) -> Uuid;
@@ -244,17 +243,13 @@ pub(crate) async fn fold_and_amend<F: Fold>(
     amended: &[Uuid],
     amend: impl Fn(&mut F),
 ) -> Result<Vec<Change<F>>, ProjectionError> {
-    let steps: Vec<_> = recorded
-        .iter()
-        .flat_map(|recorded| F::keys(recorded).into_iter().map(move |key| (key, recorded)))
-        .collect();
-    let begins = |key, recorded: &Recorded| recorded.sequence == 1 && recorded.stream.id == key;
-    let of_events = steps.iter().map(|(key, recorded)| (*key, begins(*key, recorded)));
+    let steps: Vec<_> = recorded.iter().filter(|event| event.stream.kind == F::KIND).collect();
+    let of_events = steps.iter().map(|event| (event.stream.id, event.sequence == 1));
     let keys = of_events.chain(amended.iter().map(|key| (*key, false)));
     let mut batch = Batch::<F>::load(conn, suffix, keys, known).await?;
-    for (key, recorded) in steps {
-        if let Some(row) = batch.row(key) {
-            row.now = F::fold(row.now.take(), key, recorded);
+    for event in steps {
+        if let Some(row) = batch.row(event.stream.id) {
+            row.now = F::fold(row.now.take(), event);
         }
     }
     for key in amended {
@@ -268,7 +263,7 @@ pub(crate) async fn fold_and_amend<F: Fold>(
 
 /// The row that events of one stream make of the one before them; from the first event on there is none.
 pub(crate) fn row<F: Fold>(before: Option<F>, part: &[Recorded]) -> Option<F> {
-    part.iter().fold(before, |row, recorded| F::fold(row, recorded.stream.id, recorded))
+    part.iter().fold(before, F::fold)
 }
 
 /// What brings the table, or its copy with that suffix, to where the fold has come: of rows that
@@ -315,7 +310,8 @@ pub(crate) fn writes<F: Fold>(
     Ok(writes)
 }
 
-fn object<F: Fold>(row: &F) -> Result<Map<String, Value>, ProjectionError> {
+/// A row by its columns.
+pub(crate) fn object<F: Fold>(row: &F) -> Result<Map<String, Value>, ProjectionError> {
     match serde_json::to_value(row) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Ok(Map::new()),

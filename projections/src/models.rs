@@ -11,9 +11,13 @@ use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::category::Counts;
+use crate::compare::Comparing;
+use crate::copy::Copying;
 use crate::machine::{self, Change, Fold, Kept, Table, Write};
+use crate::streams::Source;
 use crate::{
-    CategoryRow, OrderRow, ProductRow, ProductView, ProjectionError, RebuildError, UserRow,
+    CategoryRow, Drift, OrderRow, ProductRow, ProductView, ProjectionError, RebuildError, UserRow,
     category,
 };
 
@@ -22,7 +26,20 @@ pub(crate) trait Model: Send + Sync {
     /// What it is kept in.
     fn tables(&self) -> &'static [Table];
 
-    /// Brings the tables, or their copies with that suffix, up to date with a batch.
+    /// Fills the empty copies of the tables with that suffix with what the log makes of them.
+    fn fill<'a>(
+        &'a self,
+        source: &'a Source<'a>,
+        suffix: &'static str,
+    ) -> BoxFuture<'a, Result<(), RebuildError>>;
+
+    /// Compares the tables with what the log makes of them.
+    fn compare<'a>(
+        &'a self,
+        source: &'a Source<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Drift>, RebuildError>>;
+
+    /// Brings the copies of the tables with that suffix up to date with a batch.
     fn apply<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -34,22 +51,27 @@ pub(crate) trait Model: Send + Sync {
 /// A table whose rows are folded from events alone.
 struct Of<F>(PhantomData<F>);
 
-impl<F: Fold> Of<F> {
-    const TABLES: &'static [Table] = &[F::TABLE];
-
-    async fn fold(
-        conn: &mut PgConnection,
-        suffix: &str,
-        recorded: &[Recorded],
-    ) -> Result<(), ProjectionError> {
-        let changes = machine::fold::<F>(conn, suffix, recorded, |_| None).await?;
-        machine::write(conn, suffix, &changes).await
-    }
-}
-
 impl<F: Fold> Model for Of<F> {
     fn tables(&self) -> &'static [Table] {
-        Self::TABLES
+        const { &[F::TABLE] }
+    }
+
+    fn fill<'a>(
+        &'a self,
+        source: &'a Source<'a>,
+        suffix: &'static str,
+    ) -> BoxFuture<'a, Result<(), RebuildError>> {
+        Box::pin(source.pour(Copying::<F>::start(source.pool, suffix), |_| {}))
+    }
+
+    fn compare<'a>(
+        &'a self,
+        source: &'a Source<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Drift>, RebuildError>> {
+        Box::pin(async move {
+            let drift = source.pour(Comparing::<F>::start(source).await?, |_| {}).await?;
+            Ok(drift.into_iter().collect())
+        })
     }
 
     fn apply<'a>(
@@ -58,29 +80,47 @@ impl<F: Fold> Model for Of<F> {
         suffix: &'a str,
         recorded: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), ProjectionError>> {
-        Box::pin(Self::fold(conn, suffix, recorded))
+        Box::pin(async move {
+            let changes = machine::fold::<F>(conn, suffix, recorded, |_| None).await?;
+            machine::write(conn, suffix, &changes).await
+        })
     }
 }
 
 /// Products, and categories, which count them: one can't be made again without the other.
 struct Catalogue;
 
-impl Catalogue {
-    async fn fold(
-        conn: &mut PgConnection,
-        suffix: &str,
-        recorded: &[Recorded],
-    ) -> Result<(), ProjectionError> {
-        let products = machine::fold::<ProductRow>(conn, suffix, recorded, |_| None).await?;
-        let categories = category::fold(conn, suffix, recorded, &products, |_| None).await?;
-        machine::write(conn, suffix, &products).await?;
-        machine::write(conn, suffix, &categories).await
-    }
-}
-
 impl Model for Catalogue {
     fn tables(&self) -> &'static [Table] {
         const { &[ProductRow::TABLE, CategoryRow::TABLE] }
+    }
+
+    fn fill<'a>(
+        &'a self,
+        source: &'a Source<'a>,
+        suffix: &'static str,
+    ) -> BoxFuture<'a, Result<(), RebuildError>> {
+        Box::pin(async move {
+            let mut counts = Counts::default();
+            let products = Copying::start(source.pool, suffix);
+            source.pour(products, |row| counts.add(row)).await?;
+            let categories = Copying::start(source.pool, suffix);
+            source.pour(categories, |row| counts.give(row)).await
+        })
+    }
+
+    fn compare<'a>(
+        &'a self,
+        source: &'a Source<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Drift>, RebuildError>> {
+        Box::pin(async move {
+            let mut counts = Counts::default();
+            let products = Comparing::start(source).await?;
+            let products = source.pour(products, |row| counts.add(row)).await?;
+            let categories = Comparing::start(source).await?;
+            let categories = source.pour(categories, |row| counts.give(row)).await?;
+            Ok(products.into_iter().chain(categories).collect())
+        })
     }
 
     fn apply<'a>(
@@ -89,7 +129,12 @@ impl Model for Catalogue {
         suffix: &'a str,
         recorded: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), ProjectionError>> {
-        Box::pin(Self::fold(conn, suffix, recorded))
+        Box::pin(async move {
+            let products = machine::fold::<ProductRow>(conn, suffix, recorded, |_| None).await?;
+            let categories = category::fold(conn, suffix, recorded, &products, |_| None).await?;
+            machine::write(conn, suffix, &products).await?;
+            machine::write(conn, suffix, &categories).await
+        })
     }
 }
 

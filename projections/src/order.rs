@@ -1,7 +1,7 @@
 //! Purchases.
 
 use domain::order::{OrderEvent, OrderItem, OrderStatus, total};
-use domain::{Event, Money, OrderId, ProductId, Recorded, UserId};
+use domain::{Event, Money, OrderId, ProductId, Recorded, StreamType, UserId};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgPool, QueryBuilder};
@@ -69,6 +69,8 @@ pub struct Order {
 }
 
 impl Fold for OrderRow {
+    const KIND: StreamType = StreamType::Order;
+
     const TABLE: Table = Table::new(
         "orders",
         1,
@@ -86,14 +88,7 @@ impl Fold for OrderRow {
         ],
     );
 
-    fn keys(recorded: &Recorded) -> Vec<Uuid> {
-        match &recorded.event {
-            Event::Order(_) => vec![recorded.stream.id],
-            Event::User(_) | Event::Category(_) | Event::Product(_) => vec![],
-        }
-    }
-
-    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
         let event = match &recorded.event {
             Event::Order(event) => event,
             Event::User(_) | Event::Category(_) | Event::Product(_) => return row,

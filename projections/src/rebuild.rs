@@ -5,11 +5,12 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::machine::Table;
-use crate::models::{self, Model};
-use crate::{OpenPersonal, RebuildError, log};
+use crate::models::{self, MODELS, Model};
+use crate::streams::{Source, unhurried};
+use crate::{OpenPersonal, RebuildError, indexes, log};
 
-/// Events per round trip.
-pub(crate) const BATCH: i64 = 5_000;
+/// Events of a round trip, of those that came in meanwhile.
+const BATCH: i64 = 5_000;
 /// What the new tables are called until they take over.
 const SUFFIX: &str = "_rebuilt";
 /// Held by a rebuild as long as it runs: two would drop each other's tables.
@@ -26,54 +27,60 @@ pub async fn rebuild(
     pool: &PgPool,
     personal: &dyn OpenPersonal,
     names: Option<&[&str]>,
-    progress: impl Fn(i64, i64),
+    progress: impl Fn(i64, i64) + Send + Sync,
 ) -> Result<(), RebuildError> {
     let models = models::named(names)?;
-    // Not given back: its lock and its settings go with it.
-    let mut conn = pool.acquire().await?.detach();
-    sqlx::raw_sql("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        .execute(&mut conn)
-        .await?;
-    let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+    locked(pool, async {
+        // What a rebuild that was killed has left.
+        discard(pool, &models).await?;
+        let outcome = fill_and_swap(pool, personal, &models, &progress).await;
+        if outcome.is_err()
+            && let Err(error) = discard(pool, &models).await
+        {
+            tracing::warn!(%error, "what the failed rebuild made is left to the next one");
+        }
+        outcome
+    })
+    .await
+}
+
+/// Does something that one process may do at a time.
+async fn locked(
+    pool: &PgPool,
+    act: impl Future<Output = Result<(), RebuildError>>,
+) -> Result<(), RebuildError> {
+    let mut holder = unhurried(pool, "BEGIN").await?;
+    let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
         .bind(LOCK)
-        .fetch_one(&mut conn)
+        .fetch_one(&mut *holder)
         .await?;
-    if !locked {
+    if !free {
         return Err(RebuildError::Running);
     }
-    // What a rebuild that was killed has left.
-    discard(&mut conn, &models).await?;
-    let outcome = fill_and_swap(&mut conn, personal, &models, &progress).await;
-    if outcome.is_err()
-        && let Err(error) = discard(&mut conn, &models).await
-    {
-        tracing::warn!(%error, "what the failed rebuild made is left to the next one");
-    }
-    // The server may take a moment to end the session, and the next rebuild need not wait for that.
-    sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(&mut conn).await?;
-    conn.close().await?;
+    let outcome = act.await;
+    holder.rollback().await?;
     outcome
 }
 
 async fn fill_and_swap(
-    conn: &mut PgConnection,
+    pool: &PgPool,
     personal: &dyn OpenPersonal,
     models: &[&'static dyn Model],
-    progress: &impl Fn(i64, i64),
+    progress: &(impl Fn(i64, i64) + Send + Sync),
 ) -> Result<(), RebuildError> {
-    for table in models::tables(models) {
-        create(conn, table, "TABLE", SUFFIX).await?;
+    let tables: Vec<_> = models::tables(models).collect();
+    let up_to = create(pool, &tables).await?;
+    let source = Source::new(pool, personal, up_to, progress);
+    for model in models {
+        model.fill(&source, SUFFIX).await?;
     }
-    let head = log::head(conn).await?;
-    let reached = replay(conn, personal, models, SUFFIX, 0, head, progress).await?;
-    for table in models::tables(models) {
-        add_indexes(conn, table).await?;
-    }
+    indexes::build(pool, &tables, SUFFIX).await?;
     // Most of what has come in since, so that the last bit, under the lock, is short.
-    let head = log::head(conn).await?;
-    let reached = replay(conn, personal, models, SUFFIX, reached, head, progress).await?;
+    let mut conn = pool.acquire().await?;
+    let head = log::head(&mut conn).await?;
+    let reached = catch_up(&mut conn, personal, models, (up_to, head), progress).await?;
     for attempt in 1.. {
-        match catch_up_and_swap(conn, personal, models, reached, progress).await {
+        match catch_up_and_swap(&mut conn, personal, models, reached, progress).await {
             Err(RebuildError::Database(error)) if attempt < SWAP_TRIES && is_timeout(&error) => {
                 tracing::info!(attempt, "the tables are being read: the swap waits");
                 tokio::time::sleep(SWAP_PAUSE).await;
@@ -82,6 +89,21 @@ async fn fill_and_swap(
         }
     }
     Ok(())
+}
+
+/// Makes empty copies of tables, whose indexes are built faster once the rows are there; up to which position they
+/// are to be filled.
+async fn create(pool: &PgPool, tables: &[&Table]) -> Result<i64, RebuildError> {
+    let mut tx = unhurried(pool, "BEGIN").await?;
+    for table in tables {
+        let (name, copy) = (table.name, table.named(SUFFIX));
+        let sql = format!("CREATE TABLE {copy} (LIKE {name} INCLUDING ALL EXCLUDING INDEXES)");
+        sqlx::raw_sql(&sql).execute(&mut *tx).await?;
+    }
+    let up_to = log::head(&mut tx).await?;
+    log::check_whole(&mut tx, up_to).await?;
+    tx.commit().await?;
+    Ok(up_to)
 }
 
 fn is_timeout(error: &sqlx::Error) -> bool {
@@ -102,7 +124,7 @@ async fn catch_up_and_swap(
     let head = sqlx::query_scalar("SELECT position FROM log_head FOR UPDATE")
         .fetch_one(&mut *swap)
         .await?;
-    replay(&mut swap, personal, models, SUFFIX, reached, head, progress).await?;
+    catch_up(&mut swap, personal, models, (reached, head), progress).await?;
     for table in models::tables(models) {
         take_over(&mut swap, table).await?;
     }
@@ -112,14 +134,12 @@ async fn catch_up_and_swap(
     Ok(())
 }
 
-/// Folds the log after one position, up to another, into copies of the tables.
-pub(crate) async fn replay(
+/// Folds the log after one position, up to another, into the copies of the tables.
+async fn catch_up(
     conn: &mut PgConnection,
     personal: &dyn OpenPersonal,
     models: &[&'static dyn Model],
-    suffix: &str,
-    after: i64,
-    up_to: i64,
+    (after, up_to): (i64, i64),
     progress: &impl Fn(i64, i64),
 ) -> Result<i64, RebuildError> {
     let mut reached = after;
@@ -131,7 +151,7 @@ pub(crate) async fn replay(
         };
         personal.open(&mut recorded).await.map_err(RebuildError::Personal)?;
         for model in models {
-            model.apply(conn, suffix, &recorded).await?;
+            model.apply(conn, SUFFIX, &recorded).await?;
         }
         reached = last;
         progress(reached, up_to);
@@ -139,60 +159,10 @@ pub(crate) async fn replay(
     Ok(reached)
 }
 
-/// An empty copy of a table, with its key but without the other indexes, which are made faster
-/// once the rows are there.
-pub(crate) async fn create(
-    conn: &mut PgConnection,
-    table: &Table,
-    kind: &str,
-    suffix: &str,
-) -> Result<(), sqlx::Error> {
-    let (name, copy) = (table.name, table.named(suffix));
-    let sql = format!(
-        "CREATE {kind} {copy} (LIKE {name} INCLUDING ALL EXCLUDING INDEXES); \
-         ALTER TABLE {copy} ADD CONSTRAINT {name}_pkey{suffix} PRIMARY KEY (id)"
-    );
-    sqlx::raw_sql(&sql).execute(conn).await?;
-    Ok(())
-}
-
-struct Index {
-    name: String,
-    unique: bool,
-    /// What follows USING in its definition.
-    method: String,
-}
-
-async fn indexes(conn: &mut PgConnection, table: &Table) -> Result<Vec<Index>, sqlx::Error> {
-    let all: Vec<(String, bool, String)> = sqlx::query_as(
-        "SELECT c.relname::text, i.indisunique, \
-         substring(pg_get_indexdef(i.indexrelid) FROM ' USING (.*)$') \
-         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
-         WHERE i.indrelid = $1::regclass AND NOT i.indisprimary",
-    )
-    .bind(table.name)
-    .fetch_all(conn)
-    .await?;
-    Ok(all.into_iter().map(|(name, unique, method)| Index { name, unique, method }).collect())
-}
-
-async fn add_indexes(conn: &mut PgConnection, table: &Table) -> Result<(), sqlx::Error> {
-    let copy = table.named(SUFFIX);
-    for Index { name, unique, method } in indexes(conn, table).await? {
-        let unique = if unique { "UNIQUE " } else { "" };
-        let sql = format!("CREATE {unique}INDEX {name}{SUFFIX} ON {copy} USING {method}");
-        sqlx::raw_sql(&sql).execute(&mut *conn).await?;
-    }
-    // Without statistics the first queries after the swap would be planned blindly.
-    sqlx::raw_sql(&format!("ANALYZE {copy}")).execute(conn).await?;
-    Ok(())
-}
-
 /// Puts the copy in its table's place, with all the names that the table had.
 async fn take_over(conn: &mut PgConnection, table: &Table) -> Result<(), sqlx::Error> {
     let (name, copy) = (table.name, table.named(SUFFIX));
-    let names = indexes(conn, table).await?.into_iter().map(|index| index.name);
-    let names = names.chain([format!("{name}_pkey")]);
+    let names = indexes::names(conn, table).await?.into_iter();
     let renames = names.map(|index| format!("ALTER INDEX {index}{SUFFIX} RENAME TO {index}"));
     let swap = [format!("DROP TABLE {name}"), format!("ALTER TABLE {copy} RENAME TO {name}")];
     let sql = swap.into_iter().chain(renames).collect::<Vec<_>>().join("; ");
@@ -208,13 +178,39 @@ async fn take_over(conn: &mut PgConnection, table: &Table) -> Result<(), sqlx::E
     Ok(())
 }
 
-async fn discard(
-    conn: &mut PgConnection,
-    models: &[&'static dyn Model],
-) -> Result<(), sqlx::Error> {
+/// The tables that a rebuild has left that was killed, by the names of those that they were to replace. Empty
+/// while one runs.
+pub async fn leftovers(conn: &mut PgConnection) -> Result<Vec<&'static str>, sqlx::Error> {
+    let names: Vec<_> = models::tables(&MODELS).map(|table| table.name).collect();
+    let copies: Vec<_> = names.iter().map(|name| format!("{name}{SUFFIX}")).collect();
+    let left: Vec<bool> = sqlx::query_scalar(
+        "SELECT to_regclass(copy) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_locks \
+         WHERE locktype = 'advisory' AND (classid::bigint << 32) + objid::bigint = $2) \
+         FROM unnest($1::text[]) WITH ORDINALITY AS copies (copy, number) ORDER BY number",
+    )
+    .bind(copies)
+    .bind(LOCK)
+    .fetch_all(conn)
+    .await?;
+    Ok(names.into_iter().zip(left).filter_map(|(name, left)| left.then_some(name)).collect())
+}
+
+/// Drops what a rebuild has left that was killed; nothing while one runs.
+pub async fn discard_leftovers(pool: &PgPool) -> Result<(), RebuildError> {
+    if leftovers(&mut *pool.acquire().await?).await?.is_empty() {
+        return Ok(());
+    }
+    match locked(pool, async { Ok(discard(pool, &MODELS).await?) }).await {
+        Err(RebuildError::Running) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn discard(pool: &PgPool, models: &[&'static dyn Model]) -> Result<(), sqlx::Error> {
+    let mut tx = unhurried(pool, "BEGIN").await?;
     for table in models::tables(models) {
         let sql = format!("DROP TABLE IF EXISTS {}", table.named(SUFFIX));
-        sqlx::raw_sql(&sql).execute(&mut *conn).await?;
+        sqlx::raw_sql(&sql).execute(&mut *tx).await?;
     }
-    Ok(())
+    tx.commit().await
 }

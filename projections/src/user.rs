@@ -1,7 +1,7 @@
 //! Accounts.
 
 use domain::user::UserEvent;
-use domain::{Event, Recorded, Role, UserId};
+use domain::{Event, Recorded, Role, StreamType, UserId};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgPool, QueryBuilder};
 use time::OffsetDateTime;
@@ -61,6 +61,8 @@ pub struct User {
 }
 
 impl Fold for UserRow {
+    const KIND: StreamType = StreamType::User;
+
     const TABLE: Table = Table::new(
         "users",
         1,
@@ -78,14 +80,7 @@ impl Fold for UserRow {
         ],
     );
 
-    fn keys(recorded: &Recorded) -> Vec<Uuid> {
-        match &recorded.event {
-            Event::User(_) => vec![recorded.stream.id],
-            Event::Category(_) | Event::Product(_) | Event::Order(_) => vec![],
-        }
-    }
-
-    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
         let event = match &recorded.event {
             Event::User(event) => event,
             Event::Category(_) | Event::Product(_) | Event::Order(_) => return row,

@@ -36,6 +36,7 @@ async fn where_nothing_is_wrong_the_doctor_says_so_of_each_part() {
         "broker",
         "storage",
         "clock",
+        "rebuilds",
         "read models",
     ] {
         let (ok, detail) = found(&looked, part);

@@ -6,6 +6,7 @@ mod keys;
 mod logging;
 mod nothing_made;
 mod printing;
+mod rebuilding;
 mod settings;
 mod unreachable;
 

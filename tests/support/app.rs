@@ -1,6 +1,7 @@
 //! The whole program on a database of a test's own.
 
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -127,6 +128,11 @@ impl TestApp {
     /// Runs a subcommand beside it.
     pub async fn run(&self, arguments: &[&str]) -> Outcome {
         self.program.run(arguments).await
+    }
+
+    /// Starts a subcommand beside it.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.program.spawn(arguments)
     }
 
     /// Runs a subcommand with a variable of its own.

@@ -17,6 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::mailbox::{Mailbox, Tidings};
+use super::turns::Turns;
 use crate::problem::Problem;
 
 /// Streams of one person: some windows on some devices.
@@ -49,6 +50,7 @@ struct Hub {
     personal: Arc<dyn OpenPersonal>,
     shutdown: CancellationToken,
     readers: Mutex<Readers>,
+    turns: Turns,
 }
 
 /// Who reads what. Held for moments, also while tidings are handed out: a reader who subscribes knows
@@ -83,13 +85,15 @@ impl Live {
             by_user: HashMap::new(),
             seats: 0,
         };
-        Self(Arc::new(Hub { commands, pool, personal, shutdown, readers: Mutex::new(readers) }))
+        let (readers, turns) = (Mutex::new(readers), Turns::default());
+        Self(Arc::new(Hub { commands, pool, personal, shutdown, readers, turns }))
     }
 
     /// Hands out what happens, until told to end.
     pub async fn run(self, progress: BoxStream<'static, Progress>) {
         let hub = self.0;
-        let work = async { tokio::join!(hub.hand_out(progress), hub.wake_ended()) };
+        let work =
+            async { tokio::join!(hub.hand_out(progress), hub.wake_ended(), hub.turns.run()) };
         hub.shutdown.run_until_cancelled(work).await;
     }
 
@@ -157,12 +161,11 @@ fn remove<K: std::hash::Hash + Eq>(
 }
 
 impl Readers {
-    fn hand(&self, product: ProductId, owner: UserId, tidings: &Tidings) {
-        for scope in [Scope::One(product), Scope::OwnedBy(owner), Scope::All] {
-            for mailbox in self.by_scope.get(&scope).into_iter().flatten() {
-                mailbox.put(tidings.clone());
-            }
-        }
+    /// Those who have to be woken for it.
+    fn hand(&self, product: ProductId, owner: UserId, tidings: &Tidings) -> Vec<Arc<Mailbox>> {
+        let scopes = [Scope::One(product), Scope::OwnedBy(owner), Scope::All];
+        let concerned = scopes.iter().filter_map(|scope| self.by_scope.get(scope)).flatten();
+        concerned.filter(|mailbox| mailbox.put(tidings.clone())).cloned().collect()
     }
 }
 
@@ -217,7 +220,7 @@ impl Hub {
         let mut readers = self.readers();
         for news in news {
             let (product, owner) = (news.view.row.id, news.view.row.owner_id);
-            readers.hand(product, owner, &Tidings::News(Arc::new(news)));
+            self.turns.add(readers.hand(product, owner, &Tidings::News(Arc::new(news))));
         }
         readers.told = up_to;
     }
@@ -238,7 +241,7 @@ impl Hub {
         if waits && row.video.is_some_and(|video| is_meant(&video.0)) {
             let owner = row.owner_id;
             let tidings = Tidings::Progress { product, owner, percent };
-            self.readers().hand(product, owner, &tidings);
+            self.turns.add(self.readers().hand(product, owner, &tidings));
         }
         Ok(())
     }

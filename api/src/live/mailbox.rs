@@ -1,11 +1,11 @@
 //! What has come in for one reader: no more than it can hold.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{ProductId, UserId};
 use projections::News;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 /// What waits for one reader at most. A slower one is told to read the state again.
 const ROOM: usize = 64;
@@ -30,6 +30,19 @@ pub(super) struct Mailbox {
 struct State {
     waiting: VecDeque<Tidings>,
     overflowed: bool,
+    turn: Turn,
+}
+
+/// Whether the reader was woken for what is there.
+#[derive(Default)]
+enum Turn {
+    /// Nothing has come since the reader last looked.
+    #[default]
+    None,
+    /// It is to be woken.
+    Asked,
+    /// It is at work; dropped when it is done.
+    Given { _until_done: mpsc::Sender<()> },
 }
 
 /// What a reader finds.
@@ -41,32 +54,52 @@ pub(super) enum Mail {
 }
 
 impl Mailbox {
-    pub(super) fn put(&self, tidings: Tidings) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.waiting.len() < ROOM {
-            if !state.overflowed {
-                state.waiting.push_back(tidings);
-            }
-        } else {
-            *state = State { waiting: VecDeque::new(), overflowed: true };
+    /// Whether the reader has to be given a turn for it.
+    pub(super) fn put(&self, tidings: Tidings) -> bool {
+        let mut state = self.state();
+        if state.waiting.len() >= ROOM {
+            state.waiting.clear();
+            state.overflowed = true;
+        } else if !state.overflowed {
+            state.waiting.push_back(tidings);
         }
-        drop(state);
+        let asks = matches!(state.turn, Turn::None);
+        if asks {
+            state.turn = Turn::Asked;
+        }
+        asks
+    }
+
+    /// Wakes the reader, who drops this when there is nothing left.
+    pub(super) fn give_turn(&self, until_done: mpsc::Sender<()>) {
+        self.state().turn = Turn::Given { _until_done: until_done };
         self.wake.notify_one();
     }
 
     /// The oldest. An overflow is reported until the reader begins again.
     pub(super) fn take(&self) -> Mail {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         match state.waiting.pop_front() {
             _ if state.overflowed => Mail::Overflow,
             Some(tidings) => Mail::Some(tidings),
-            None => Mail::Nothing,
+            None => {
+                if matches!(state.turn, Turn::Given { .. }) {
+                    state.turn = Turn::None;
+                }
+                Mail::Nothing
+            }
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins again after an overflow.
     pub(super) fn forgive(&self) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        let mut state = self.state();
+        state.waiting.clear();
+        state.overflowed = false;
     }
 
     /// Has the reader look around.
@@ -102,7 +135,9 @@ mod tests {
     #[test]
     fn what_came_first_is_taken_first() {
         let mailbox = Mailbox::default();
-        (1..=3).for_each(|percent| mailbox.put(progress(percent)));
+        for percent in 1..=3 {
+            mailbox.put(progress(percent));
+        }
 
         assert_eq!([(); 4].map(|()| taken(&mailbox)), [Ok(1), Ok(2), Ok(3), Err("nothing")]);
     }
@@ -110,7 +145,9 @@ mod tests {
     #[test]
     fn what_does_not_fit_takes_the_rest_along_until_it_is_forgiven() {
         let mailbox = Mailbox::default();
-        (0..100).for_each(|percent| mailbox.put(progress(percent)));
+        for _ in 0..=ROOM {
+            mailbox.put(progress(1));
+        }
 
         assert_eq!([taken(&mailbox), taken(&mailbox)], [Err("overflow"); 2]);
         mailbox.forgive();

@@ -2,7 +2,7 @@
 //! events, HTML Living Standard, 9.2).
 //!
 //! `hub.rs` follows the log, once per process, and hands what happened to the readers whom it
-//! concerns, each of whom has a `mailbox.rs`; `reader.rs` is one stream, from where the client left
+//! concerns, each of whom has a `mailbox.rs` and is woken when it is its turn (`turns.rs`); `reader.rs` is one stream, from where the client left
 //! off; `event.rs` says what is sent, and `watcher.rs` who may watch.
 
 mod event;
@@ -10,6 +10,7 @@ mod hub;
 mod mailbox;
 mod reader;
 mod resume;
+mod turns;
 mod watcher;
 
 use std::time::Duration;

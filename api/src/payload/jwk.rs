@@ -90,8 +90,8 @@ impl PrivateJwk {
             return Err(JwkError::NotPrivate);
         }
         let kid = kid(jwk)?.unwrap_or_else(|| thumbprint(&public));
-        let key = PrivateKey::from_private_key(&ECDH_P256, &scalar)
-            .map_err(|_| JwkError::NotPrivate)?;
+        let key =
+            PrivateKey::from_private_key(&ECDH_P256, &scalar).map_err(|_| JwkError::NotPrivate)?;
         Ok(Self { key, kid })
     }
 

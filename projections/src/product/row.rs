@@ -4,7 +4,7 @@ use domain::product::{
     FinishedVideo, ProcessingStatus, ProductChanges, ProductDetails, ProductEvent, ProductStatus,
     UploadedVideo,
 };
-use domain::{CategoryId, Event, Money, ProductId, Recorded, UserId, folded};
+use domain::{CategoryId, Event, Money, ProductId, Recorded, StreamType, UserId, folded};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -78,6 +78,8 @@ pub enum RowVideo {
 }
 
 impl Fold for ProductRow {
+    const KIND: StreamType = StreamType::Product;
+
     const TABLE: Table = Table::new(
         "products",
         2,
@@ -105,14 +107,7 @@ impl Fold for ProductRow {
         ],
     );
 
-    fn keys(recorded: &Recorded) -> Vec<Uuid> {
-        match &recorded.event {
-            Event::Product(_) => vec![recorded.stream.id],
-            Event::User(_) | Event::Category(_) | Event::Order(_) => vec![],
-        }
-    }
-
-    fn fold(row: Option<Self>, _: Uuid, recorded: &Recorded) -> Option<Self> {
+    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
         let event = match &recorded.event {
             Event::Product(event) => event,
             Event::User(_) | Event::Category(_) | Event::Order(_) => return row,

@@ -18,7 +18,7 @@ use crate::{Fold, LogError, OrderRow, ProductRow, RebuildError, UserRow, log};
 /// say about people is sealed, and not compared.
 pub(crate) async fn verify(
     conn: &mut PgConnection,
-    named: i64,
+    named: usize,
 ) -> Result<Option<Drift>, RebuildError> {
     let mut wrong = vec![];
     for kind in StreamType::ALL {
@@ -40,7 +40,7 @@ pub(crate) async fn verify(
         }
     }
     let rows = i64::try_from(wrong.len()).unwrap_or(i64::MAX);
-    wrong.truncate(usize::try_from(named).unwrap_or(usize::MAX));
+    wrong.truncate(named);
     Ok((rows > 0).then_some(Drift { table: "snapshots", rows, first: wrong }))
 }
 
@@ -78,7 +78,7 @@ fn compare<A: Aggregate, F: Fold>(
     let (mut state, mut row, mut wrong) = (A::default(), None::<F>, vec![]);
     let mut left = snapshots.iter().peekable();
     for recorded in events {
-        row = F::fold(row, recorded.stream.id, recorded);
+        row = F::fold(row, recorded);
         state = replay(state, [recorded.event.clone()]).unwrap_or_default();
         let Some(snapshot) = left.next_if(|next| next.sequence == recorded.sequence) else {
             continue;

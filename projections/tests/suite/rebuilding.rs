@@ -91,7 +91,7 @@ async fn contents(pool: &PgPool) -> Vec<String> {
 
 #[tokio::test]
 async fn rebuilt_is_live_in_contents_and_in_names() {
-    in_a_database(3, async |pool| {
+    in_a_database(8, async |pool| {
         let mut log = Log::default();
         let mut events = vec![log.category(BOOKS, "Books")];
         events.extend(made_up(&mut log, 1..40));
@@ -121,7 +121,7 @@ async fn rebuilt_is_live_in_contents_and_in_names() {
 
 #[tokio::test]
 async fn a_rebuild_misses_nothing_that_is_appended_meanwhile() {
-    in_a_database(5, async |pool| {
+    in_a_database(8, async |pool| {
         let mut log = Log::default();
         let mut events = vec![log.category(BOOKS, "Books")];
         events.extend(made_up(&mut log, 1..400));
@@ -151,7 +151,7 @@ async fn a_rebuild_misses_nothing_that_is_appended_meanwhile() {
 
 #[tokio::test]
 async fn a_broken_event_fails_the_rebuild_and_leaves_the_old_tables() {
-    in_a_database(3, async |pool| {
+    in_a_database(8, async |pool| {
         let mut log = Log::default();
         append(&pool, &made_up(&mut log, 1..5)).await;
         let live = contents(&pool).await;
@@ -181,7 +181,7 @@ async fn a_broken_event_fails_the_rebuild_and_leaves_the_old_tables() {
 
 #[tokio::test]
 async fn a_gap_in_the_log_fails_the_rebuild() {
-    in_a_database(3, async |pool| {
+    in_a_database(8, async |pool| {
         append(&pool, &made_up(&mut Log::default(), 1..5)).await;
         sqlx::query("DELETE FROM events WHERE position = 30").execute(&pool).await.unwrap();
         let failed = rebuild(&pool, &(), None, |_, _| {}).await.unwrap_err();
@@ -196,7 +196,7 @@ async fn a_gap_in_the_log_fails_the_rebuild() {
 
 #[tokio::test]
 async fn one_read_model_can_be_rebuilt_alone_and_by_one_at_a_time() {
-    in_a_database(4, async |pool| {
+    in_a_database(12, async |pool| {
         append(&pool, &made_up(&mut Log::default(), 1..5)).await;
         sqlx::raw_sql(
             "UPDATE read_models SET version = 0 WHERE name IN ('users', 'orders'); \
@@ -228,7 +228,7 @@ async fn one_read_model_can_be_rebuilt_alone_and_by_one_at_a_time() {
 
 #[tokio::test]
 async fn a_swap_waits_for_whoever_reads_the_old_table() {
-    in_a_database(3, async |pool| {
+    in_a_database(8, async |pool| {
         append(&pool, &made_up(&mut Log::default(), 1..5)).await;
         let mut reader = pool.begin().await.unwrap();
         sqlx::query("SELECT FROM users").execute(&mut *reader).await.unwrap();
@@ -245,7 +245,7 @@ async fn a_swap_waits_for_whoever_reads_the_old_table() {
 
 #[tokio::test]
 async fn verifying_names_rows_that_differ_are_missing_or_should_not_be() {
-    in_a_database(3, async |pool| {
+    in_a_database(8, async |pool| {
         let mut log = Log::default();
         let events = [
             log.category(BOOKS, "Books"),

@@ -1,6 +1,6 @@
 //! What the program talks to besides the database, and the tools that it runs.
 
-use api::Health;
+use api::{Checked, Health};
 use sqlx::PgPool;
 use workers::MailSettings;
 
@@ -63,19 +63,19 @@ async fn checks(config: &Config, pool: &PgPool) -> Result<Vec<Finding>, Error> {
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
     let media = storage::open_existing(config).await?;
     let health = Checks::new(pool.clone(), nats, media.store);
-    let outcomes = health.check().await.into_iter();
+    let Checked { parts, remarks } = health.check().await;
     let well =
         |outcome: Result<(), String>| outcome.map(|()| "It answers and takes writes.".to_owned());
-    let mut findings: Vec<_> = outcomes
+    let mut findings: Vec<_> = parts
+        .into_iter()
         .filter(|(part, _)| matches!(*part, "database" | "broker" | "storage"))
         .map(|(part, outcome)| Finding::of(named(part), well(outcome)))
         .collect();
-    for (part, remark) in health.remarks() {
-        findings.push(match remark.as_str() {
-            "ok" => Finding::good(part, "It is the database's, to 5 s."),
-            remark => Finding::wrong(part, remark),
-        });
-    }
+    findings.extend(remarks.into_iter().map(|(name, remark)| {
+        let well =
+            if name == "clock" { "It is the database's, to 5 s." } else { "None was killed." };
+        Finding::of(name, remark.map(|()| well.to_owned()))
+    }));
     broker.close().await;
     Ok(findings)
 }

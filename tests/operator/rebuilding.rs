@@ -1,0 +1,50 @@
+//! A rebuild of read models that is killed.
+
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::support::{TestApp, eventually};
+
+async fn left(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class WHERE relname LIKE '%\\_rebuilt' ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap()
+}
+
+async fn told(app: &TestApp) -> Value {
+    app.get("/readyz").send().await.expect(200).json["checks"]["rebuilds"].clone()
+}
+
+#[tokio::test]
+async fn what_a_killed_rebuild_left_is_named_until_the_next_start_drops_it() {
+    let mut app = TestApp::start().await;
+    let pool = app.pool();
+    assert_eq!(told(&app).await, "ok");
+    // Holds the rebuild up where its tables are to take over.
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *held).await.unwrap();
+    let mut rebuild = app.spawn(&["projections", "rebuild"]);
+    eventually("the tables are made", async || (left(&pool).await.len() == 4).then_some(())).await;
+    assert_eq!(told(&app).await, "ok", "it is running");
+
+    rebuild.kill().unwrap();
+    rebuild.wait().unwrap();
+    held.rollback().await.unwrap();
+
+    eventually("what was left is named", async || {
+        let told = told(&app).await;
+        told.as_str()
+            .is_some_and(|told| told.contains("products, categories, orders, users"))
+            .then_some(())
+    })
+    .await;
+    app.restart().await;
+    assert_eq!(left(&pool).await, [""; 0]);
+    assert_eq!(told(&app).await, "ok");
+    app.run(&["projections", "rebuild"]).await.expect(0);
+    app.run(&["projections", "verify"]).await.expect(0);
+    app.finish().await;
+}
