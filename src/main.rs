@@ -1,6 +1,5 @@
 //! Vetted: a marketplace backend that keeps a provable history of every listing.
 
-mod background;
 mod backup;
 mod config;
 mod database;
@@ -25,6 +24,7 @@ mod start;
 mod storage;
 mod subcommand;
 mod telemetry;
+mod threads;
 mod tls;
 
 use std::error::Error;
