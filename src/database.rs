@@ -58,6 +58,8 @@ pub enum Error {
          transaction where a pooler such as PgBouncer is in between"
     )]
     Settings { variable: &'static str, name: &'static str, value: &'static str, current: String },
+    #[error("{0}: a pooler in transaction mode is in between: set DATABASE_POOLER=transaction")]
+    NoSessions(&'static str),
     #[error("the database could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("the database has not been migrated: run `vetted migrate` first")]
@@ -80,10 +82,27 @@ pub async fn connect(address: &Address, allow_unsafe: bool) -> Result<PgPool, Er
     let pool = PgPool::connect_lazy(options.clone(), address.pooler, &SETTINGS, LIMITS);
     check_reachable(address.variable, &pool.connect_options()).await?;
     check_settings(address, &pool).await?;
+    if pool.keeps_sessions() {
+        check_sessions(address, &pool).await?;
+    }
     if !allow_unsafe {
         refuse_unsafe(&pool).await?;
     }
     Ok(pool)
+}
+
+/// Two clients have one server's connection in turn only behind a pooler in transaction mode. It tells them
+/// nothing, and one would run the other's statements.
+async fn check_sessions(address: &Address, pool: &PgPool) -> Result<(), Error> {
+    let process = "SELECT pg_backend_pid()";
+    let mut one = pool.acquire().await.map_err(Error::Failed)?;
+    let first: i32 =
+        sqlx::query_scalar(process).fetch_one(&mut *one).await.map_err(Error::Failed)?;
+    let mut other = pool.begin().await.map_err(Error::Failed)?;
+    let second: i32 =
+        sqlx::query_scalar(process).fetch_one(&mut *other).await.map_err(Error::Failed)?;
+    other.rollback().await.map_err(Error::Failed)?;
+    if first == second { Err(Error::NoSessions(address.variable)) } else { Ok(()) }
 }
 
 /// A pooler that is not known of drops them, or gives them to others.

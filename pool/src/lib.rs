@@ -7,9 +7,11 @@
 
 mod connection;
 mod executor;
+mod migration;
 mod pooler;
 mod transaction;
 
 pub use connection::{PgConnection, PgPool, PoolConnection};
+pub use migration::{MigrationError, migrate};
 pub use pooler::{Limits, Pooler, Setting};
 pub use transaction::Transaction;
