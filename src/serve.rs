@@ -9,7 +9,7 @@ use commands::identity::Missing;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::ObjectStore;
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ async fn with(
     let background = Threads::background().map_err(failed)?;
     let crowd = Threads::crowd().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
-    let relaxed = database.relaxed()?;
+    let relaxed = database.relaxed();
     let running = Running {
         config,
         pool,

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use futures::TryStreamExt;
+use pool::Transaction;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgTransaction, Row};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -99,7 +100,7 @@ fn differing<F: Fold>(live: &F, folded: &F) -> Result<Vec<String>, RebuildError>
 
 /// Hands on the table's rows, until they end or nobody takes them.
 async fn read<F: Fold>(
-    mut tx: PgTransaction<'static>,
+    mut tx: Transaction<'static>,
     sender: mpsc::Sender<Result<Vec<Live<F>>, sqlx::Error>>,
 ) {
     let sql = format!("SELECT {} FROM {} ORDER BY id", F::TABLE.column_list(), F::TABLE.name);

@@ -3,9 +3,8 @@
 //! Values are written as `json_populate_recordset` would read them from the row's JSON form, so that this and
 //! the upserts of an append write the same.
 
+use pool::{PgConnection, PgPool};
 use serde_json::{Map, Value};
-use sqlx::PgConnection;
-use sqlx::postgres::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -69,7 +68,7 @@ async fn write<F: Fold>(
     let mut tx = unhurried(&pool, "BEGIN").await?;
     let columns = columns(&mut tx, &F::TABLE).await?;
     let (name, list) = (F::TABLE.named(suffix), F::TABLE.column_list());
-    let mut copy = tx.copy_in_raw(&format!("COPY {name} ({list}) FROM STDIN")).await?;
+    let mut copy = tx.copy_in(&format!("COPY {name} ({list}) FROM STDIN")).await?;
     while let Some(rows) = rows.recv().await {
         copy.send(lines(&columns, &rows)?).await?;
     }

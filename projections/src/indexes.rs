@@ -1,7 +1,8 @@
 //! The indexes of a read model's table, and those of its copy.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use sqlx::{Executor, PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
+use sqlx::Executor;
 
 use crate::machine::Table;
 use crate::streams::unhurried;
@@ -88,6 +89,6 @@ async fn statements_of(
 
 async fn build_one(pool: &PgPool, sql: String) -> Result<(), sqlx::Error> {
     let mut tx = unhurried(pool, "BEGIN").await?;
-    tx.execute(format!("{MEMORY}; {sql}").as_str()).await?;
+    (&mut *tx).execute(format!("{MEMORY}; {sql}").as_str()).await?;
     tx.commit().await
 }

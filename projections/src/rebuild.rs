@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
 
 use crate::machine::Table;
 use crate::models::{self, MODELS, Model};

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::{Recorded, StreamId, StreamType};
 use futures::TryStreamExt;
-use sqlx::postgres::PgPool;
-use sqlx::{Executor, PgConnection, PgTransaction};
+use pool::{PgConnection, PgPool, Transaction};
+use sqlx::Executor;
 use tokio::sync::mpsc;
 
 use crate::log::{self, LogError};
@@ -63,12 +63,12 @@ impl<'a> Source<'a> {
     }
 
     /// A transaction that may take long, as of the moment that everything is read.
-    pub(crate) async fn transaction(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
+    pub(crate) async fn transaction(&self) -> Result<Transaction<'static>, sqlx::Error> {
         let Some(snapshot) = &self.snapshot else { return unhurried(self.pool, "BEGIN").await };
         let mut tx =
             self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let sql = format!("SET TRANSACTION SNAPSHOT '{snapshot}'; {SETTINGS}");
-        tx.execute(sql.as_str()).await?;
+        (&mut *tx).execute(sql.as_str()).await?;
         Ok(tx)
     }
 
@@ -108,9 +108,9 @@ impl<'a> Source<'a> {
 pub(crate) async fn unhurried(
     pool: &PgPool,
     begin: &'static str,
-) -> Result<PgTransaction<'static>, sqlx::Error> {
+) -> Result<Transaction<'static>, sqlx::Error> {
     let mut tx = pool.begin_with(begin).await?;
-    tx.execute(SETTINGS).await?;
+    (&mut *tx).execute(SETTINGS).await?;
     Ok(tx)
 }
 
@@ -136,7 +136,7 @@ impl<F: Fold> Folding<F> {
 
 /// Hands on the events of all streams of a kind, until they end or nobody takes them.
 async fn read(
-    mut tx: PgTransaction<'static>,
+    mut tx: Transaction<'static>,
     kind: StreamType,
     up_to: i64,
     sender: mpsc::Sender<Result<Vec<Recorded>, LogError>>,

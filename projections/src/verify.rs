@@ -1,6 +1,6 @@
 //! Folds the log once more and compares with what serves.
 
-use sqlx::PgPool;
+use pool::PgPool;
 
 use crate::models::MODELS;
 use crate::streams::{Source, unhurried};

@@ -1,7 +1,7 @@
 //! A rebuild of read models that is killed.
 
+use pool::PgPool;
 use serde_json::Value;
-use sqlx::PgPool;
 
 use crate::support::{TestApp, eventually};
 

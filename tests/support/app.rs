@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+use pool::PgPool;
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use sqlx::PgPool;
 use url::{Position, Url};
 use uuid::Uuid;
 
