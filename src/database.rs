@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use pool::{Limits, PgPool, Pooler, Setting};
+use pool::{Limits, PgConnection, PgPool, Pooler, Setting};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
@@ -61,7 +61,11 @@ pub enum Error {
     #[error("{0}: a pooler in transaction mode is in between: set DATABASE_POOLER=transaction")]
     NoSessions(&'static str),
     #[error("the database could not be migrated: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[from] pool::MigrationError),
+    #[error(
+        "migration {0} of a later version has taken away what this one uses: run the later version"
+    )]
+    TooNew(i64),
     #[error("the database has not been migrated: run `vetted migrate` first")]
     NotMigrated,
 }
@@ -79,30 +83,38 @@ pub struct Address {
 /// reach without the settings that they rely on.
 pub async fn connect(address: &Address, allow_unsafe: bool) -> Result<PgPool, Error> {
     let options = options(&address.url)?;
-    let pool = PgPool::connect_lazy(options.clone(), address.pooler, &SETTINGS, LIMITS);
+    let pool = PgPool::connect_lazy(options, address.pooler, &SETTINGS, LIMITS);
     check_reachable(address.variable, &pool.connect_options()).await?;
-    check_settings(address, &pool).await?;
+    // A start may wait longer than a request.
+    let patient = pool.with(&[], Limits { connections: 2, patience: PATIENCE });
+    let checked = check(address, &patient, allow_unsafe).await;
+    patient.close().await;
+    checked.map(|()| pool)
+}
+
+async fn check(address: &Address, pool: &PgPool, allow_unsafe: bool) -> Result<(), Error> {
+    check_settings(address, pool).await?;
     if pool.keeps_sessions() {
-        check_sessions(address, &pool).await?;
+        check_sessions(address, pool).await?;
     }
-    if !allow_unsafe {
-        refuse_unsafe(&pool).await?;
-    }
-    Ok(pool)
+    if allow_unsafe { Ok(()) } else { refuse_unsafe(pool).await }
 }
 
 /// Two clients have one server's connection in turn only behind a pooler in transaction mode. It tells them
 /// nothing, and one would run the other's statements.
 async fn check_sessions(address: &Address, pool: &PgPool) -> Result<(), Error> {
-    let process = "SELECT pg_backend_pid()";
     let mut one = pool.acquire().await.map_err(Error::Failed)?;
-    let first: i32 =
-        sqlx::query_scalar(process).fetch_one(&mut *one).await.map_err(Error::Failed)?;
+    let first = server_process(&mut one).await?;
     let mut other = pool.begin().await.map_err(Error::Failed)?;
-    let second: i32 =
-        sqlx::query_scalar(process).fetch_one(&mut *other).await.map_err(Error::Failed)?;
+    let second = server_process(&mut other).await?;
     other.rollback().await.map_err(Error::Failed)?;
     if first == second { Err(Error::NoSessions(address.variable)) } else { Ok(()) }
+}
+
+/// Nothing is prepared: that might stay with a connection that is another client's next.
+async fn server_process(connection: &mut PgConnection) -> Result<i32, Error> {
+    let asked = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await;
+    asked.and_then(|row| row.try_get(0)).map_err(Error::Failed)
 }
 
 /// A pooler that is not known of drops them, or gives them to others.
@@ -112,8 +124,12 @@ async fn check_settings(address: &Address, pool: &PgPool) -> Result<(), Error> {
     let current = sqlx::query_scalar(
         "SELECT array_agg(current_setting(name)) FROM unnest($1::text[]) AS name",
     );
-    let current: Vec<String> =
-        current.bind(names.as_slice()).fetch_one(&mut *transaction).await.map_err(Error::Failed)?;
+    let current: Vec<String> = current
+        .bind(names.as_slice())
+        .persistent(false)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(Error::Failed)?;
     transaction.rollback().await.map_err(Error::Failed)?;
     let differs = |((_, value), current): &(Setting, String)| value != current;
     match SETTINGS.into_iter().zip(current).find(differs) {
@@ -179,8 +195,8 @@ async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {
 
 /// Applies the migrations that are missing; of several programs that do so at once, one does.
 pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
-    let pool = pool.straight().map_err(Error::Failed)?;
-    Ok(MIGRATIONS.run(&pool).await?)
+    pool::migrate(pool, &MIGRATIONS).await?;
+    check_migrated(pool).await
 }
 
 /// The number of the newest migration that this program has.
@@ -188,14 +204,19 @@ pub fn newest_migration() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// Whether the schema is the one that this program was built for.
+/// Whether the schema has all that this program was built for. A later version may have added to it; a
+/// contract step of one, which is called so, has taken something away.
 pub async fn check_migrated(pool: &PgPool) -> Result<(), Error> {
-    let applied: Result<Option<i64>, _> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-            .fetch_one(pool)
-            .await;
+    let applied: Result<(Option<i64>, Option<i64>), _> = sqlx::query_as(
+        "SELECT max(version), min(version) FILTER (WHERE version > $1 AND description LIKE 'contract %')
+         FROM _sqlx_migrations WHERE success",
+    )
+    .bind(newest_migration())
+    .fetch_one(pool)
+    .await;
     match applied {
-        Ok(applied) if applied >= Some(newest_migration()) => Ok(()),
+        Ok((_, Some(contract))) => Err(Error::TooNew(contract)),
+        Ok((applied, None)) if applied >= Some(newest_migration()) => Ok(()),
         Ok(_) => Err(Error::NotMigrated),
         Err(error) if error.as_database_error().is_some() => Err(Error::NotMigrated),
         Err(error) => Err(Error::Failed(error)),

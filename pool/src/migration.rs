@@ -1,5 +1,5 @@
-//! Applying migrations while the program serves. A lock that others hold is waited for briefly, since all
-//! who come later wait behind it, and tried for again. Indexes are built beside writers, each by a file of
+//! Applying migrations while the program serves. A lock that others hold is waited for briefly, since later
+//! statements wait behind it, and tried for again. Indexes are built beside writers, each by a file of
 //! its own that begins with `-- no-transaction`; what a killed build has left is dropped before the next one.
 
 use std::collections::HashMap;
@@ -12,15 +12,15 @@ use crate::PgPool;
 
 /// A table of any size may be read for an index or a check.
 const NO_TIMEOUT: &str = "SET statement_timeout = 0";
-/// Whoever comes later waits behind a lock that is waited for.
+/// Later statements wait behind one that waits for a lock.
 const BRIEFLY: &str = "SET lock_timeout = '500ms'";
 /// What builds an index waits for those who use the table, and holds up nobody.
 const PATIENTLY: &str = "SET lock_timeout = 0";
 /// Between tries, to let them pass.
 const PAUSE: Duration = Duration::from_secs(1);
 const TRIES: u32 = 60;
-/// `lock_not_available`, which a timeout is too.
-const LOCKED: &str = "55P03";
+/// `lock_not_available`, which a timeout is too, and `deadlock_detected`.
+const PASSING: [&str; 2] = ["55P03", "40P01"];
 
 /// Why a database was not migrated; what was applied before stays.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +52,10 @@ pub async fn migrate(pool: &PgPool, migrator: &Migrator) -> Result<(), Migration
     take_turn(&mut connection).await?;
     let outcome = apply_missing(&mut connection, migrator).await;
     // The server may take a moment to end the session.
-    connection.unlock().await?;
-    connection.close().await?;
-    outcome
+    let released = connection.unlock().await;
+    outcome?;
+    released?;
+    Ok(connection.close().await?)
 }
 
 /// By the lock that sqlx takes for this database. A statement that waits for it is one that an index which
@@ -62,7 +63,7 @@ pub async fn migrate(pool: &PgPool, migrator: &Migrator) -> Result<(), Migration
 async fn take_turn(connection: &mut PgConnection) -> Result<(), MigrateError> {
     loop {
         match connection.lock().await {
-            Err(error) if is_timeout(&error) => tokio::time::sleep(PAUSE).await,
+            Err(error) if may_pass(&error) => tokio::time::sleep(PAUSE).await,
             taken => return taken,
         }
     }
@@ -86,34 +87,39 @@ async fn apply_missing(
         match applied.get(&migration.version) {
             Some(checksum) if **checksum == migration.checksum => {}
             Some(_) => return Err(MigrateError::VersionMismatch(migration.version).into()),
-            None if migration.no_tx => apply_alone(connection, migration).await?,
             None => apply(connection, migration).await?,
         }
     }
     Ok(())
 }
 
+<<<<<<< ours
 /// In one transaction with the note that it was applied.
+=======
+/// Tries until others let it.
+>>>>>>> theirs
 async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<(), MigrationError> {
     for _ in 0..TRIES {
-        match Migrate::apply(connection, migration).await {
-            Err(error) if is_timeout(&error) => tokio::time::sleep(PAUSE).await,
-            outcome => return Ok(outcome.map(drop)?),
+        match apply_once(connection, migration).await {
+            Err(error) if may_pass(&error) => tokio::time::sleep(PAUSE).await,
+            outcome => return Ok(outcome?),
         }
     }
     Err(MigrationError::Locked(migration.version))
 }
 
-/// An index, outside of a transaction.
-async fn apply_alone(
+/// In one transaction with the note that it was applied; an index without.
+async fn apply_once(
     connection: &mut PgConnection,
     migration: &Migration,
-) -> Result<(), MigrationError> {
-    connection.execute(PATIENTLY).await?;
-    drop_unfinished(connection, &migration.sql).await?;
-    Migrate::apply(&mut *connection, migration).await?;
-    connection.execute(BRIEFLY).await?;
-    Ok(())
+) -> Result<(), MigrateError> {
+    if migration.no_tx {
+        connection.execute(PATIENTLY).await?;
+        drop_unfinished(connection, &migration.sql).await?;
+    } else {
+        connection.execute(BRIEFLY).await?;
+    }
+    Migrate::apply(connection, migration).await.map(drop)
 }
 
 /// What an earlier try at this migration has left: an index that is written to and never read.
@@ -134,12 +140,13 @@ fn names(sql: &str, name: &str) -> bool {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
 }
 
-fn is_timeout(error: &MigrateError) -> bool {
+/// A lock that was not given in time, or a deadlock.
+fn may_pass(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
     };
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.as_deref() == Some(LOCKED)
+    code.is_some_and(|code| PASSING.contains(&&*code))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 
@@ -25,34 +26,21 @@ pub(super) struct Bouncer {
 
 impl Bouncer {
     /// In that mode, with further settings. It takes no startup parameter that it does not know.
-    pub(super) async fn start(database: &TestDatabase, mode: &str, more: &str) -> Self {
+    pub(super) async fn start(database: &TestDatabase, mode: &str, settings: &str) -> Self {
         let server = PgConnectOptions::from_str(&database.url).expect("a PostgreSQL URL");
-        let host = server.get_socket().map(|socket| socket.display().to_string());
-        let host = host.unwrap_or_else(|| server.get_host().to_owned());
         let name = server.get_database().expect("the database has a name").to_owned();
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
         // As root it takes on another account.
-        std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
-        let text = format!(
-            "[databases]\n{name} = host={host} port={} user={}\n\
-             [pgbouncer]\nlisten_port = {PORT}\nunix_socket_dir = {}\nauth_type = any\n\
-             pool_mode = {mode}\nlogfile = {}\nmax_client_conn = 400\n{more}\n",
-            server.get_port(),
-            server.get_username(),
-            path.display(),
-            path.join("log").display(),
-        );
-        let file = path.join("pgbouncer.ini");
-        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        let file = folder.path().join("pgbouncer.ini");
+        std::fs::write(&file, configuration(&server, folder.path(), mode, settings)).unwrap();
         let program = if std::fs::exists(PROGRAM).unwrap() { PROGRAM } else { "pgbouncer" };
         let mut command = Command::new(program);
         if nix::unistd::geteuid().is_root() {
             command.args(["-u", "postgres"]);
         }
         command.arg("-q").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
-        let process =
-            command.spawn().expect("pgbouncer starts: `scripts/install check` installs it");
+        let process = command.spawn().expect("pgbouncer, which scripts/install check installs");
         let bouncer = Self { process, folder, database: name };
         eventually("pgbouncer answers", async || bouncer.connect().await.ok()).await;
         bouncer
@@ -69,6 +57,18 @@ impl Bouncer {
         let options = PgConnectOptions::from_str(&self.url())?.extra_float_digits(None);
         options.connect().await?.close().await
     }
+}
+
+fn configuration(server: &PgConnectOptions, folder: &Path, mode: &str, settings: &str) -> String {
+    let host = server.get_socket().map(|socket| socket.display().to_string());
+    let host = host.unwrap_or_else(|| server.get_host().to_owned());
+    let (port, user) = (server.get_port(), server.get_username());
+    let (name, folder) = (server.get_database().unwrap_or_default(), folder.display());
+    format!(
+        "[databases]\n{name} = host={host} port={port} user={user}\n\
+         [pgbouncer]\nlisten_port = {PORT}\nunix_socket_dir = {folder}\nauth_type = any\n\
+         pool_mode = {mode}\nlogfile = {folder}/log\nmax_client_conn = 400\n{settings}\n"
+    )
 }
 
 impl Drop for Bouncer {

@@ -4,6 +4,7 @@ mod bouncer;
 
 use domain::Role;
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 
 use crate::support::program::Program;
 use crate::support::{TestApp, TestDatabase};
@@ -19,9 +20,9 @@ const ROOMY: &str = "default_pool_size = 150";
 const DROPPING: &str = "ignore_startup_parameters = extra_float_digits, options";
 
 /// The program through a pooler.
-async fn start(mode: &str, more: &str) -> (TestApp, Bouncer) {
+async fn start(mode: &str, settings: &str) -> (TestApp, Bouncer) {
     let database = TestDatabase::create().await;
-    let bouncer = Bouncer::start(&database, mode, more).await;
+    let bouncer = Bouncer::start(&database, mode, settings).await;
     let (pooled, direct) = (bouncer.url(), database.url.clone());
     let variables = [
         ("DATABASE_URL", pooled.as_str()),
@@ -58,13 +59,14 @@ async fn of_many_clients_whose_transactions_share_connections_nobody_gets_what_i
 
     let made = join_all(names.iter().map(|name| app.category(&staff, name))).await;
 
-    let rounds = made.iter().zip(&names).cycle().take(400);
-    let found = join_all(rounds.map(async |(id, name)| {
+    let rounds = stream::iter(made.iter().zip(&names).cycle().take(400));
+    let found = rounds.map(async |(id, name)| {
         let path = format!("/categories/{id}/");
         let call = app.request_to(&replica, "GET", &path).by(&staff).send();
         (call.await.expect(200).json["name"].clone(), name)
-    }));
-    for (found, name) in found.await {
+    });
+    let found: Vec<_> = found.buffer_unordered(12).collect().await;
+    for (found, name) in found {
         assert_eq!(found, name.as_str());
     }
     app.finish().await;
