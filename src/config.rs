@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use api::{ConnectionLimits, RateLimits};
 use ipnet::IpNet;
+use pool::Pooler;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use workers::ScannerAddress;
@@ -75,6 +76,10 @@ pub enum LogFormat {
 pub struct Config {
     /// PostgreSQL; `None`: a private cluster under `data_dir`.
     pub database_url: Option<SecretString>,
+    /// What stands between the program and the database at `database_url`.
+    pub database_pooler: Pooler,
+    /// The same database without a pooler that keeps no sessions.
+    pub database_direct_url: Option<SecretString>,
     /// Accept a database that may lose acknowledged commits.
     pub allow_unsafe_database: bool,
     /// NATS; `None`: a private server under `data_dir`.
@@ -179,7 +184,11 @@ impl Config {
             let url = Url::parse(url.expose_secret()).ok();
             url.is_some_and(|url| url.password().is_some_and(|password| KNOWN.contains(&password)))
         };
-        let urls = [("DATABASE_URL", &self.database_url), ("SMTP_URL", &self.smtp_url)];
+        let urls = [
+            ("DATABASE_URL", &self.database_url),
+            ("DATABASE_DIRECT_URL", &self.database_direct_url),
+            ("SMTP_URL", &self.smtp_url),
+        ];
         let known = urls.into_iter().filter(|(_, url)| url.as_ref().is_some_and(is_known));
         known.map(|(variable, _)| variable).collect()
     }
@@ -194,6 +203,10 @@ impl Config {
         let mut reader = Reader::new(variables);
         let data_dir = reader.value("DATA_DIR", ".data", parse::path)?;
         let (database_url, nats_url) = services(&mut reader, &data_dir)?;
+        let database_pooler = reader.value("DATABASE_POOLER", "none", parse::pooler)?;
+        let unset = "DATABASE_URL";
+        let database_direct_url =
+            reader.secret_url("DATABASE_DIRECT_URL", unset, parse::database_url)?;
         let nats = nats_url.as_ref().map(|url| NatsAddress::from_checked(url.expose_secret()));
         let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
         let nats_replicas = reader.value("NATS_REPLICAS", "1", parse::replicas)?;
@@ -203,9 +216,9 @@ impl Config {
         let mail = format!("each mail becomes a file in {}", data_dir.join("mail").display());
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
         if reader.value("REQUIRE_SERVICE_TLS", "false", parse::switch)? {
-            let (database, nats, smtp) =
-                (database_url.as_ref(), nats_url.as_ref(), smtp_url.as_ref());
-            Addresses { database, nats, smtp, storage: &storage, aws: &aws }.check()?;
+            let (database, direct) = (database_url.as_ref(), database_direct_url.as_ref());
+            let (nats, smtp) = (nats_url.as_ref(), smtp_url.as_ref());
+            Addresses { database, direct, nats, smtp, storage: &storage, aws: &aws }.check()?;
         }
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
         let operations_bind = reader.value("OPERATIONS_BIND", "", |text| apart(text, bind))?;
@@ -215,6 +228,8 @@ impl Config {
         let max_video_bytes = reader.value("MAX_VIDEO_BYTES", "1073741824", parse::bytes)?;
         Ok(Self {
             database_url,
+            database_pooler,
+            database_direct_url,
             nats,
             nats_prefix,
             nats_replicas,

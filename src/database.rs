@@ -3,10 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use pool::{Limits, PgConnection, PgPool, Pooler, Setting};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool, Row};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, Row};
 use tokio::time::Instant;
 
 use crate::reach::{self, Unreachable};
@@ -14,15 +15,25 @@ use crate::reach::{self, Unreachable};
 /// Append-only.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Connections of one process at most.
-const CONNECTIONS: u32 = 24;
-/// Of its workers.
-const WORKER_CONNECTIONS: u32 = 8;
+/// Of one process. A request's client is told within a second that there is none.
+const LIMITS: Limits = Limits { connections: 24, patience: Duration::from_millis(800) };
+/// Of its workers, whose clients wait for nothing.
+const WORKER_LIMITS: Limits = Limits { connections: 8, patience: Duration::from_secs(5) };
 
-/// How long a request waits for a connection: its client is told within a second that there is none.
-const CONNECTION_PATIENCE: Duration = Duration::from_millis(800);
-/// The same for workers, whose clients wait for nothing.
-const WORKER_PATIENCE: Duration = Duration::from_secs(5);
+/// What every statement relies on.
+const SETTINGS: [Setting; 5] = [
+    ("timezone", "UTC"),
+    ("statement_timeout", "20s"),
+    // Compiling takes longer than any of these statements.
+    ("jit", "off"),
+    // A statement that is planned while a table is nearly empty would read all of it ever after.
+    ("enable_seqscan", "off"),
+    // A transaction whose request went away must not hold the log's lock for long.
+    ("idle_in_transaction_session_timeout", "10s"),
+];
+/// Commits of workers do not wait for the disk: what they record may be lost in a crash, since each
+/// effect may be tried again.
+const RELAXED: [Setting; 1] = [("synchronous_commit", "off")];
 
 /// How long a server that is just starting is waited for, and one that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,26 +53,91 @@ pub enum Error {
          or set ALLOW_UNSAFE_DATABASE=true"
     )]
     Unsafe { setting: String, value: String },
+    #[error(
+        "{variable}: the setting {name} is {current} and not {value}: set DATABASE_POOLER to session or \
+         transaction where a pooler such as PgBouncer is in between"
+    )]
+    Settings { variable: &'static str, name: &'static str, value: &'static str, current: String },
+    #[error("{0}: a pooler in transaction mode is in between: set DATABASE_POOLER=transaction")]
+    NoSessions(&'static str),
     #[error("the database could not be migrated: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[from] pool::MigrationError),
+    #[error(
+        "migration {0} of a later version has taken away what this one uses: run the later version"
+    )]
+    TooNew(i64),
     #[error("the database has not been migrated: run `vetted migrate` first")]
     NotMigrated,
 }
 
-/// Connects, and refuses a database that may lose what it has confirmed. `variable` is what names
-/// the server when it can't be reached.
-pub async fn connect(
-    variable: &'static str,
-    url: &SecretString,
-    allow_unsafe: bool,
-) -> Result<PgPool, Error> {
-    let options = options(url)?;
-    check_reachable(variable, &options).await?;
-    let pool = pool(options, CONNECTIONS, CONNECTION_PATIENCE);
-    if !allow_unsafe {
-        refuse_unsafe(&pool).await?;
+/// Where a database is, and what stands before it.
+#[derive(Clone)]
+pub struct Address {
+    /// What names it when it can't be reached.
+    pub variable: &'static str,
+    pub url: SecretString,
+    pub pooler: Pooler,
+}
+
+/// Connects, and refuses a database that may lose what it has confirmed, and one that statements
+/// reach without the settings that they rely on.
+pub async fn connect(address: &Address, allow_unsafe: bool) -> Result<PgPool, Error> {
+    let options = options(&address.url)?;
+    let pool = PgPool::connect_lazy(options, address.pooler, &SETTINGS, LIMITS);
+    check_reachable(address.variable, &pool.connect_options()).await?;
+    // A start may wait longer than a request.
+    let patient = pool.with(&[], Limits { connections: 2, patience: PATIENCE });
+    let checked = check(address, &patient, allow_unsafe).await;
+    patient.close().await;
+    checked.map(|()| pool)
+}
+
+async fn check(address: &Address, pool: &PgPool, allow_unsafe: bool) -> Result<(), Error> {
+    check_settings(address, pool).await?;
+    if pool.keeps_sessions() {
+        check_sessions(address, pool).await?;
     }
-    Ok(pool)
+    if allow_unsafe { Ok(()) } else { refuse_unsafe(pool).await }
+}
+
+/// Two clients have one server's connection in turn only behind a pooler in transaction mode. It tells them
+/// nothing, and one would run the other's statements.
+async fn check_sessions(address: &Address, pool: &PgPool) -> Result<(), Error> {
+    let mut one = pool.acquire().await.map_err(Error::Failed)?;
+    let first = server_process(&mut one).await?;
+    let mut other = pool.begin().await.map_err(Error::Failed)?;
+    let second = server_process(&mut other).await?;
+    other.rollback().await.map_err(Error::Failed)?;
+    if first == second { Err(Error::NoSessions(address.variable)) } else { Ok(()) }
+}
+
+/// Nothing is prepared: that might stay with a connection that is another client's next.
+async fn server_process(connection: &mut PgConnection) -> Result<i32, Error> {
+    let asked = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await;
+    asked.and_then(|row| row.try_get(0)).map_err(Error::Failed)
+}
+
+/// A pooler that is not known of drops them, or gives them to others.
+async fn check_settings(address: &Address, pool: &PgPool) -> Result<(), Error> {
+    let mut transaction = pool.begin().await.map_err(Error::Failed)?;
+    let names = SETTINGS.map(|(name, _)| name);
+    let current = sqlx::query_scalar(
+        "SELECT array_agg(current_setting(name)) FROM unnest($1::text[]) AS name",
+    );
+    let current: Vec<String> = current
+        .bind(names.as_slice())
+        .persistent(false)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(Error::Failed)?;
+    transaction.rollback().await.map_err(Error::Failed)?;
+    let differs = |((_, value), current): &(Setting, String)| value != current;
+    match SETTINGS.into_iter().zip(current).find(differs) {
+        None => Ok(()),
+        Some(((name, value), current)) => {
+            Err(Error::Settings { variable: address.variable, name, value, current })
+        }
+    }
 }
 
 /// Connects once, since a pool does not tell why it has no connection.
@@ -94,32 +170,13 @@ fn may_pass(error: &sqlx::Error) -> bool {
 }
 
 fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
-    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(Error::Url)?.options([
-        ("timezone", "UTC"),
-        ("statement_timeout", "20s"),
-        // Compiling takes longer than any of these statements.
-        ("jit", "off"),
-        // A statement that is planned while a table is nearly empty would read all of it ever after.
-        ("enable_seqscan", "off"),
-        // A transaction whose request went away must not hold the log's lock for long.
-        ("idle_in_transaction_session_timeout", "10s"),
-    ]);
+    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(Error::Url)?;
     Ok(options.application_name("vetted"))
 }
 
-fn pool(options: PgConnectOptions, connections: u32, patience: Duration) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(patience)
-        .test_before_acquire(false)
-        .connect_lazy_with(options)
-}
-
-/// A pool for workers, without a connection yet. Their commits do not wait for the disk: what they
-/// record may be lost in a crash, since each effect may be tried again.
-pub fn relaxed(url: &SecretString) -> Result<PgPool, Error> {
-    let options = options(url)?.options([("synchronous_commit", "off")]);
-    Ok(pool(options, WORKER_CONNECTIONS, WORKER_PATIENCE))
+/// A pool for workers, without a connection yet.
+pub fn relaxed(pool: &PgPool) -> PgPool {
+    pool.with(&RELAXED, WORKER_LIMITS)
 }
 
 async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {
@@ -138,7 +195,8 @@ async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {
 
 /// Applies the migrations that are missing; of several programs that do so at once, one does.
 pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
-    Ok(MIGRATIONS.run(pool).await?)
+    pool::migrate(pool, &MIGRATIONS).await?;
+    check_migrated(pool).await
 }
 
 /// The number of the newest migration that this program has.
@@ -146,14 +204,19 @@ pub fn newest_migration() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// Whether the schema is the one that this program was built for.
+/// Whether the schema has all that this program was built for. A later version may have added to it; a
+/// contract step of one, which is called so, has taken something away.
 pub async fn check_migrated(pool: &PgPool) -> Result<(), Error> {
-    let applied: Result<Option<i64>, _> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-            .fetch_one(pool)
-            .await;
+    let applied: Result<(Option<i64>, Option<i64>), _> = sqlx::query_as(
+        "SELECT max(version), min(version) FILTER (WHERE version > $1 AND description LIKE 'contract %')
+         FROM _sqlx_migrations WHERE success",
+    )
+    .bind(newest_migration())
+    .fetch_one(pool)
+    .await;
     match applied {
-        Ok(applied) if applied >= Some(newest_migration()) => Ok(()),
+        Ok((_, Some(contract))) => Err(Error::TooNew(contract)),
+        Ok((applied, None)) if applied >= Some(newest_migration()) => Ok(()),
         Ok(_) => Err(Error::NotMigrated),
         Err(error) if error.as_database_error().is_some() => Err(Error::NotMigrated),
         Err(error) => Err(Error::Failed(error)),

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use commands::Commands;
 use domain::{NewEmailAddress, Role};
-use sqlx::PgPool;
+use pool::PgPool;
 use uuid::Uuid;
 
 use crate::config::Config;

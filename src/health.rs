@@ -7,8 +7,8 @@ use async_nats::connection::State;
 use async_trait::async_trait;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use pool::PgPool;
+use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use workers::TaskState;
@@ -135,12 +135,10 @@ impl Checks {
 
 /// Writes on a connection of its own: one that waits for a frozen standby is lost to the pool.
 async fn fill(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let options = PgConnectOptions::clone(&pool.connect_options());
+    let mut connection = pool.connect_options().connect().await?;
     // A wait for a standby that is cut short is answered as if the standby had confirmed.
-    let options = options.options([("statement_timeout", "5s")]);
-    let mut connection = options.connect().await?;
     let written = format!(
-        "BEGIN; TRUNCATE readiness;
+        "BEGIN; SET LOCAL statement_timeout = '5s'; TRUNCATE readiness;
          INSERT INTO readiness SELECT decode(repeat(md5(random()::text), {FILLER} / 16), 'hex');
          COMMIT"
     );

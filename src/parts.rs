@@ -7,12 +7,13 @@ use std::sync::Arc;
 use commands::identity::{BindingError, Identity, Missing, SecretsError};
 use commands::{CommandError, Commands, Context};
 use domain::{RequestId, SystemActor};
+use pool::{PgPool, Pooler};
 use secrecy::SecretString;
-use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
 use crate::config::{Config, ConfigError, NatsAddress};
+use crate::database::Address;
 use crate::embedded::{self, Nats, Postgres};
 use crate::output::PrintError;
 use crate::reach::Unreachable;
@@ -34,6 +35,11 @@ pub enum Error {
     Unreachable(#[from] Unreachable),
     #[error("no data in {} and DATABASE_URL is unset: set DATABASE_URL, or DATA_DIR to where the data are", .0.display())]
     NoData(PathBuf),
+    #[error(
+        "a pooler in transaction mode keeps no session, which this takes: set DATABASE_DIRECT_URL to the \
+         address of PostgreSQL itself"
+    )]
+    NoSession,
     #[error(transparent)]
     Print(#[from] PrintError),
     #[error(transparent)]
@@ -89,7 +95,7 @@ impl From<commands::ErasureError> for Error {
 pub struct Database {
     /// The pool.
     pub pool: PgPool,
-    url: SecretString,
+    address: Address,
     embedded: Option<Postgres>,
 }
 
@@ -98,11 +104,14 @@ impl Database {
     /// another `vetted` runs it already; only with [`Missing::Create`] is a private one made.
     /// A database of other secrets is refused, whatever it is opened for.
     pub async fn open(config: &Config, missing: Missing) -> Result<Self, Error> {
-        let database = Self::open_unbound(config, missing).await?;
-        match database.compare(config).await {
-            Ok(()) => Ok(database),
+        Self::open_unbound(config, missing).await?.compared(config).await
+    }
+
+    async fn compared(self, config: &Config) -> Result<Self, Error> {
+        match self.compare(config).await {
+            Ok(()) => Ok(self),
             Err(error) => {
-                database.close().await;
+                self.close().await;
                 Err(error)
             }
         }
@@ -114,16 +123,37 @@ impl Database {
         Ok(commands::clock::compare(&self.pool).await?)
     }
 
+    /// The same where sessions are kept: for what settings, locks or a snapshot are held for over several
+    /// transactions, and for PostgreSQL's own programs.
+    pub async fn open_session(config: &Config, missing: Missing) -> Result<Self, Error> {
+        let database = Self::open_session_unbound(config, missing).await?;
+        database.compared(config).await
+    }
+
     /// The same, whichever secrets it belongs to: for a restore, which brings both.
-    pub async fn open_unbound(config: &Config, missing: Missing) -> Result<Self, Error> {
-        let (variable, url, embedded) = if let Some(url) = &config.database_url {
-            ("DATABASE_URL", url.clone(), None)
-        } else {
-            let (url, embedded) = private_database(config, missing).await?;
-            ("the private PostgreSQL", url, embedded)
-        };
-        match database::connect(variable, &url, config.allow_unsafe_database).await {
-            Ok(pool) => Ok(Self { pool, url, embedded }),
+    pub async fn open_session_unbound(config: &Config, missing: Missing) -> Result<Self, Error> {
+        match &config.database_url {
+            Some(_) => Self::connect(config, session_address(config)?, None).await,
+            None => Self::open_unbound(config, missing).await,
+        }
+    }
+
+    async fn open_unbound(config: &Config, missing: Missing) -> Result<Self, Error> {
+        if let Some(address) = configured_address(config) {
+            return Self::connect(config, address, None).await;
+        }
+        let (url, embedded) = private_database(config, missing).await?;
+        let address = Address { variable: "the private PostgreSQL", url, pooler: Pooler::None };
+        Self::connect(config, address, embedded).await
+    }
+
+    async fn connect(
+        config: &Config,
+        address: Address,
+        embedded: Option<Postgres>,
+    ) -> Result<Self, Error> {
+        match database::connect(&address, config.allow_unsafe_database).await {
+            Ok(pool) => Ok(Self { pool, address, embedded }),
             Err(error) => {
                 stop(embedded).await;
                 Err(error.into())
@@ -133,12 +163,12 @@ impl Database {
 
     /// How it is connected to.
     pub const fn url(&self) -> &SecretString {
-        &self.url
+        &self.address.url
     }
 
     /// A pool for workers, see [`database::relaxed`].
-    pub fn relaxed(&self) -> Result<PgPool, Error> {
-        Ok(database::relaxed(&self.url)?)
+    pub fn relaxed(&self) -> PgPool {
+        database::relaxed(&self.pool)
     }
 
     /// Opens the database that is there for one piece of work, and closes it even if that fails.
@@ -155,9 +185,23 @@ impl Database {
         missing: Missing,
         work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let database = Self::open(config, missing).await?;
-        let outcome = work(&database.pool).await;
-        database.close().await;
+        Self::open(config, missing).await?.work(work).await
+    }
+
+    /// The same with the database that is there, where sessions are kept.
+    pub async fn with_session<T>(
+        config: &Config,
+        work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        Self::open_session(config, Missing::Leave).await?.work(work).await
+    }
+
+    async fn work<T>(
+        self,
+        work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let outcome = work(&self.pool).await;
+        self.close().await;
         outcome
     }
 
@@ -166,6 +210,22 @@ impl Database {
         self.pool.close().await;
         stop(self.embedded).await;
     }
+}
+
+/// `DATABASE_URL`.
+fn configured_address(config: &Config) -> Option<Address> {
+    let url = config.database_url.clone()?;
+    Some(Address { variable: "DATABASE_URL", url, pooler: config.database_pooler })
+}
+
+/// Where sessions of the configured database are kept.
+fn session_address(config: &Config) -> Result<Address, Error> {
+    if let Some(url) = config.database_direct_url.clone() {
+        return Ok(Address { variable: "DATABASE_DIRECT_URL", url, pooler: Pooler::None });
+    }
+    configured_address(config)
+        .filter(|address| address.pooler != Pooler::Transaction)
+        .ok_or(Error::NoSession)
 }
 
 async fn stop(embedded: Option<Postgres>) {

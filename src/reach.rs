@@ -47,6 +47,11 @@ fn refusal(options: &PgConnectOptions, refused: &dyn sqlx::error::DatabaseError)
         Some("3D000") => format!("no such database as {database:?}"),
         Some("42501") => format!("no right to connect to {database:?}"),
         Some("53300") => "too many connections".to_owned(),
+        // PgBouncer's, to what PostgreSQL would take.
+        Some("08P01") => {
+            "refused as a breach of the protocol, as PgBouncer does: set DATABASE_POOLER, and look at its log,"
+                .to_owned()
+        }
         Some("57P03") => "the server is still starting, or shutting down,".to_owned(),
         code => format!("connection refused with SQLSTATE {}", code.unwrap_or("unknown")),
     }

@@ -6,15 +6,34 @@ use async_trait::async_trait;
 use commands::identity::Missing;
 use commands::{AnyRow, Commands, Vault, Write};
 use domain::{CategoryId, OrderId, ProductId, Recorded, StreamId, StreamType, UserId};
-use sqlx::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
 
 use crate::config::Config;
-use crate::parts::Error;
+use crate::parts::{Database, Error};
 use crate::progress::Progress;
 use crate::{database, secrets};
 
-/// Applies migrations, and rebuilds read models whose folds have changed.
+/// Applies migrations, and rebuilds read models whose folds have changed. Behind a pooler that keeps no
+/// sessions this takes another address, unless there is nothing to do.
 pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Error> {
+    if pool.keeps_sessions() {
+        return apply(config, pool).await;
+    }
+    match Database::with_session(config, async |pool| apply(config, pool).await).await {
+        Err(Error::NoSession) if is_up_to_date(pool).await? => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn is_up_to_date(pool: &PgPool) -> Result<bool, Error> {
+    match database::check_migrated(pool).await {
+        Ok(()) => Ok(projections::outdated(&mut *pool.acquire().await?).await?.is_empty()),
+        Err(database::Error::NotMigrated) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn apply(config: &Config, pool: &PgPool) -> Result<(), Error> {
     database::migrate(pool).await?;
     let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
     if !outdated.is_empty() {

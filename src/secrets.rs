@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use commands::identity::{self, Missing, Secrets};
-use sqlx::PgPool;
+use pool::PgPool;
 
 use crate::config::Config;
 use crate::parts::{Error, make_data_dir};

@@ -9,7 +9,7 @@ use commands::identity::Missing;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::ObjectStore;
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +103,7 @@ async fn with(
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
-    let relaxed = database.relaxed()?;
+    let relaxed = database.relaxed();
     let running =
         Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
     start::log(config, role);

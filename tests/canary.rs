@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use domain::Role;
+use pool::PgPool;
 use serde_json::{Map, Value, json};
-use sqlx::PgPool;
 
 use crate::support::{Answer, Person, TestApp, eventually, link_in};
 

@@ -42,11 +42,12 @@ fn crates_are_built_only_on_those_below_them() {
     };
     let expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::from([
         below("domain", &[]),
-        below("commands", &["domain"]),
-        below("projections", &["domain"]),
-        below("api", &["domain", "commands", "projections"]),
-        below("workers", &["domain", "commands", "projections"]),
-        below("vetted", &["domain", "commands", "projections", "api", "workers"]),
+        below("pool", &[]),
+        below("commands", &["domain", "pool"]),
+        below("projections", &["domain", "pool"]),
+        below("api", &["domain", "pool", "commands", "projections"]),
+        below("workers", &["domain", "pool", "commands", "projections"]),
+        below("vetted", &["domain", "pool", "commands", "projections", "api", "workers"]),
     ]);
     assert_eq!(arrows.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, built_on) in &arrows {
@@ -72,6 +73,45 @@ fn migrations_never_change() {
         assert_eq!(expected.remove(name), Some(checksum.as_str()), "{name}");
     }
     assert!(expected.is_empty(), "these are gone: {expected:?}");
+}
+
+/// Behind a pooler in transaction mode nothing of a session is there in the next transaction: connections
+/// come from the crate `pool`, and what holds on to a session is named here and asks for one.
+#[test]
+fn nothing_relies_on_a_session_of_the_database() {
+    let apart = ["src/embedded/postgres.rs", "src/embedded/tests.rs", "projections/src/rebuild.rs"];
+    let apart = apart.map(|name| root().join(name));
+    let folders = ["src", "api/src", "commands/src", "projections/src", "workers/src"];
+    let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
+    for file in files.filter(|file| !apart.contains(file)) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in program.lines() {
+            let own = ["PgPool", "PgConnection", "Transaction", "PoolConnection", "PgListener"];
+            let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric()).collect();
+            let is_import = line.trim_start().starts_with("use sqlx::");
+            let is_sqlx = |own: &str| {
+                if is_import {
+                    words.contains(&own)
+                } else {
+                    line.contains(&format!("sqlx::{own}"))
+                }
+            };
+            let found = own.iter().find(|own| is_sqlx(own));
+            assert!(found.is_none(), "{}: take it from the crate pool: {line}", file.display());
+        }
+        for banned in [
+            "pg_advisory_lock(",
+            "pg_try_advisory_lock(",
+            "\"SET s",
+            "\"SET l",
+            "\"LISTEN ",
+            "WITH HOLD",
+            "\"PREPARE ",
+        ] {
+            assert!(!program.contains(banned), "{} has {banned}", file.display());
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,8 @@ mod operator;
 #[cfg(test)]
 mod payload;
 #[cfg(test)]
+mod pooling;
+#[cfg(test)]
 mod predecessor;
 #[cfg(test)]
 mod privacy;

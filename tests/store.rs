@@ -13,9 +13,9 @@ use domain::{
     StreamId, StreamType, UserId,
 };
 use futures::future::join_all;
+use pool::{PgConnection, PgPool};
 use projections::log;
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::support::{TestDatabase, eventually};

@@ -8,24 +8,29 @@ use crate::support::{Person, TestApp, link_in, video, video_form};
 #[tokio::test]
 async fn a_person_registers_sells_is_moderated_and_everything_can_be_told_from_the_log() {
     let app = TestApp::start().await;
+    live(&app).await;
+    app.finish().await;
+}
+
+/// A whole life. It leaves the read models rebuilt, and compared with the log.
+pub async fn live(app: &TestApp) {
     let staff = app.user(Role::Staff).await;
     let (buyer, stranger) = (app.user(Role::EndUser).await, app.user(Role::EndUser).await);
 
-    let seller = registers(&app).await;
+    let seller = registers(app).await;
     let category = app.category(&staff, "Bicycles").await;
-    let product = submits_a_film(&app, &seller, &category).await;
-    is_hidden_from_strangers(&app, &product, &stranger).await;
-    is_approved(&app, &product, &staff, &seller).await;
-    is_seen_by_strangers(&app, &product, &stranger).await;
-    is_ordered(&app, &product, &buyer, &staff).await;
-    is_told(&app, &product, &seller, &staff).await;
-    is_replayed(&app, &product, &staff).await;
+    let product = submits_a_film(app, &seller, &category).await;
+    is_hidden_from_strangers(app, &product, &stranger).await;
+    is_approved(app, &product, &staff, &seller).await;
+    is_seen_by_strangers(app, &product, &stranger).await;
+    is_ordered(app, &product, &buyer, &staff).await;
+    is_told(app, &product, &seller, &staff).await;
+    is_replayed(app, &product, &staff).await;
 
     app.run(&["projections", "verify"]).await.expect(0);
     app.run(&["projections", "rebuild", "--json"]).await.expect(0);
     let rebuilt = app.see(&stranger, &product).await;
     assert_eq!(rebuilt["status"], "APPROVED");
-    app.finish().await;
 }
 
 async fn registers(app: &TestApp) -> Person {

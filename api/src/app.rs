@@ -8,8 +8,8 @@ use commands::Commands;
 use ipnet::IpNet;
 use object_store::ObjectStore;
 use object_store::signer::Signer;
+use pool::PgPool;
 use projections::{OpenPersonal, Timeline};
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::{Duration as Span, Instant};
 
-use sqlx::PgPool;
+use pool::PgPool;
 use time::{Duration, OffsetDateTime};
 
 /// How often it is compared.

@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use domain::{Refusal, RefusalKind, Role, StreamType};
+use pool::{PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::{CommandError, IdempotencyClaim};

@@ -27,7 +27,7 @@ mod vault;
 use std::sync::Arc;
 
 use domain::{Role, UserId};
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};

@@ -11,8 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::{Event, HoldsPersonal, Personal, Recorded, Sealed, StreamId, UserId};
 use moka::sync::Cache;
+use pool::PgPool;
 use rand::Rng;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::identity::{Keyring, Secrets, SecretsError};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use domain::category::CategoryEvent;
 use domain::{CategoryId, Event, Recorded};
+use pool::{PgConnection, PgPool};
 use serde::Serialize;
-use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder};
+use sqlx::{FromRow, QueryBuilder};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -11,8 +11,9 @@
 
 use std::borrow::Cow;
 
+use pool::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{FromRow, Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use crate::ReadError;

@@ -3,8 +3,9 @@
 use domain::{DecodeError, Moment, Recorded, Stored, StreamId, StreamType, UserId};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use pool::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, QueryBuilder, Row};
+use sqlx::{QueryBuilder, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

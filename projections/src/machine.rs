@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use domain::Recorded;
 use moka::sync::Cache;
+use pool::PgConnection;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use sqlx::FromRow;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::ProjectionError;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use domain::product::ProcessingStatus;
 use domain::{CategoryId, OrderId, ProductId, Recorded, StreamId, StreamType, UserId};
 use futures::future::BoxFuture;
-use sqlx::PgConnection;
+use pool::PgConnection;
 use uuid::Uuid;
 
 use crate::machine::{self, Change, Fold, Kept, Table, Write};

@@ -2,9 +2,10 @@
 
 use domain::order::{OrderEvent, OrderItem, OrderStatus, total};
 use domain::{Event, Money, OrderId, ProductId, Recorded, UserId};
+use pool::PgPool;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
-use sqlx::{FromRow, PgPool, QueryBuilder};
+use sqlx::{FromRow, QueryBuilder};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;

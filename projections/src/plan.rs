@@ -1,7 +1,8 @@
 //! How many rows PostgreSQL's planner expects a statement to read, by its statistics.
 
+use pool::PgConnection;
 use serde_json::Value;
-use sqlx::{Execute, PgConnection, Postgres, QueryBuilder};
+use sqlx::{Execute, Postgres, QueryBuilder};
 
 use crate::ReadError;
 

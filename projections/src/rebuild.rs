@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
 
 use crate::machine::Table;
 use crate::models::{self, Model};
@@ -29,14 +29,15 @@ pub async fn rebuild(
     progress: impl Fn(i64, i64),
 ) -> Result<(), RebuildError> {
     let models = models::named(names)?;
+    let mut conn = pool.acquire().await?;
     // Not given back: its lock and its settings go with it.
-    let mut conn = pool.acquire().await?.detach();
+    conn.close_on_drop();
     sqlx::raw_sql("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        .execute(&mut conn)
+        .execute(&mut *conn)
         .await?;
     let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
         .bind(LOCK)
-        .fetch_one(&mut conn)
+        .fetch_one(&mut *conn)
         .await?;
     if !locked {
         return Err(RebuildError::Running);
@@ -50,7 +51,7 @@ pub async fn rebuild(
         tracing::warn!(%error, "what the failed rebuild made is left to the next one");
     }
     // The server may take a moment to end the session, and the next rebuild need not wait for that.
-    sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(&mut conn).await?;
+    sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(&mut *conn).await?;
     conn.close().await?;
     outcome
 }

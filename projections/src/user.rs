@@ -2,8 +2,9 @@
 
 use domain::user::UserEvent;
 use domain::{Event, Recorded, Role, UserId};
+use pool::PgPool;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgPool, QueryBuilder};
+use sqlx::{FromRow, QueryBuilder};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -1,6 +1,7 @@
 //! Folds the log once more and compares with what serves.
 
-use sqlx::{FromRow, PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
+use sqlx::FromRow;
 
 use crate::machine::Table;
 use crate::models::{MODELS, tables};

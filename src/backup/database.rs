@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{PgPool, Postgres, Row, Transaction};
+use pool::{PgPool, Transaction};
+use sqlx::Row;
 
 use super::manifest::Head;
 use crate::database;
@@ -10,7 +11,7 @@ use crate::parts::Error;
 
 /// A moment of the database, for as long as the value lives.
 pub(super) struct Snapshot {
-    transaction: Transaction<'static, Postgres>,
+    transaction: Transaction<'static>,
     /// What `pg_dump` calls it.
     pub(super) id: String,
     pub(super) head: Head,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as Name;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use pool::PgPool;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 

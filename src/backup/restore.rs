@@ -8,8 +8,8 @@ use std::sync::Arc;
 use commands::Vault;
 use commands::identity::Missing;
 use object_store::ObjectStore;
+use pool::PgPool;
 use projections::Drift;
-use sqlx::PgPool;
 
 use super::manifest::{Head, Manifest, altered};
 use super::media::File;
@@ -53,7 +53,7 @@ pub async fn restore(
     // Before anything below it is made, for its mode.
     parts::make_data_dir(config)?;
     let storage = storage::open(config).await?.store;
-    let database = Database::open_unbound(config, Missing::Create).await?;
+    let database = Database::open_session_unbound(config, Missing::Create).await?;
     let restored = async {
         checked.fill(config, &database).await?;
         let finish = checked.finish(config, &database.pool, &storage, verify);

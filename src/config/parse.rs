@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::{ConnectionLimits, RateLimits};
 use domain::Role;
 use ipnet::IpNet;
+use pool::Pooler;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -234,6 +235,15 @@ pub fn database_url(text: &str) -> Result<(), Expected> {
         &["sslmode", "ssl-mode"],
         &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
     )
+}
+
+pub fn pooler(text: &str) -> Result<Pooler, Expected> {
+    match text {
+        "none" => Ok(Pooler::None),
+        "session" => Ok(Pooler::Session),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err("none, session or transaction, the mode of the pooler at DATABASE_URL".into()),
+    }
 }
 
 /// A parameter of an address whose values are a known set.

@@ -75,6 +75,8 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
     );
     for (variable, value) in [
         ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_DIRECT_URL", "db:5432"),
+        ("DATABASE_POOLER", "statement"),
         ("NATS_URL", "localhost:4222"),
         ("NATS_PREFIX", "a.b"),
         ("STORAGE_URL", "s3:///prefix"),
@@ -150,6 +152,7 @@ fn services_without_verified_tls_are_refused_where_it_is_required() {
     for (variable, refused) in [
         ("DATABASE_URL", "postgres://me:secret@db:5432/x"),
         ("DATABASE_URL", "postgres://me:secret@db:5432/x?sslmode=require"),
+        ("DATABASE_DIRECT_URL", "postgres://me:secret@db:5432/x?sslmode=require"),
         ("NATS_URL", "nats://me:secret@nats:4222"),
         ("NATS_URL", "tls://me:secret@a:4222,nats://me:secret@b:4222"),
         ("SMTP_URL", "smtp://me:secret@mail:587"),

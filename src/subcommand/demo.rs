@@ -9,8 +9,8 @@ use domain::{
     RequestId, Role, Text, UserId,
 };
 use futures::{StreamExt, TryStreamExt, stream};
+use pool::PgPool;
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::users;

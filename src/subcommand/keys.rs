@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use commands::identity::{Missing, Secrets};
 use commands::{Vault, VaultError};
-use sqlx::PgPool;
+use pool::PgPool;
 
 use crate::config::Config;
 use crate::parts::{Database, Error};

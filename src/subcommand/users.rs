@@ -9,8 +9,8 @@ use commands::identity::Missing;
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
 use domain::{EmailAddress, FieldErrors, NewEmailAddress, Role, UserId};
+use pool::PgPool;
 use serde_json::json;
-use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::database;

@@ -4,8 +4,8 @@ use std::fs;
 use std::time::SystemTime;
 
 use domain::Role;
+use pool::PgPool;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Past, Place, is_forgotten, person_of};

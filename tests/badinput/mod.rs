@@ -7,7 +7,7 @@ mod files;
 mod mutations;
 mod queries;
 
-use sqlx::PgPool;
+use pool::PgPool;
 
 use crate::support::TestApp;
 

@@ -3,8 +3,8 @@
 use domain::Role;
 use futures::future::join_all;
 use futures::{SinkExt, StreamExt, channel::mpsc};
+use pool::PgPool;
 use serde_json::json;
-use sqlx::PgPool;
 
 use super::{Shop, each};
 use crate::refusal::refused;

@@ -1,8 +1,8 @@
 //! While a part is down every request is told so, and when to try again; then all is as before.
 
 use domain::Role;
+use pool::PgPool;
 use serde_json::json;
-use sqlx::PgPool;
 
 use crate::payload::Client;
 use crate::refusal::refused;

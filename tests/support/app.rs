@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pool::PgPool;
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use sqlx::PgPool;
 use url::{Position, Url};
 use uuid::Uuid;
 

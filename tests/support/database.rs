@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
+use pool::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use url::Url;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -79,7 +80,7 @@ impl TestDatabase {
         let options = PgConnectOptions::from_str(&self.url).expect("a PostgreSQL URL");
         let options = options.options([("timezone", "UTC")]);
         let pool = PgPoolOptions::new().max_connections(12).connect_with(options).await;
-        pool.expect("the test database answers")
+        pool.expect("the test database answers").into()
     }
 }
 

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_vetted");
+/// This version's.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_vetted");
 /// What the program says once it serves.
 const ANNOUNCEMENT: &str = "Vetted is at ";
 /// The same of the workers alone.
@@ -65,9 +66,15 @@ impl Program {
         }
     }
 
+    /// This version's, or another one's that `TEST_BINARY` names.
+    fn binary(&self) -> &str {
+        let named = self.environment.iter().rfind(|(name, _)| name == "TEST_BINARY");
+        named.map_or(BINARY, |(_, path)| path)
+    }
+
     /// Nothing of the environment that the tests run in gets through but the way to programs.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(self.binary());
         command.args(arguments).current_dir(self.folder()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

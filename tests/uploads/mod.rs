@@ -12,8 +12,8 @@ mod sweeping;
 mod takeover;
 
 use domain::Role;
+use pool::PgPool;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 
 use crate::support::{Answer, Call, Person, TestApp};
 

@@ -1,7 +1,7 @@
 //! Events that a subscriber gave up on, for `vetted worker dead-letters`.
 
+use pool::PgPool;
 use serde::Serialize;
-use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

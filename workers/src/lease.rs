@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use pool::PgPool;
 use uuid::Uuid;
 
 use crate::interval::interval;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use commands::Commands;
 use object_store::ObjectStore;
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

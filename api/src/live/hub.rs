@@ -11,8 +11,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use pool::PgPool;
 use projections::{News, OpenPersonal, Products, ReadError, RowVideo, Scope, Timeline};
-use sqlx::PgPool;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 

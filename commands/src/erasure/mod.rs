@@ -14,7 +14,7 @@ use domain::order::{EditOrder, OrderStatus};
 use domain::{Actor, Given, RefusalKind, RequestId, Role, StreamType, UserId};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
-use sqlx::PgPool;
+use pool::PgPool;
 use uuid::Uuid;
 
 use crate::{CommandError, Commands, Context, Done};

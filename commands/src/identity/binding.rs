@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sqlx::{PgExecutor, PgPool};
+use pool::PgPool;
+use sqlx::PgExecutor;
 use subtle::ConstantTimeEq;
 
 use super::{Secrets, SecretsError};

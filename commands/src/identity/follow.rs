@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::user::UserEvent;
 use domain::{Event, StreamType, UserId};
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::access::LIFETIME;

@@ -2,7 +2,7 @@
 
 use domain::user::{Account, Reauthenticate, User};
 use domain::{EmailAddress, SecurityEvent, SessionId, StreamId, StreamType, UserId};
-use sqlx::PgConnection;
+use pool::PgConnection;
 use tokio::sync::OwnedMutexGuard;
 use tracing::Instrument;
 use uuid::Uuid;

@@ -5,8 +5,8 @@
 
 use domain::user::{Account, User, UserCommand, UserError};
 use domain::{EmailAddress, Refuse, UserId};
+use pool::PgConnection;
 use secrecy::SecretString;
-use sqlx::PgConnection;
 
 use super::totp::{self, Code, RecoveryCodes};
 use crate::store::{Effect, Side};

@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::user::{User, UserCommand};
 use domain::{Role, SecurityEvent, SessionId, UserId};
+use pool::PgConnection;
 use rand::Rng;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use domain::{EmailAddress, SecurityEvent, SessionId, UserId};
-use sqlx::PgConnection;
+use pool::PgConnection;
 
 use super::Identity;
 use super::journal::JournalEntry;

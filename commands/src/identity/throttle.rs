@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use domain::UserId;
-use sqlx::PgPool;
+use pool::PgPool;
 
 use super::Identity;
 use crate::CommandError;

@@ -2,7 +2,7 @@
 
 use domain::user::AccessEnd;
 use domain::{Event, Recorded, SessionId};
-use sqlx::PgConnection;
+use pool::PgConnection;
 use uuid::Uuid;
 
 use crate::identity::spared_by;

@@ -4,9 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres};
+use pool::{Limits, PgConnection, PgPool, PoolConnection, Setting};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long one may be waited for: a client is told within a second that there is none.
@@ -15,6 +13,13 @@ const PATIENCE: Duration = Duration::from_millis(800);
 /// How long one that nobody uses is trusted: what stands between may cut it later, so the pool is
 /// to ask.
 const TRUSTED: Duration = Duration::from_secs(30);
+
+/// By keys, whatever the values.
+const PLANNING: [Setting; 3] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 /// A few connections. One that did what it was asked is kept for the next caller, as the pool
 /// asks the database about each that comes back.
@@ -26,13 +31,13 @@ pub(super) struct Connections {
 }
 
 struct Kept {
-    connection: PoolConnection<Postgres>,
+    connection: PoolConnection,
     since: Instant,
 }
 
 /// One of them; back in the pool when it is dropped.
 pub(super) struct Connection {
-    connection: PoolConnection<Postgres>,
+    connection: PoolConnection,
     _place: OwnedSemaphorePermit,
 }
 
@@ -40,16 +45,7 @@ impl Connections {
     /// To the database of that pool. The store's statements are few and their plans don't depend on
     /// values, so they are planned once, and always by keys.
     pub(super) fn new(pool: &PgPool, connections: u32) -> Self {
-        let options = PgConnectOptions::clone(&pool.connect_options());
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(PATIENCE)
-            .test_before_acquire(false)
-            .connect_lazy_with(options.options([
-                ("plan_cache_mode", "force_generic_plan"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-            ]));
+        let pool = pool.with(&PLANNING, Limits { connections, patience: PATIENCE });
         let free = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
         Self { pool, free, kept: Arc::default() }
     }

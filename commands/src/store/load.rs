@@ -275,7 +275,8 @@ impl<A: Aggregate> EventStore<A> for Store {
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
-        let repository = PostgresEventRepository::new(self.pool.clone());
+        let pool = self.pool.straight().map_err(unexpected)?;
+        let repository = PostgresEventRepository::new(pool);
         let stored = repository.get_events::<A>(aggregate_id).await?;
         stored.into_iter().map(|event| EventEnvelope::try_from(event).map_err(Into::into)).collect()
     }

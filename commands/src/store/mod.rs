@@ -25,7 +25,7 @@ use domain::{
 };
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use sqlx::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use sqlx::PgConnection;
+use pool::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::StreamId;
-use sqlx::PgConnection;
+use pool::PgConnection;
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{Recorded, Refusal, RefusalKind, StreamId};
-use sqlx::{Connection, PgConnection, Postgres, Row as _};
+use pool::PgConnection;
+use sqlx::Row as _;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -84,7 +85,7 @@ pub(super) struct Head {
 
 /// A transaction that holds the head's lock.
 pub(super) struct Transaction<'c> {
-    tx: sqlx::Transaction<'c, Postgres>,
+    tx: pool::Transaction<'c>,
     pub(super) head: Head,
 }
 

@@ -1,8 +1,8 @@
 //! The one statement that writes: events, rows and the head, all of them or nothing.
 
 use domain::{Recorded, StreamId};
+use pool::PgConnection;
 use rand::Rng;
-use sqlx::PgConnection;
 
 use super::Write;
 use super::append::Append;

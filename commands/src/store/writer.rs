@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Recorded;
-use sqlx::PgConnection;
+use pool::PgConnection;
 use time::OffsetDateTime;
 
 use super::append::Append;

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use domain::{UploadId, UserId};
+use pool::PgPool;
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
 use time::OffsetDateTime;
 use tokio::time::Instant;

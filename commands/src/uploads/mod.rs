@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use domain::product::UploadedVideo;
 use domain::{FieldErrors, Refusal, RefusalKind, UploadId, UserId};
-use sqlx::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

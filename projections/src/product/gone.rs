@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::category::Category;
 use domain::{CategoryId, StreamType, replay};
-use sqlx::PgConnection;
+use pool::PgConnection;
 use uuid::Uuid;
 
 use super::ProductView;

@@ -3,7 +3,7 @@
 use domain::category::Category;
 use domain::product::ProcessingStatus;
 use domain::{CategoryId, Moment, ProductId, Recorded, StreamId, StreamType, UploadId, replay};
-use sqlx::PgConnection;
+use pool::PgConnection;
 
 use super::{ProductRow, ProductView, Products, RowVideo};
 use crate::log::UpTo;

@@ -3,8 +3,9 @@
 
 use domain::product::{ProcessingStatus, ProductStatus};
 use domain::{CategoryId, UserId};
+use pool::PgConnection;
 use serde_json::Value;
-use sqlx::{Execute, PgConnection, Postgres, QueryBuilder};
+use sqlx::{Execute, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::list::{listing, scopes, uploads};

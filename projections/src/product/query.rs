@@ -1,7 +1,8 @@
 //! Queries on products.
 
 use domain::{ProductId, UserId};
-use sqlx::{FromRow, PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
+use sqlx::FromRow;
 
 use super::list::{self, Scope};
 use super::view::{JOINS, selected};

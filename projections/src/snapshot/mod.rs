@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{Aggregate, Recorded, StreamId, StreamType, snapshot_format};
+use pool::PgConnection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::log::UpTo;

@@ -5,9 +5,9 @@ use domain::order::Order;
 use domain::product::Product;
 use domain::user::User;
 use domain::{Aggregate, Recorded, StreamId, StreamType, replay};
+use pool::PgConnection;
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Snapshot, format_of};

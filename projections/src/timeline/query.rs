@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use domain::{ProductId, Recorded, StreamId, StreamType};
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
+use pool::PoolConnection;
+use pool::{PgConnection, PgPool};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::video::{VIDEO_EVENTS, connected, is_of_video};
@@ -68,7 +69,7 @@ impl Timeline<'_> {
     /// read, which takes another one.
     pub(crate) async fn entries(
         &self,
-        mut conn: PoolConnection<Postgres>,
+        mut conn: PoolConnection,
         mut recorded: Vec<Recorded>,
     ) -> Result<Vec<TimelineEntry>, ReadError> {
         let before = videos_before(&mut conn, &recorded).await?;

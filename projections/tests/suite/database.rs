@@ -5,9 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use domain::Recorded;
 use futures::FutureExt;
+use pool::{PgConnection, PgPool};
 use projections::ReadModels;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
 /// Runs a test in a database of its own, with every migration applied, and drops it whatever
@@ -30,6 +31,7 @@ pub async fn in_a_database<F: Future<Output = ()>>(
         .await
         .expect("the new database answers");
     sqlx::migrate!("../migrations").run(&pool).await.expect("the migrations run");
+    let pool = PgPool::from(pool);
     let outcome = AssertUnwindSafe(test(pool.clone())).catch_unwind().await;
     pool.close().await;
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");

@@ -2,8 +2,8 @@
 
 use domain::product::{ProductChanges, ProductEvent};
 use domain::{Recorded, UserId};
+use pool::PgPool;
 use projections::{News, Scope, Timeline};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::database::{append, in_a_database, store};

@@ -2,10 +2,10 @@
 
 use domain::product::{ProcessingStatus, ProductStatus};
 use domain::{CategoryId, UserId};
+use pool::PgPool;
 use projections::{
     OrderFilter, Orders, Page, ProductFilter, Products, ReadError, Slice, Visibility,
 };
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::database::in_a_database;

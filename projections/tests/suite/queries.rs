@@ -4,12 +4,12 @@ use domain::order::{OrderEvent, OrderItem};
 use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
 use domain::user::UserEvent;
 use domain::{Change, OrderId, Personal, ProductId, Role, StreamId, StreamType};
+use pool::PgPool;
 use projections::{
     CursorError, OrderFilter, Orders, Page, Past, ProductFilter, Products, ReadError, Timeline,
     UserFilter, Users, Visibility,
 };
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::database::{append, in_a_database};

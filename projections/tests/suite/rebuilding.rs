@@ -9,10 +9,10 @@ use domain::order::{OrderEvent, OrderItem};
 use domain::product::{ProductChanges, ProductEvent, ProductStatus};
 use domain::user::UserEvent;
 use domain::{CategoryId, Change, Personal, Recorded, Role, StreamId, StreamType, UserId};
+use pool::PgPool;
 use projections::{
     Page, ProductFilter, Products, RebuildError, Visibility, outdated, rebuild, verify,
 };
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::database::{append, in_a_database, store};

@@ -2,8 +2,8 @@
 
 use domain::product::ProductEvent;
 use domain::{Recorded, StreamId, StreamType};
+use pool::PgPool;
 use projections::{Page, Slice, Timeline, TimelineEntry, Visibility, timeline_of};
-use sqlx::PgPool;
 
 use crate::database::{append, in_a_database};
 use crate::making::*;

@@ -1,8 +1,8 @@
 //! Pages forward and back.
 
 use domain::product::ProductStatus;
+use pool::PgPool;
 use projections::{Ordering, Page, ProductFilter, Products, Slice, SortBy, Visibility};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::database::{append, in_a_database};

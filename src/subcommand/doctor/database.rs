@@ -1,6 +1,7 @@
 //! The database: its settings, what waits in it, and whether the read models are what the log says.
 
-use sqlx::{PgPool, Row};
+use pool::PgPool;
+use sqlx::Row;
 
 use super::Finding;
 use crate::config::Config;

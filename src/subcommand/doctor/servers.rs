@@ -1,7 +1,7 @@
 //! What the program talks to besides the database, and the tools that it runs.
 
 use api::Health;
-use sqlx::PgPool;
+use pool::PgPool;
 use workers::MailSettings;
 
 use super::Finding;

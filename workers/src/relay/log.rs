@@ -1,6 +1,6 @@
 //! The log as the relay reads it: envelopes only, so that no payload is ever near NATS.
 
-use sqlx::PgPool;
+use pool::PgPool;
 use uuid::Uuid;
 
 use super::NAME;

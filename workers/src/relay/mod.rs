@@ -11,7 +11,7 @@ mod stream;
 use std::time::Duration;
 
 use async_nats::jetstream;
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::interval::interval;

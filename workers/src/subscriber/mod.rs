@@ -16,7 +16,7 @@ use async_nats::jetstream;
 use async_trait::async_trait;
 use commands::Vault;
 use domain::Recorded;
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

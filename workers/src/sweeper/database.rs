@@ -2,7 +2,7 @@
 
 use commands::media;
 use domain::UploadId;
-use sqlx::PgPool;
+use pool::PgPool;
 use uuid::Uuid;
 
 /// Uploads at a time.

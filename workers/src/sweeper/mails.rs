@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::{StreamType, UserId};
-use sqlx::PgPool;
+use pool::PgPool;
 use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;

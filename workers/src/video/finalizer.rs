@@ -15,7 +15,7 @@ use domain::{
 };
 use object_store::ObjectStore;
 use object_store::path::Path as Key;
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 

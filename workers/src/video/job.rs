@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{ProductId, UploadId};
-use sqlx::PgPool;
+use pool::PgPool;
 use tokio::sync::watch;
 
 use super::announce::{Announcer, VideoProgress};

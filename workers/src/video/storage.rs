@@ -10,8 +10,8 @@ use domain::product::UploadedVideo;
 use futures::TryStreamExt;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use pool::PgPool;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

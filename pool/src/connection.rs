@@ -1,0 +1,184 @@
+//! The pool and its connections.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Error, Executor, Postgres};
+
+use crate::Transaction;
+use crate::pooler::{Limits, Pooler, Setting, set, set_local};
+use crate::transaction::Held;
+
+/// A pool of connections.
+#[derive(Clone)]
+pub struct PgPool {
+    pub(crate) inner: sqlx::PgPool,
+    plan: Arc<Plan>,
+}
+
+/// What every connection of a pool does.
+struct Plan {
+    pooler: Pooler,
+    settings: Vec<Setting>,
+    /// With [`Pooler::Transaction`]: what follows the statement that begins a transaction.
+    local: Option<Arc<str>>,
+}
+
+impl Plan {
+    fn new(pooler: Pooler, settings: Vec<Setting>) -> Self {
+        let is_local = pooler == Pooler::Transaction;
+        let local = is_local.then(|| set_local(&settings).into());
+        Self { pooler, settings, local }
+    }
+}
+
+/// A connection that settings stay with; poolers refuse those in the first message.
+#[derive(Debug)]
+pub struct PgConnection {
+    pub(crate) inner: sqlx::pool::PoolConnection<Postgres>,
+    /// With [`Pooler::Transaction`]: what follows the statement that begins a transaction.
+    pub(crate) local: Option<Arc<str>>,
+}
+
+/// A connection of a pool, which gets it back.
+#[derive(Debug)]
+pub struct PoolConnection(PgConnection);
+
+impl PgPool {
+    /// A pool without a connection yet.
+    pub fn connect_lazy(
+        options: PgConnectOptions,
+        pooler: Pooler,
+        settings: &[Setting],
+        limits: Limits,
+    ) -> Self {
+        let plan = Plan::new(pooler, settings.to_vec());
+        let options = match pooler {
+            Pooler::None => options.options(settings.iter().copied()),
+            // PgBouncer refuses both, and numbers are sent in binary.
+            Pooler::Session | Pooler::Transaction => options.extra_float_digits(None),
+        };
+        let mut pool = PgPoolOptions::new()
+            .max_connections(limits.connections)
+            .acquire_timeout(limits.patience)
+            .test_before_acquire(false);
+        if pooler == Pooler::Session {
+            let settings: Arc<str> = set(settings).into();
+            pool = pool.after_connect(move |connection, _| {
+                let settings = Arc::clone(&settings);
+                async move { connection.execute(&*settings).await.map(drop) }.boxed()
+            });
+        }
+        Self { inner: pool.connect_lazy_with(options), plan: Arc::new(plan) }
+    }
+
+    /// Another pool to the same database, with more settings.
+    #[must_use]
+    pub fn with(&self, more: &[Setting], limits: Limits) -> Self {
+        let options = PgConnectOptions::clone(&self.inner.connect_options());
+        let Plan { pooler, settings, .. } = &*self.plan;
+        match pooler {
+            // The settings of this one are in the options.
+            Pooler::None => Self::connect_lazy(options, Pooler::None, more, limits),
+            Pooler::Session | Pooler::Transaction => {
+                let settings = [settings, more].concat();
+                Self::connect_lazy(options, *pooler, &settings, limits)
+            }
+        }
+    }
+
+    /// Whether a connection is the same session of PostgreSQL's from one transaction to the next.
+    pub fn keeps_sessions(&self) -> bool {
+        self.plan.pooler != Pooler::Transaction
+    }
+
+    /// A connection.
+    pub async fn acquire(&self) -> Result<PoolConnection, Error> {
+        let inner = self.inner.acquire().await?;
+        Ok(PoolConnection(PgConnection { inner, local: self.plan.local.clone() }))
+    }
+
+    /// A transaction.
+    pub async fn begin(&self) -> Result<Transaction<'static>, Error> {
+        Transaction::begin(Held::Owned(self.acquire().await?), None).await
+    }
+
+    /// A transaction that begins with this statement.
+    pub async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static>, Error> {
+        Transaction::begin(Held::Owned(self.acquire().await?), Some(statement)).await
+    }
+
+    /// sqlx's own pool, for a library that takes nothing else and prepares statements in a session.
+    pub fn straight(&self) -> Result<sqlx::PgPool, Error> {
+        if self.keeps_sessions() {
+            return Ok(self.inner.clone());
+        }
+        let text = "a pooler that keeps no session is between this program and the database";
+        Err(Error::Configuration(text.into()))
+    }
+
+    /// How it is connected to.
+    pub fn connect_options(&self) -> Arc<PgConnectOptions> {
+        self.inner.connect_options()
+    }
+
+    /// Ends all connections, and gives none out any more.
+    pub async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+/// Of a database that is reached without a pooler.
+impl From<sqlx::PgPool> for PgPool {
+    fn from(inner: sqlx::PgPool) -> Self {
+        Self { inner, plan: Arc::new(Plan::new(Pooler::None, vec![])) }
+    }
+}
+
+impl fmt::Debug for PgPool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address has a password.
+        formatter.debug_struct("PgPool").field("pooler", &self.plan.pooler).finish_non_exhaustive()
+    }
+}
+
+impl PgConnection {
+    /// A transaction, or a savepoint within one.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        Transaction::begin(Held::Borrowed(self), None).await
+    }
+}
+
+impl PoolConnection {
+    /// Takes it from the pool, so that nobody else gets it.
+    pub fn detach(self) -> sqlx::PgConnection {
+        self.0.inner.detach()
+    }
+
+    /// Has it closed, and not given back, once it is dropped.
+    pub fn close_on_drop(&mut self) {
+        self.0.inner.close_on_drop();
+    }
+
+    /// Closes it.
+    pub async fn close(self) -> Result<(), Error> {
+        self.0.inner.close().await
+    }
+}
+
+impl Deref for PoolConnection {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for PoolConnection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}

@@ -1,0 +1,102 @@
+//! Transactions, and savepoints within them.
+
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+
+use sqlx::postgres::PgTransactionManager;
+use sqlx::{Error, TransactionManager};
+
+use crate::{PgConnection, PoolConnection};
+
+/// A transaction, rolled back when it is dropped before it was committed.
+#[derive(Debug)]
+pub struct Transaction<'c> {
+    connection: Held<'c>,
+    is_open: bool,
+}
+
+/// The connection of a transaction.
+#[derive(Debug)]
+pub(crate) enum Held<'c> {
+    Borrowed(&'c mut PgConnection),
+    Owned(PoolConnection),
+}
+
+impl<'c> Transaction<'c> {
+    pub(crate) async fn begin(
+        mut connection: Held<'c>,
+        statement: Option<&'static str>,
+    ) -> Result<Self, Error> {
+        connection.begin(statement).await?;
+        Ok(Self { connection, is_open: true })
+    }
+
+    /// Commits it.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        PgTransactionManager::commit(&mut self.inner).await?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    /// Rolls it back.
+    pub async fn rollback(mut self) -> Result<(), Error> {
+        PgTransactionManager::rollback(&mut self.inner).await?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            // Sent with whatever the connection does next.
+            PgTransactionManager::start_rollback(&mut self.inner);
+        }
+    }
+}
+
+impl PgConnection {
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        PgTransactionManager::get_transaction_depth(&self.inner) > 0
+    }
+
+    /// One message begins a transaction and makes the settings its own.
+    async fn begin_transaction(&mut self, statement: Option<&'static str>) -> Result<(), Error> {
+        let statement = match &self.local {
+            Some(local) if !self.is_in_transaction() => {
+                Some(Cow::Owned(format!("{}{local}", statement.unwrap_or("BEGIN"))))
+            }
+            Some(_) | None => statement.map(Cow::Borrowed),
+        };
+        PgTransactionManager::begin(&mut self.inner, statement).await
+    }
+}
+
+impl Held<'_> {
+    async fn begin(&mut self, statement: Option<&'static str>) -> Result<(), Error> {
+        match self {
+            Self::Borrowed(connection) => connection.begin_transaction(statement).await,
+            Self::Owned(connection) => connection.begin_transaction(statement).await,
+        }
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match &self.connection {
+            Held::Borrowed(connection) => connection,
+            Held::Owned(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match &mut self.connection {
+            Held::Borrowed(connection) => connection,
+            Held::Owned(connection) => connection,
+        }
+    }
+}
