@@ -38,6 +38,8 @@ mod live;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod migrating;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod operations;
