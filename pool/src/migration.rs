@@ -93,11 +93,7 @@ async fn apply_missing(
     Ok(())
 }
 
-<<<<<<< ours
-/// In one transaction with the note that it was applied.
-=======
 /// Tries until others let it.
->>>>>>> theirs
 async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<(), MigrationError> {
     for _ in 0..TRIES {
         match apply_once(connection, migration).await {
