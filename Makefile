@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt clients schemathesis hostile fuzz fuzz-videos test-faults soak-uploads \
+.PHONY: help install run build test tools lint fmt clients schemathesis hostile fuzz fuzz-videos test-faults test-compose soak-uploads \
 	soak-videos video-table races flood \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
@@ -78,6 +78,11 @@ flood: build ## Measure an honest client under 5,000 silent connections
 test-faults: build ## Have parts fail in the order of a SEED for STEPS steps while clients work
 	FAULT_SEED=$${SEED:-$$RANDOM} FAULT_STEPS=$${STEPS:-200} $(VETTED) services -- \
 		cargo test --locked --workspace --test vetted faults::seeded -- --nocapture
+
+test-compose: build ## Run compose.yaml and deploy/ in a Docker of its own, and kill their containers
+	@scripts/install compose
+	cargo test --locked --workspace --test vetted --no-run
+	scripts/compose/with-docker $(CARGO_TARGET_DIR)/compose scripts/compose/run $(CARGO_TARGET_DIR)/compose
 
 soak-videos: build ## Finish 50 videos while workers are killed 50 times
 	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \
