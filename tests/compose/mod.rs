@@ -5,6 +5,7 @@
 //! starts one.
 
 mod checks;
+mod deploy;
 mod shop;
 mod stack;
 
@@ -45,6 +46,28 @@ async fn compose_yaml_keeps_what_was_answered_whatever_dies_and_while_it_is_upgr
     next_image().await;
     shop.round("the image is upgraded", Fault::Upgrade(&["--scale", "worker=3"])).await;
     shop.runs_image("next", &["api", "worker"]).await;
+
+    shop.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker with images: make test-compose"]
+async fn deploy_keeps_what_was_answered_while_any_one_part_is_lost_and_while_it_is_upgraded() {
+    let stack = Stack::new("deploy/compose.yaml", "deploy");
+    stack.up(&[]).await;
+    let mut shop = Shop::open(stack, "postgres1", ("api1", "worker")).await;
+
+    shop.round("nothing fails", Fault::None).await;
+    let leader = deploy::leader(&shop.stack).await;
+    for service in ["api1", "worker", "proxy", leader, "postgres2", "postgres1"] {
+        shop.round(&format!("{service} is killed"), Fault::Crash(service)).await;
+    }
+    shop.round("postgres2, the standby, is frozen", Fault::Freeze("postgres2", FROZEN)).await;
+    shop.round_of("the standby is lost", deploy::lose_standby).await;
+    next_image().await;
+    shop.round_of("the image is upgraded", deploy::upgrade).await;
+    shop.runs_image("next", &["api1", "api2", "worker"]).await;
+    shop.round_of("the primary is lost, and the standby promoted", deploy::fail_over).await;
 
     shop.close().await;
 }

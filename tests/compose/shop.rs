@@ -126,6 +126,17 @@ impl Shop {
         .await;
     }
 
+    /// What it says once it is not ready.
+    pub async fn not_ready(&self) -> Value {
+        let url = format!("{}/readyz", self.stack.base());
+        eventually("it is not ready", async || {
+            let answer = self.shared.http.get(&url).send().await.ok()?;
+            let is_down = answer.status() == 503;
+            serde_json::from_slice(&answer.bytes().await.ok()?).ok().filter(|_| is_down)
+        })
+        .await
+    }
+
     async fn pool(&self) -> PgPool {
         let address = self.stack.address(self.database).await;
         PgPool::connect(&self.stack.database_url(&address)).await.unwrap()

@@ -69,6 +69,11 @@ impl Stack {
         format!("postgres://vetted:{PASSWORD}@{address}:5432/vetted")
     }
 
+    /// What Docker calls a volume of the file.
+    pub fn volume(&self, name: &str) -> String {
+        format!("{}_{name}", self.project)
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker-compose");
         command.arg("--file").arg(&self.file).args(["--project-name", self.project]);
@@ -185,7 +190,7 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let mut command = self.command(&["logs", "--no-color", "--tail", "60"]).into_std();
+            let mut command = self.command(&["logs", "--no-color", "--tail", "15"]).into_std();
             if let Ok(logs) = command.stdin(Stdio::null()).output() {
                 eprintln!("{}", String::from_utf8_lossy(&logs.stdout));
             }

@@ -14,7 +14,7 @@ use crate::support::{Answer, Call, Person, video_form_named};
 /// Longer than the program takes over anything.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Films take workers longer than clients.
-const BETWEEN_FILMS: Duration = Duration::from_secs(1);
+const BETWEEN_FILMS: Duration = Duration::from_secs(3);
 const PASSWORD: &str = "a lamp in every window";
 
 /// What clients need to know.
