@@ -1,11 +1,11 @@
 //! What an operator does with deploy/compose.yaml when a part is lost, as docs/operations.md says it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::say;
 use super::shop::Shop;
 use super::stack::{Stack, done};
-use crate::support::eventually;
+use crate::support::{Call, eventually, http_client};
 
 const SYNCHRONOUS: &str =
     "SELECT application_name FROM pg_stat_replication WHERE sync_state = 'sync'";
@@ -23,6 +23,21 @@ pub async fn leader(stack: &Stack) -> &'static str {
     })
     .await;
     ["nats1", "nats2", "nats3"].into_iter().find(|name| *name == leader).expect("one of three")
+}
+
+/// What a client says of where it comes from is not believed: the proxy says it.
+pub async fn nobody_names_their_own_address(shop: &Shop) {
+    let url = format!("{}/login/", shop.stack.base());
+    let body = json!({ "email": "nobody@example.com", "password": "not a password of anybody" });
+    let call = Call::new(&http_client(), "POST", &url).json(body);
+    let call = call.header("X-Forwarded-For", "203.0.113.7").header("Forwarded", "for=203.0.113.8");
+
+    call.send().await.expect(401);
+
+    let logged = shop.stack.compose(&["logs", "--no-color", "api1", "api2"]).await;
+    let failed: Vec<_> = logged.lines().filter(|line| line.contains("sign_in_failed")).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].contains("172.31.214.0/24"), "{failed:?}");
 }
 
 async fn sql(stack: &Stack, service: &str, statements: &[&str]) -> String {

@@ -56,6 +56,7 @@ async fn deploy_keeps_what_was_answered_while_any_one_part_is_lost_and_while_it_
     let stack = Stack::new("deploy/compose.yaml", "deploy");
     stack.up(&[]).await;
     let mut shop = Shop::open(stack, "postgres1", ("api1", "worker")).await;
+    deploy::nobody_names_their_own_address(&shop).await;
 
     shop.round("nothing fails", Fault::None).await;
     let leader = deploy::leader(&shop.stack).await;

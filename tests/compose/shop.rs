@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::checks::{self, Services};
 use super::say;
-use super::stack::{Stack, inspect};
+use super::stack::{Stack, database_url, inspect};
 use crate::faults::seeded::clients::{Client, History, Shared};
 use crate::support::{Call, Person, eventually, http_client, id, video};
 
@@ -139,7 +139,7 @@ impl Shop {
 
     async fn pool(&self) -> PgPool {
         let address = self.stack.address(self.database).await;
-        PgPool::connect(&self.stack.database_url(&address)).await.unwrap()
+        PgPool::connect(&database_url(&address)).await.unwrap()
     }
 
     /// Every container of these services runs the image with that label.

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 /// First starts make clusters, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 const PASSWORD: &str = "0123456789abcdef0123456789abcdef";
 
 /// The containers of one compose file.
@@ -63,10 +63,6 @@ impl Stack {
     /// Where the program answers.
     pub fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.variable("HTTP_PORT"))
-    }
-
-    pub fn database_url(&self, address: &str) -> String {
-        format!("postgres://vetted:{PASSWORD}@{address}:5432/vetted")
     }
 
     /// What Docker calls a volume of the file.
@@ -196,6 +192,11 @@ impl Drop for Stack {
             }
         }
     }
+}
+
+/// Where a PostgreSQL of the file takes connections.
+pub fn database_url(address: &str) -> String {
+    format!("postgres://vetted:{PASSWORD}@{address}:5432/vetted")
 }
 
 async fn run(mut command: Command, input: &str) -> Output {
