@@ -43,7 +43,7 @@ async fn compose_yaml_keeps_what_was_answered_whatever_dies_and_while_it_is_upgr
     for service in ["nats", "postgres", "mail"] {
         shop.round(&format!("{service} is frozen"), Fault::Freeze(service, FROZEN)).await;
     }
-    next_image().await;
+    next_image("next").await;
     shop.round("the image is upgraded", Fault::Upgrade(&["--scale", "worker=3"])).await;
     shop.runs_image("next", &["api", "worker"]).await;
 
@@ -65,18 +65,18 @@ async fn deploy_keeps_what_was_answered_while_any_one_part_is_lost_and_while_it_
     }
     shop.round("postgres2, the standby, is frozen", Fault::Freeze("postgres2", FROZEN)).await;
     shop.round_of("the standby is lost", deploy::lose_standby).await;
-    next_image().await;
+    next_image("another").await;
     shop.round_of("the image is upgraded", deploy::upgrade).await;
-    shop.runs_image("next", &["api1", "api2", "worker"]).await;
+    shop.runs_image("another", &["api1", "api2", "worker"]).await;
     shop.round_of("the primary is lost, and the standby promoted", deploy::fail_over).await;
 
     shop.close().await;
 }
 
-/// The image `vetted` is another one from now on.
-async fn next_image() {
+/// The image `vetted` is another one from now on, with a label.
+async fn next_image(revision: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("Dockerfile");
-    std::fs::write(&file, "FROM vetted\nLABEL org.opencontainers.image.revision=next\n").unwrap();
+    let text = format!("FROM vetted\nLABEL org.opencontainers.image.revision={revision}\n");
+    std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
     done("docker", &["build", "--quiet", "--tag", "vetted", folder.path().to_str().unwrap()]).await;
 }
