@@ -82,7 +82,7 @@ test-faults: build ## Have parts fail in the order of a SEED for STEPS steps whi
 test-compose: build ## Run compose.yaml and deploy/ in a Docker of its own, and kill their containers
 	@scripts/install compose
 	cargo test --locked --workspace --test vetted --no-run
-	scripts/compose/with-docker $(CARGO_TARGET_DIR)/compose scripts/compose/run $(CARGO_TARGET_DIR)/compose
+	scripts/compose/with-docker $(CARGO_TARGET_DIR)/compose scripts/compose/run $(CARGO_TARGET_DIR)/compose $(ONLY)
 
 soak-videos: build ## Finish 50 videos while workers are killed 50 times
 	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \

@@ -15,9 +15,9 @@ use crate::support::{Mail, eventually};
 /// Says what it has found. Nothing makes time pass: leases and pauses end by themselves.
 pub async fn all(stack: &Stack, pool: &PgPool, services: &Services, history: &History) {
     seeded::answers_are_right(history);
-    seeded::log_holds(pool, history).await;
-    seeded::everything_is_drained(pool).await;
     videos_are_finished(pool).await;
+    seeded::everything_is_drained(pool).await;
+    seeded::log_holds(pool, history).await;
     nothing_was_given_up(stack, services).await;
     seeded::mails_are_sent(&mails(stack).await, history);
     read_models_are_a_fresh_fold(stack, services).await;

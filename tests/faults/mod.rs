@@ -23,13 +23,13 @@ async fn positions_are_contiguous(app: &TestApp) {
     positions_in(&app.pool()).await;
 }
 
+/// Read at one moment: workers may append meanwhile.
 async fn positions_in(pool: &PgPool) {
-    let positions = "SELECT position FROM events ORDER BY position";
-    let positions: Vec<i64> = sqlx::query_scalar(positions).fetch_all(pool).await.unwrap();
+    let log =
+        "SELECT array_agg(position ORDER BY position), (SELECT position FROM log_head) FROM events";
+    let (positions, head): (Vec<i64>, i64) = sqlx::query_as(log).fetch_one(pool).await.unwrap();
     let last = i64::try_from(positions.len()).unwrap();
     assert_eq!(positions, (1..=last).collect::<Vec<_>>());
-    let head: i64 =
-        sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await.unwrap();
     assert_eq!(head, last);
 }
 
