@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run build test tools lint fmt clients schemathesis hostile fuzz fuzz-videos test-faults test-upgrade soak-uploads \
+.PHONY: help install run build test tools lint fmt clients schemathesis hostile fuzz fuzz-videos test-faults test-upgrade test-compose soak-uploads \
 	soak-videos video-table races flood \
 	advisories sbom bench bench-uploads pipeline times walkthrough clean
 
@@ -82,6 +82,11 @@ test-faults: build ## Have parts fail in the order of a SEED for STEPS steps whi
 test-upgrade: build ## Run the binary of PREVIOUS, a commit, beside this one through the migrations
 	previous=$$(scripts/previous $${PREVIOUS:-HEAD~1}) && PREVIOUS_BINARY=$$previous $(VETTED) services -- \
 		cargo test --locked --workspace --test vetted migrating::upgrade -- --nocapture
+
+test-compose: build ## Run compose.yaml and deploy/ in a Docker of its own, and kill their containers
+	@scripts/install compose
+	cargo test --locked --workspace --test vetted --no-run
+	scripts/compose/with-docker $(CARGO_TARGET_DIR)/compose scripts/compose/run $(CARGO_TARGET_DIR)/compose $(ONLY)
 
 soak-videos: build ## Finish 50 videos while workers are killed 50 times
 	SOAK_VIDEOS=$${SOAK_VIDEOS:-50} SOAK_KILLS=$${SOAK_KILLS:-50} $(VETTED) services -- \

@@ -18,6 +18,8 @@ mod clients;
 #[cfg(test)]
 mod commandline;
 #[cfg(test)]
+mod compose;
+#[cfg(test)]
 mod conventions;
 #[cfg(test)]
 mod erasure;

@@ -41,7 +41,7 @@ async fn lost_connections_to_the_database_lose_nothing_that_was_answered() {
         (app.get("/readyz").send().await.status == 200).then_some(())
     })
     .await;
-    lapse(&app).await;
+    lapse(&app.pool()).await;
     for name in &names {
         create(name.clone()).await.expect(201);
     }

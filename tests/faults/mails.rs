@@ -40,7 +40,7 @@ async fn a_killed_worker_doubles_no_more_mails_than_it_was_sending() {
 
     worker.kill();
 
-    lapse(&app).await;
+    lapse(&app.pool()).await;
     let _worker = app.program.serve(&["worker"]).await;
     eventually("every mail is sent", async || {
         let all = ids(&server);

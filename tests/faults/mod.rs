@@ -9,21 +9,27 @@ mod mails;
 mod outages;
 mod overload;
 mod replicas;
-mod seeded;
+pub mod seeded;
 mod videos;
 
 use std::collections::BTreeMap;
+
+use sqlx::PgPool;
 
 use crate::support::{TestApp, eventually};
 
 /// Nothing is missing and nothing is twice in the log.
 async fn positions_are_contiguous(app: &TestApp) {
-    let positions = "SELECT position FROM events ORDER BY position";
-    let positions: Vec<i64> = sqlx::query_scalar(positions).fetch_all(&app.pool()).await.unwrap();
+    positions_in(&app.pool()).await;
+}
+
+/// Read at one moment: workers may append meanwhile.
+async fn positions_in(pool: &PgPool) {
+    let log =
+        "SELECT array_agg(position ORDER BY position), (SELECT position FROM log_head) FROM events";
+    let (positions, head): (Vec<i64>, i64) = sqlx::query_as(log).fetch_one(pool).await.unwrap();
     let last = i64::try_from(positions.len()).unwrap();
     assert_eq!(positions, (1..=last).collect::<Vec<_>>());
-    let head: i64 =
-        sqlx::query_scalar("SELECT position FROM log_head").fetch_one(&app.pool()).await.unwrap();
     assert_eq!(head, last);
 }
 
@@ -47,16 +53,16 @@ async fn claims_lapse(app: &TestApp) {
         (left == 0).then_some(())
     })
     .await;
-    lapse(app).await;
+    lapse(&app.pool()).await;
 }
 
-async fn lapse(app: &TestApp) {
+async fn lapse(pool: &PgPool) {
     for lapse in [
         "UPDATE idempotency_keys SET locked_until = now() - interval '1 s'",
         "UPDATE leases SET until = now() - interval '1 s'",
         "UPDATE effects SET due_at = now() - interval '1 s' WHERE handled_at IS NULL",
         "UPDATE video_jobs SET lease_until = now() - interval '1 s'",
     ] {
-        sqlx::query(lapse).execute(&app.pool()).await.unwrap();
+        sqlx::query(lapse).execute(pool).await.unwrap();
     }
 }

@@ -101,10 +101,10 @@ async fn videos_are_finished_once_however_often_workers_are_killed() {
         kill_one(&app, &mut workers).await;
         killed += 1;
         if killed.is_multiple_of(PATIENCE) {
-            lapse(&app).await;
+            lapse(&app.pool()).await;
         }
     }
-    lapse(&app).await;
+    lapse(&app.pool()).await;
     let left = still_processing(&app).await;
     println!("{videos} videos, {killed} workers killed, {left} videos left after the last");
     for _ in 0..videos {

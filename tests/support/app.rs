@@ -60,7 +60,7 @@ impl TestApp {
         // Tokens are for one public address; what starts later binds to another port.
         program.set_default("PUBLIC_URL", server.base());
         let (pool, data) = (database.pool().await, program.folder().join("data"));
-        Self { client: client(), program, server, pool, prefix, data, database }
+        Self { client: http_client(), program, server, pool, prefix, data, database }
     }
 
     /// Another process on the same database, which serves and does nothing else.
@@ -184,7 +184,8 @@ impl TestApp {
     }
 }
 
-fn client() -> Client {
+/// One for as long as a test runs.
+pub fn http_client() -> Client {
     // It fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // The server ends a connection that rests for 75 s, and a body that is sent into it is lost.

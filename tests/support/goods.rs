@@ -69,9 +69,13 @@ impl TestApp {
 
 /// What a form for a product holds, with a video.
 pub fn video_form(category: &str, video: Vec<u8>) -> Form {
+    video_form_named("Bicycle", category, video)
+}
+
+pub fn video_form_named(name: &str, category: &str, video: Vec<u8>) -> Form {
     let video = Part::bytes(video).file_name("video.mp4").mime_str("video/mp4").unwrap();
     Form::new()
-        .text("name", "Bicycle")
+        .text("name", name.to_owned())
         .text("description", "With a film of it.")
         .text("category_id", category.to_owned())
         .text("price_amount", "120.00")

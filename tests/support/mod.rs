@@ -17,15 +17,15 @@ mod smtp;
 pub mod video;
 mod waiting;
 
-pub use app::TestApp;
+pub use app::{TestApp, http_client};
 pub use bucket::Bucket;
 pub use call::{Answer, Call};
 pub use database::TestDatabase;
 pub use factor::Authenticator;
-pub use goods::{id, video_form};
+pub use goods::{id, video_form, video_form_named};
 pub use mail::{in_query, link_in};
 pub use people::Person;
 pub use proxy::Proxy;
 pub use shop::{Shop, each};
-pub use smtp::MailServer;
+pub use smtp::{Mail, MailServer};
 pub use waiting::eventually;

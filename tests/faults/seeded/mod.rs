@@ -11,8 +11,8 @@
 //! `FAULT_SEED` and `FAULT_STEPS` choose another schedule: `make test-faults SEED=7 STEPS=200`. The schedule
 //! is the seed's; how far the clients are at each step is not.
 
-mod checks;
-mod clients;
+pub mod checks;
+pub mod clients;
 mod world;
 
 use std::time::Duration;
@@ -57,7 +57,7 @@ async fn whatever_fails_nothing_that_was_answered_is_lost_or_there_twice() {
     let mut world = World::start().await;
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
-        clients.spawn(Client::new(&world, seed, number).work());
+        clients.spawn(Client::new(&world.shared, seed, number).work());
     }
 
     fail_and_heal(&mut world, &mut random, steps).await;

@@ -1,15 +1,16 @@
 //! Two processes that answer, two that work, and every part that they need behind something that can fail.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Role;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::clients::Shared;
 use crate::support::program::Server;
-use crate::support::{MailServer, Person, Proxy, TestApp, TestDatabase, broker, eventually};
+use crate::support::{MailServer, Proxy, TestApp, TestDatabase, broker, eventually};
 
 /// What fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +59,6 @@ impl Fault {
     }
 }
 
-/// What clients need to know.
-pub struct Shared {
-    /// Where processes answer that are meant to.
-    pub bases: Mutex<Vec<String>>,
-    pub stop: AtomicBool,
-    pub seller: Person,
-    pub category: String,
-    pub http: reqwest::Client,
-}
-
 pub struct World {
     pub app: TestApp,
     pub mails: MailServer,
@@ -101,13 +92,7 @@ impl World {
         let category = app.category(&staff, "Lamps").await;
         let (api, worker) = (app.replica().await, app.program.serve(&["worker"]).await);
         let bases = vec![app.url(""), api.base().to_owned()];
-        let shared = Shared {
-            bases: Mutex::new(bases),
-            stop: AtomicBool::new(false),
-            seller,
-            category,
-            http: app.client.clone(),
-        };
+        let shared = Shared::new(bases, seller, category, app.client.clone());
         Self {
             app,
             mails,
