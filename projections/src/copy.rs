@@ -3,6 +3,8 @@
 //! Values are written as `json_populate_recordset` would read them from the row's JSON form, so that this and
 //! the upserts of an append write the same.
 
+use std::collections::VecDeque;
+
 use pool::{PgConnection, PgPool};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -12,9 +14,17 @@ use crate::machine::{Table, object};
 use crate::streams::{AHEAD, BATCH, Sink, unhurried};
 use crate::{Fold, ProjectionError, RebuildError};
 
-/// Takes rows, which another task writes.
+/// Tasks that write, each on a connection of its own: PostgreSQL takes longer to write than to read, most of it for
+/// the words of searches.
+const WRITERS: usize = 2;
+
+/// Takes rows, which other tasks write.
 pub(crate) struct Copying<F> {
     rows: Vec<F>,
+    writers: VecDeque<Writer<F>>,
+}
+
+struct Writer<F> {
     sender: mpsc::Sender<Vec<F>>,
     written: JoinHandle<Result<(), RebuildError>>,
 }
@@ -22,17 +32,33 @@ pub(crate) struct Copying<F> {
 impl<F: Fold> Copying<F> {
     /// Into the copy of the table with that suffix.
     pub(crate) fn start(pool: &PgPool, suffix: &'static str) -> Self {
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        let written = tokio::spawn(write(pool.clone(), suffix, receiver));
-        Self { rows: vec![], sender, written }
+        let writer = |_| {
+            let (sender, receiver) = mpsc::channel(AHEAD);
+            Writer { sender, written: tokio::spawn(write(pool.clone(), suffix, receiver)) }
+        };
+        Self { rows: vec![], writers: (0..WRITERS).map(writer).collect() }
     }
 
+    /// To one after the other.
     async fn hand_on(&mut self) -> Result<(), RebuildError> {
-        if self.sender.send(std::mem::take(&mut self.rows)).await.is_ok() {
+        let rows = std::mem::take(&mut self.rows);
+        let Some(next) = self.writers.front() else { return Ok(()) };
+        if next.sender.send(rows).await.is_ok() {
+            self.writers.rotate_left(1);
             return Ok(());
         }
         // The writer has ended, and knows why.
-        ended(&mut self.written).await
+        match self.writers.pop_front() {
+            Some(ended) => ended.finish().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<F> Writer<F> {
+    async fn finish(self) -> Result<(), RebuildError> {
+        drop(self.sender);
+        self.written.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
     }
 }
 
@@ -51,13 +77,11 @@ impl<F: Fold> Sink<F> for Copying<F> {
     /// Waits until all rows are there.
     async fn finish(mut self) -> Result<(), RebuildError> {
         self.hand_on().await?;
-        drop(self.sender);
-        ended(&mut self.written).await
+        for writer in self.writers {
+            writer.finish().await?;
+        }
+        Ok(())
     }
-}
-
-async fn ended(written: &mut JoinHandle<Result<(), RebuildError>>) -> Result<(), RebuildError> {
-    written.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
 }
 
 async fn write<F: Fold>(

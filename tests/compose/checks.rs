@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use pool::PgPool;
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::say;
 use super::stack::{Stack, done};

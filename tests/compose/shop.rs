@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use pool::PgPool;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -139,7 +139,7 @@ impl Shop {
 
     async fn pool(&self) -> PgPool {
         let address = self.stack.address(self.database).await;
-        PgPool::connect(&database_url(&address)).await.unwrap()
+        sqlx::PgPool::connect(&database_url(&address)).await.unwrap().into()
     }
 
     /// Every container of these services runs the image with that label.

@@ -14,7 +14,7 @@ mod videos;
 
 use std::collections::BTreeMap;
 
-use sqlx::PgPool;
+use pool::PgPool;
 
 use crate::support::{TestApp, eventually};
 

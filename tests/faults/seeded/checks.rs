@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::PgPool;
+use pool::PgPool;
 
 use super::clients::{History, Outcome};
 use super::world::World;
