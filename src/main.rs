@@ -1,5 +1,6 @@
 //! Vetted: a marketplace backend that keeps a provable history of every listing.
 
+mod background;
 mod backup;
 mod config;
 mod database;
@@ -24,7 +25,6 @@ mod start;
 mod storage;
 mod subcommand;
 mod telemetry;
-mod threads;
 mod tls;
 
 use std::error::Error;

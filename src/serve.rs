@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use workers::{MailSettings, Pace, Workers};
 
+use crate::background::Background;
 use crate::config::{Config, LogFormat};
 use crate::first_admin;
 use crate::health::Checks;
@@ -23,7 +24,6 @@ use crate::listeners::Listeners;
 use crate::parts::{self, Broker, Database, Error};
 use crate::read_models::Opener;
 use crate::storage::{self, Media};
-use crate::threads::Threads;
 use crate::{database, erasures, metrics, output, read_models, servers, start};
 
 /// What of the program runs in this process.
@@ -52,8 +52,7 @@ struct Running<'a> {
     media: Media,
     public_url: Url,
     shutdown: CancellationToken,
-    background: Threads,
-    crowd: Threads,
+    background: Background,
 }
 
 /// Serves until a signal ends it.
@@ -103,22 +102,11 @@ async fn with(
         first_admin::make(config, &pool, &commands).await?;
     }
     let failed = |source| Error::Io { what: "starting threads", source };
-    let background = Threads::background().map_err(failed)?;
-    let crowd = Threads::crowd().map_err(failed)?;
+    let background = Background::start().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
     let relaxed = database.relaxed();
-    let running = Running {
-        config,
-        pool,
-        relaxed,
-        commands,
-        nats,
-        media,
-        public_url,
-        shutdown,
-        background,
-        crowd,
-    };
+    let running =
+        Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
     start::log(config, role);
     running.all(role, listeners).await
 }
@@ -212,7 +200,6 @@ impl Running<'_> {
             },
             health: Arc::new(health),
             shutdown: self.shutdown.clone(),
-            crowd: self.crowd.handle().clone(),
             metrics_render: metrics::install()?,
         }))
     }

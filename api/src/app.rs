@@ -10,7 +10,6 @@ use object_store::ObjectStore;
 use object_store::signer::Signer;
 use pool::PgPool;
 use projections::{OpenPersonal, Timeline};
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -43,8 +42,6 @@ pub struct Parts {
     pub health: Arc<dyn Health>,
     /// Cancelled when the program is to end: what could last comes to an end then.
     pub shutdown: CancellationToken,
-    /// Threads for requests of which there are many, see [`crate::overload`].
-    pub crowd: Handle,
     /// Writes the metrics in Prometheus' text format.
     pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
 }

@@ -11,7 +11,7 @@ use super::Shop;
 
 /// Letters of four bytes: descriptions that soon fill what the kernel keeps for a reader.
 const LONG: usize = 19_000;
-const EDITS: usize = 150;
+const EDITS: usize = 260;
 const LAST: &str = "The last of all";
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use projections::News;
 use tokio::sync::{Notify, mpsc};
 
 /// What waits for one reader at most. A slower one is told to read the state again.
-const ROOM: usize = 64;
+const ROOM: usize = 128;
 
 /// Something that readers may want to know.
 #[derive(Clone)]

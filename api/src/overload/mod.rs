@@ -47,9 +47,6 @@ impl Class {
     }
 }
 
-/// Requests of a class under way from which on each one more is answered apart.
-const CROWD: usize = 64;
-
 /// Sign-ins from one network at a time, those that wait included, and those of them that go on: else
 /// one address keeps everybody's passwords from being looked at.
 const SIGN_INS_OF_ONE: usize = 128;
@@ -81,11 +78,6 @@ impl Room {
     /// Whether a request of that class would be refused.
     fn is_full(&self, class: Class) -> bool {
         self.classes[class as usize].are_full()
-    }
-
-    /// Whether so many of that class are under way that each holds up the others.
-    fn is_crowded(&self, class: Class) -> bool {
-        self.classes[class as usize].taken() >= CROWD
     }
 
     /// Has a request answered where there is room, and cuts it short when it takes too long.

@@ -40,11 +40,6 @@ impl Places {
         self.refuses(self.taken.load(Relaxed))
     }
 
-    /// How many are taken.
-    pub(super) fn taken(&self) -> usize {
-        self.taken.load(Relaxed)
-    }
-
     /// A place, if there is one.
     pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
         let before = self.taken.fetch_add(1, Relaxed);

@@ -5,10 +5,10 @@ use pool::PgPool;
 use workers::MailSettings;
 
 use super::Finding;
+use crate::background::Background;
 use crate::config::Config;
 use crate::health::Checks;
 use crate::parts::{Broker, Error};
-use crate::threads::Threads;
 use crate::{servers, storage};
 
 /// Mail, scanner and tools, which need no database.
@@ -58,7 +58,7 @@ fn named(part: &'static str) -> &'static str {
 
 async fn checks(config: &Config, pool: &PgPool) -> Result<Vec<Finding>, Error> {
     let failed = |source| Error::Io { what: "starting threads", source };
-    let background = Threads::background().map_err(failed)?;
+    let background = Background::start().map_err(failed)?;
     let broker = Broker::open(config).await?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
     let media = storage::open_existing(config).await?;
