@@ -62,7 +62,7 @@ impl<'a> Source<'a> {
     }
 
     /// The same with everything read as of one moment (`pg_export_snapshot`).
-    pub(crate) fn as_of(self, snapshot: String) -> Self {
+    pub(crate) fn at_snapshot(self, snapshot: String) -> Self {
         Self { snapshot: Some(snapshot), ..self }
     }
 
@@ -147,7 +147,7 @@ async fn read(
 ) {
     let failed = send_all(&mut tx, kind, up_to, &sender).await.err();
     if let Some(error) = failed {
-        // Whoever is gone needs no answer.
+        // A folder that has ended needs no answer.
         let _gone = sender.send(Err(error)).await;
     }
 }

@@ -43,7 +43,7 @@ pub async fn verify(
     let snapshot = sqlx::query_scalar("SELECT pg_export_snapshot()").fetch_one(&mut *tx).await?;
     let up_to = log::head(&mut tx).await?;
     log::check_whole(&mut tx, up_to).await?;
-    let source = Source::new(pool, personal, up_to, &progress).as_of(snapshot);
+    let source = Source::new(pool, personal, up_to, &progress).at_snapshot(snapshot);
     let mut drifts = vec![];
     for model in MODELS {
         drifts.extend(model.compare(&source).await?);

@@ -28,7 +28,7 @@ impl Turns {
         self.some_wait.notify_one();
     }
 
-    /// Wakes whoever waits, for ever.
+    /// Wakes those who wait, for ever.
     pub(super) async fn run(&self) {
         loop {
             let next = self.next();
