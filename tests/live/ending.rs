@@ -47,7 +47,8 @@ async fn a_stream_ends_with_its_token() {
 
     stream.ends().await;
 
-    assert!(time::OffsetDateTime::now_utc().unix_timestamp() >= soon);
+    // Not early, but for what the database's clock, as measured, differs from this one's.
+    assert!(time::OffsetDateTime::now_utc().unix_timestamp() >= soon - 1);
     shop.app.get("/live/").bearer(&short).send().await.expect(401);
     watched(&shop, &shop.seller).await;
 }
