@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::machine::object;
-use crate::streams::{AHEAD, BATCH, Sink, Source};
+use crate::reading::{BATCH, Ended, Reading};
+use crate::streams::{Sink, Source};
 use crate::verify::{Difference, Drift, NAMED};
 use crate::{Fold, RebuildError};
 
@@ -24,7 +25,7 @@ struct Live<F> {
 
 /// Takes the rows that the log makes, in order, and looks for each in the table.
 pub(crate) struct Comparing<F> {
-    batches: mpsc::Receiver<Result<Vec<Live<F>>, sqlx::Error>>,
+    rows: Reading<Live<F>>,
     live: VecDeque<Live<F>>,
     drift: Drift,
 }
@@ -32,18 +33,18 @@ pub(crate) struct Comparing<F> {
 impl<F: Fold> Comparing<F> {
     /// As of the moment of the source.
     pub(crate) async fn start(source: &Source<'_>) -> Result<Self, RebuildError> {
-        let (sender, batches) = mpsc::channel(AHEAD);
-        tokio::spawn(read(source.transaction().await?, sender));
+        let tx = source.transaction().await?;
+        let rows = Reading::start(|sender| read(tx, sender));
         let drift = Drift { table: F::TABLE.name, rows: 0, first: vec![] };
-        Ok(Self { batches, live: VecDeque::new(), drift })
+        Ok(Self { rows, live: VecDeque::new(), drift })
     }
 
     /// The table's next row, unless it comes after that key.
-    async fn next_up_to(&mut self, key: Uuid) -> Result<Option<Live<F>>, sqlx::Error> {
+    async fn next_up_to(&mut self, key: Uuid) -> Result<Option<Live<F>>, RebuildError> {
         if self.live.is_empty()
-            && let Some(batch) = self.batches.recv().await
+            && let Some(batch) = self.rows.next().await?
         {
-            self.live.extend(batch?);
+            self.live.extend(batch);
         }
         Ok(self.live.pop_front_if(|next| next.key <= key))
     }
@@ -98,24 +99,17 @@ fn differing<F: Fold>(live: &F, folded: &F) -> Result<Vec<String>, RebuildError>
     Ok(F::TABLE.columns.iter().filter(differs).map(|column| (*column).to_owned()).collect())
 }
 
-/// Hands on the table's rows, until they end or nobody takes them.
-async fn read<F: Fold>(
-    mut tx: Transaction<'static>,
-    sender: mpsc::Sender<Result<Vec<Live<F>>, sqlx::Error>>,
-) {
+/// Hands on the table's rows.
+async fn read<F: Fold>(mut tx: Transaction<'static>, sender: mpsc::Sender<Vec<Live<F>>>) -> Ended {
     let sql = format!("SELECT {} FROM {} ORDER BY id", F::TABLE.column_list(), F::TABLE.name);
     let mut batches = sqlx::query(&sql).fetch(&mut *tx).try_chunks(BATCH);
-    loop {
-        let batch = match batches.try_next().await {
-            Ok(None) => return,
-            Ok(Some(rows)) => rows.iter().map(live).collect(),
-            Err(error) => Err(error.1),
-        };
-        let failed = batch.is_err();
-        if sender.send(batch).await.is_err() || failed {
-            return;
+    while let Some(rows) = batches.try_next().await.map_err(|failed| failed.1)? {
+        let rows = rows.iter().map(live).collect::<Result<_, _>>()?;
+        if sender.send(rows).await.is_err() {
+            break;
         }
     }
+    Ok(())
 }
 
 fn live<F: Fold>(row: &PgRow) -> Result<Live<F>, sqlx::Error> {

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::machine::{Table, object};
-use crate::streams::{AHEAD, BATCH, Sink, unhurried};
+use crate::reading::{AHEAD, BATCH, Ended, ended};
+use crate::streams::{Sink, unhurried};
 use crate::{Fold, ProjectionError, RebuildError};
 
 /// Tasks that write, each on a connection of its own: PostgreSQL takes longer to write than to read, most of it for
@@ -26,7 +27,7 @@ pub(crate) struct Copying<F> {
 
 struct Writer<F> {
     sender: mpsc::Sender<Vec<F>>,
-    written: JoinHandle<Result<(), RebuildError>>,
+    written: JoinHandle<Ended>,
 }
 
 impl<F: Fold> Copying<F> {
@@ -58,7 +59,7 @@ impl<F: Fold> Copying<F> {
 impl<F> Writer<F> {
     async fn finish(self) -> Result<(), RebuildError> {
         drop(self.sender);
-        self.written.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
+        ended(self.written).await
     }
 }
 

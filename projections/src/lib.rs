@@ -19,6 +19,7 @@ mod page;
 mod personal;
 mod plan;
 mod product;
+mod reading;
 mod rebuild;
 mod scan;
 mod snapshot;

@@ -76,11 +76,12 @@ async fn fill_and_swap(
     }
     indexes::build(pool, &tables, SUFFIX).await?;
     // Most of what has come in since, so that the last bit, under the lock, is short.
-    let mut conn = pool.acquire().await?;
-    let head = log::head(&mut conn).await?;
-    let reached = catch_up(&mut conn, personal, models, (up_to, head), progress).await?;
+    let mut tx = unhurried(pool, "BEGIN").await?;
+    let head = log::head(&mut tx).await?;
+    let reached = catch_up(&mut tx, personal, models, (up_to, head), progress).await?;
+    tx.commit().await?;
     for attempt in 1.. {
-        match catch_up_and_swap(&mut conn, personal, models, reached, progress).await {
+        match catch_up_and_swap(pool, personal, models, reached, progress).await {
             Err(RebuildError::Database(error)) if attempt < SWAP_TRIES && is_timeout(&error) => {
                 tracing::info!(attempt, "the tables are being read: the swap waits");
                 tokio::time::sleep(SWAP_PAUSE).await;
@@ -113,13 +114,13 @@ fn is_timeout(error: &sqlx::Error) -> bool {
 
 /// With the head locked nothing is appended, so that nothing is missed.
 async fn catch_up_and_swap(
-    conn: &mut PgConnection,
+    pool: &PgPool,
     personal: &dyn OpenPersonal,
     models: &[&'static dyn Model],
     reached: i64,
     progress: &impl Fn(i64, i64),
 ) -> Result<(), RebuildError> {
-    let mut swap = conn.begin().await?;
+    let mut swap = unhurried(pool, "BEGIN").await?;
     sqlx::query(SWAP_WAIT).execute(&mut *swap).await?;
     let head = sqlx::query_scalar("SELECT position FROM log_head FOR UPDATE")
         .fetch_one(&mut *swap)

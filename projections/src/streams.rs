@@ -8,17 +8,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::{Recorded, StreamId, StreamType};
 use futures::TryStreamExt;
-use pool::{PgConnection, PgPool, Transaction};
+use pool::{PgPool, Transaction};
 use sqlx::Executor;
 use tokio::sync::mpsc;
 
-use crate::log::{self, LogError};
+use crate::log;
+use crate::reading::{BATCH, Ended, Reading};
 use crate::{Fold, OpenPersonal, RebuildError};
-
-/// Events, or rows, that are handed on together.
-pub(crate) const BATCH: usize = 2_000;
-/// Batches that wait to be taken: enough for both sides to be at work.
-pub(crate) const AHEAD: usize = 4;
 
 /// Of the transactions that read or write a whole table. One whose client was killed ends with it.
 const SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
@@ -66,13 +62,14 @@ impl<'a> Source<'a> {
         Self { snapshot: Some(snapshot), ..self }
     }
 
-    /// A transaction that may take long, as of the moment that everything is read.
+    /// A transaction that may take long, as of the moment that everything is read, in the order of keys.
     pub(crate) async fn transaction(&self) -> Result<Transaction<'static>, sqlx::Error> {
-        let Some(snapshot) = &self.snapshot else { return unhurried(self.pool, "BEGIN").await };
         let mut tx =
             self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let sql = format!("SET TRANSACTION SNAPSHOT '{snapshot}'; {SETTINGS}");
-        (&mut *tx).execute(sql.as_str()).await?;
+        let snapshot = self.snapshot.as_ref();
+        let snapshot =
+            snapshot.map_or_else(String::new, |id| format!("SET TRANSACTION SNAPSHOT '{id}'; "));
+        (&mut *tx).execute(format!("{snapshot}{SETTINGS}; {IN_ORDER}").as_str()).await?;
         Ok(tx)
     }
 
@@ -82,11 +79,10 @@ impl<'a> Source<'a> {
         mut sink: S,
         mut amend: impl FnMut(&mut F) + Send,
     ) -> Result<S::Outcome, RebuildError> {
-        let (sender, mut batches) = mpsc::channel(AHEAD);
-        tokio::spawn(read(self.transaction().await?, F::KIND, self.up_to, sender));
+        let (tx, up_to) = (self.transaction().await?, self.up_to);
+        let mut events = Reading::start(|sender| read(tx, F::KIND, up_to, sender));
         let mut folding = Folding { stream: None, row: None };
-        while let Some(batch) = batches.recv().await {
-            let mut recorded = batch?;
+        while let Some(mut recorded) = events.next().await? {
             self.personal.open(&mut recorded).await.map_err(RebuildError::Personal)?;
             for mut row in folding.finished(&recorded) {
                 amend(&mut row);
@@ -138,41 +134,28 @@ impl<F: Fold> Folding<F> {
     }
 }
 
-/// Hands on the events of all streams of a kind, until they end or nobody takes them.
+/// Hands on the events of all streams of a kind.
 async fn read(
     mut tx: Transaction<'static>,
     kind: StreamType,
     up_to: i64,
-    sender: mpsc::Sender<Result<Vec<Recorded>, LogError>>,
-) {
-    let failed = send_all(&mut tx, kind, up_to, &sender).await.err();
-    if let Some(error) = failed {
-        // A folder that has ended needs no answer.
-        let _gone = sender.send(Err(error)).await;
-    }
-}
-
-async fn send_all(
-    conn: &mut PgConnection,
-    kind: StreamType,
-    up_to: i64,
-    sender: &mpsc::Sender<Result<Vec<Recorded>, LogError>>,
-) -> Result<(), LogError> {
-    conn.execute(IN_ORDER).await?;
+    sender: mpsc::Sender<Vec<Recorded>>,
+) -> Ended {
     let sql = log::by_stream();
-    let mut rows = sqlx::query(&sql).bind(kind.as_str()).bind(up_to).fetch(conn);
+    let mut rows = sqlx::query(&sql).bind(kind.as_str()).bind(up_to).fetch(&mut *tx);
     let (mut batch, mut last) = (Vec::with_capacity(BATCH), None);
-    while let Some(row) = rows.try_next().await? {
+    while let Some(row) = rows.try_next().await.map_err(log::LogError::from)? {
         let recorded = log::decode_row(&row)?;
         last = Some(log::follows_in_stream(last, &recorded)?);
         batch.push(recorded);
         if batch.len() == BATCH {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            if sender.send(Ok(full)).await.is_err() {
+            if sender.send(full).await.is_err() {
                 return Ok(());
             }
         }
     }
-    let _gone = sender.send(Ok(batch)).await;
+    // A folder that has failed takes no more.
+    let _gone = sender.send(batch).await;
     Ok(())
 }
