@@ -90,6 +90,13 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
         if self.local.is_none() {
             return self.inner.fetch_many(query);
         }
+        if self.is_in_transaction() {
+            // As they come: there may be more than memory takes.
+            return match Unnamed::try_new(query) {
+                Ok(statement) => self.inner.fetch_many(statement),
+                Err(error) => stream::once(async { Err(error) }).boxed(),
+            };
+        }
         each(self.run_pooled(query))
     }
 
