@@ -81,7 +81,7 @@ test-faults: build ## Have parts fail in the order of a SEED for STEPS steps whi
 
 test-upgrade: build ## Run the binary of PREVIOUS, a commit, beside this one through the migrations
 	previous=$$(scripts/previous $${PREVIOUS:-HEAD~1}) && PREVIOUS_BINARY=$$previous $(VETTED) services -- \
-		cargo test --locked --workspace --test vetted migrating::upgrade -- --nocapture
+		cargo test --locked --workspace --test vetted migrating::upgrade -- --ignored --nocapture
 
 test-compose: build ## Run compose.yaml and deploy/ in a Docker of its own, and kill their containers
 	@scripts/install compose

@@ -80,7 +80,7 @@ async fn a_program_serves_without_an_error_while_a_later_version_migrates_its_da
 
     assert_eq!(load.end().await, Vec::<String>::new());
     assert_eq!(is_valid(&pool).await, Some(true));
-    // As a replica is that is started again before its version is replaced.
+    // A replica may be started again before its version is replaced.
     shop.app.run(&["migrate"]).await.expect(0);
     shop.app.restart().await;
     shop.product("Lamp").await;
