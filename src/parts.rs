@@ -17,7 +17,6 @@ use crate::database::Address;
 use crate::embedded::{self, Nats, Postgres};
 use crate::output::PrintError;
 use crate::reach::Unreachable;
-use crate::read_models::Inline;
 use crate::{database, private, secrets, storage};
 
 /// Why the program can't do what it was asked for; the text is meant for its user.
@@ -57,7 +56,7 @@ pub enum Error {
     #[error(transparent)]
     Rebuild(#[from] projections::RebuildError),
     #[error(transparent)]
-    Log(#[from] projections::LogError),
+    Log(#[from] log::LogError),
     #[error(transparent)]
     Mail(#[from] workers::MailSettingsError),
     #[error("no video can be finished here: {0}")]
@@ -295,7 +294,7 @@ pub async fn commands(
     let identity = Identity::try_new(&secrets, public_url)?
         .with_session_idle_days(config.session_idle_days)
         .with_second_factor_for(config.require_second_factor.clone());
-    Ok(Commands::new(pool.clone(), Arc::new(Inline::default()), identity))
+    Ok(Commands::new(pool.clone(), Arc::new(projections::ReadModels::default()), identity))
 }
 
 /// The context of a command that is given at the command line.

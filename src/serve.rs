@@ -22,7 +22,6 @@ use crate::first_admin;
 use crate::health::Checks;
 use crate::listeners::Listeners;
 use crate::parts::{self, Broker, Database, Error};
-use crate::read_models::Opener;
 use crate::storage::{self, Media};
 use crate::{database, erasures, metrics, output, read_models, servers, start};
 
@@ -164,7 +163,7 @@ impl Running<'_> {
     }
 
     fn live(&self) -> api::Live {
-        let personal = Arc::new(Opener::of(&self.commands));
+        let personal = Arc::new(self.commands.vault().clone());
         api::Live::new(self.commands.clone(), self.pool.clone(), personal, self.shutdown.clone())
     }
 
@@ -183,7 +182,7 @@ impl Running<'_> {
         Ok(api::App::from(api::Parts {
             commands: self.commands.clone(),
             pool: self.pool.clone(),
-            personal: Arc::new(Opener::of(&self.commands)),
+            personal: Arc::new(self.commands.vault().clone()),
             media: Arc::clone(&self.media.store),
             media_chunk: self.media.chunk,
             presigner: self.media.presigner.clone(),

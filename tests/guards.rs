@@ -43,11 +43,15 @@ fn crates_are_built_only_on_those_below_them() {
     let expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::from([
         below("domain", &[]),
         below("pool", &[]),
-        below("commands", &["domain", "pool"]),
-        below("projections", &["domain", "pool"]),
-        below("api", &["domain", "pool", "commands", "projections"]),
-        below("workers", &["domain", "pool", "commands", "projections"]),
-        below("vetted", &["domain", "pool", "commands", "projections", "api", "workers"]),
+        below("event-log", &["domain", "pool"]),
+        below("commands", &["domain", "pool", "event-log"]),
+        below("projections", &["domain", "pool", "event-log"]),
+        below("api", &["domain", "pool", "event-log", "commands", "projections"]),
+        below("workers", &["domain", "pool", "event-log", "commands", "projections"]),
+        below(
+            "vetted",
+            &["domain", "pool", "event-log", "commands", "projections", "api", "workers"],
+        ),
     ]);
     assert_eq!(arrows.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, built_on) in &arrows {
@@ -81,7 +85,7 @@ fn migrations_never_change() {
 fn nothing_relies_on_a_session_of_the_database() {
     let apart = ["src/embedded/postgres.rs", "src/embedded/tests.rs", "projections/src/rebuild.rs"];
     let apart = apart.map(|name| root().join(name));
-    let folders = ["src", "api/src", "commands/src", "projections/src", "workers/src"];
+    let folders = ["src", "api/src", "commands/src", "log/src", "projections/src", "workers/src"];
     let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
     for file in files.filter(|file| !apart.contains(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -116,7 +120,7 @@ fn nothing_relies_on_a_session_of_the_database() {
 
 #[test]
 fn domain_and_folds_reach_for_no_clock_no_chance_and_no_network() {
-    for folder in ["domain/src", "projections/src"] {
+    for folder in ["domain/src", "log/src", "projections/src"] {
         for file in sources(&root().join(folder)) {
             let text = std::fs::read_to_string(&file).unwrap();
             let program = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -141,7 +145,7 @@ fn domain_and_folds_reach_for_no_clock_no_chance_and_no_network() {
 fn nothing_that_processes_share_goes_by_the_clock_of_one_machine() {
     let apart = ["commands/src/clock.rs", "src/output.rs", "workers/src/sweeper/mod.rs"];
     let apart = apart.map(|name| root().join(name));
-    let crates = ["src", "api/src", "commands/src", "workers/src"];
+    let crates = ["src", "api/src", "commands/src", "log/src", "workers/src"];
     let files = crates.iter().flat_map(|folder| sources(&root().join(folder)));
     for file in files.filter(|file| !apart.contains(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -157,7 +161,15 @@ fn nothing_that_processes_share_goes_by_the_clock_of_one_machine() {
 #[test]
 fn nothing_is_printed_but_by_the_module_that_escapes() {
     let apart = ["src/output.rs", "src/telemetry.rs"].map(|name| root().join(name));
-    let crates = ["src", "api/src", "commands/src", "domain/src", "projections/src", "workers/src"];
+    let crates = [
+        "src",
+        "api/src",
+        "commands/src",
+        "domain/src",
+        "log/src",
+        "projections/src",
+        "workers/src",
+    ];
     let files = crates.iter().flat_map(|folder| sources(&root().join(folder)));
     for file in files.filter(|file| !apart.contains(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -174,6 +186,20 @@ fn nothing_is_printed_but_by_the_module_that_escapes() {
         ] {
             let has = program.lines().any(|line| !is_of_model(&file) && line.contains(banned));
             assert!(!has, "{} prints by {banned}: use src/output.rs", file.display());
+        }
+    }
+}
+
+/// Whoever decodes a row of the log alone would come to mean something else by it.
+#[test]
+fn the_log_is_decoded_in_one_place() {
+    for folder in ["src", "api/src", "commands/src", "projections/src", "workers/src"] {
+        for file in sources(&root().join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let found =
+                ["Recorded::decode(", "payload::text"].iter().find(|own| program.contains(**own));
+            assert!(found.is_none(), "{} has {found:?}: use the crate log", file.display());
         }
     }
 }

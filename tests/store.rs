@@ -1,94 +1,20 @@
 //! The event store on a real PostgreSQL: order, races, names, faults.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use commands::identity::{Identity, Secrets};
-use commands::{AnyRow, CommandError, Commands, Context, Reservation, Write};
+use commands::{CommandError, Commands, Context, Reservation};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
 use domain::{
-    Actor, Aggregate, CategoryId, Metadata, OrderId, ProductId, Recorded, RequestId, Role,
-    StreamId, StreamType, UserId,
+    Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId,
 };
 use futures::future::join_all;
-use pool::{PgConnection, PgPool};
-use projections::log;
+use pool::PgPool;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::{TestDatabase, eventually};
-
-#[derive(Default)]
-struct Inline(projections::ReadModels);
-
-#[async_trait]
-impl commands::ReadModels for Inline {
-    async fn fold(
-        &self,
-        conn: &mut PgConnection,
-        recorded: &[Recorded],
-        before: &HashMap<StreamId, AnyRow>,
-    ) -> Result<commands::Folded, Box<dyn std::error::Error + Send + Sync>> {
-        let projections::Folded { writes, rows, views } =
-            self.0.fold(conn, recorded, before).await?;
-        let writes = writes.into_iter().map(|projections::Write { sql, rows }| Write { sql, rows });
-        Ok(commands::Folded { writes: writes.collect(), rows, views })
-    }
-
-    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
-        projections::ReadModels::row(before, part)
-    }
-
-    fn row_version(&self, kind: StreamType) -> i32 {
-        projections::ReadModels::row_version(kind)
-    }
-
-    fn write_row(&self, kind: StreamType, row: &AnyRow) -> Option<String> {
-        projections::ReadModels::write_row(kind, row)
-    }
-
-    fn read_row(&self, kind: StreamType, json: &str) -> Option<AnyRow> {
-        projections::ReadModels::read_row(kind, json)
-    }
-
-    fn forget(&self) {
-        self.0.forget();
-    }
-
-    async fn category_is_empty(
-        &self,
-        conn: &mut PgConnection,
-        category: CategoryId,
-    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(projections::ReadModels::category_is_empty(conn, category).await?)
-    }
-
-    async fn another_admin_is_active(
-        &self,
-        conn: &mut PgConnection,
-        than: UserId,
-    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(projections::ReadModels::another_admin_is_active(conn, than).await?)
-    }
-
-    async fn open_products_of(
-        &self,
-        conn: &mut PgConnection,
-        person: UserId,
-    ) -> Result<Vec<ProductId>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(projections::ReadModels::open_products_of(conn, person).await?)
-    }
-
-    async fn open_orders_of(
-        &self,
-        conn: &mut PgConnection,
-        person: UserId,
-    ) -> Result<Vec<OrderId>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(projections::ReadModels::open_orders_of(conn, person).await?)
-    }
-}
 
 /// An event store in this process, on a database of its own.
 pub(crate) struct Store {
@@ -96,16 +22,6 @@ pub(crate) struct Store {
     pub(crate) pool: PgPool,
     secrets: tempfile::TempDir,
     database: TestDatabase,
-}
-
-#[async_trait]
-impl projections::OpenPersonal for Store {
-    async fn open(
-        &self,
-        recorded: &mut [Recorded],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.commands.vault().open(recorded).await?)
-    }
 }
 
 impl Store {
@@ -149,7 +65,7 @@ fn replica(pool: &PgPool, secrets: &Secrets) -> Commands {
     let url = "http://vetted.example".parse().unwrap();
     Commands::new(
         pool.clone(),
-        Arc::new(Inline::default()),
+        Arc::new(projections::ReadModels::default()),
         Identity::try_new(secrets, &url).unwrap(),
     )
 }
@@ -214,7 +130,39 @@ async fn what_a_replica_remembers_of_rows_never_outlives_anothers_write() {
     let log = store.log().await;
     assert!(log.iter().zip(1..).all(|(recorded, position)| recorded.position == position));
     assert!(log.is_sorted_by_key(|recorded| recorded.at));
-    assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+    assert!(
+        projections::verify(&store.pool, store.commands.vault(), |_, _| {})
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn read_models_are_made_again_while_every_moment_something_is_written() {
+    const ROUNDS: usize = 3;
+    let store = Store::start().await;
+    let category = store.category("Lamps").await;
+    let rebuilt = async {
+        for _ in 0..ROUNDS {
+            projections::rebuild(&store.pool, store.commands.vault(), None, |_, _| {})
+                .await
+                .unwrap();
+        }
+    };
+    let writing = async {
+        loop {
+            store.product(category).await;
+        }
+    };
+
+    tokio::select! {
+        () = rebuilt => {}
+        never = writing => never,
+    }
+
+    let drifts = projections::verify(&store.pool, store.commands.vault(), |_, _| {}).await;
+    assert!(drifts.unwrap().is_empty());
 }
 
 /// Rows of the log that were read on connections that have ended since.
@@ -381,7 +329,12 @@ async fn a_caller_that_goes_away_cancels_nothing() {
     .await
     .unwrap();
     assert_eq!(open, 0);
-    assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+    assert!(
+        projections::verify(&store.pool, store.commands.vault(), |_, _| {})
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -405,7 +358,12 @@ async fn many_that_a_replica_never_saw_are_decided_at_once() {
     }
     let not_found = |no: &domain::Refusal| no.kind == domain::RefusalKind::NotFound;
     assert!(matches!(&missing, Err(CommandError::Refused(no)) if not_found(no)), "{missing:?}");
-    assert!(projections::verify(&store.pool, &store, |_, _| {}).await.unwrap().is_empty());
+    assert!(
+        projections::verify(&store.pool, store.commands.vault(), |_, _| {})
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

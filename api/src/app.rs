@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use commands::Commands;
 use ipnet::IpNet;
+use log::OpenPersonal;
 use object_store::ObjectStore;
 use object_store::signer::Signer;
 use pool::PgPool;
-use projections::{OpenPersonal, Timeline};
+use projections::Timeline;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 

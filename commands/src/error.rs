@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use domain::{FieldErrors, Refusal, RefusalKind};
+use log::LogError;
 use secrecy::SecretString;
 
 use crate::data_error::{is_data_error, refused_value};
@@ -112,6 +113,12 @@ impl From<sqlx::Error> for CommandError {
     }
 }
 
+impl From<LogError> for CommandError {
+    fn from(error: LogError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -122,9 +129,11 @@ impl From<StoreError> for CommandError {
             error @ (StoreError::Unavailable(_) | StoreError::Stopped) => {
                 Self::Unavailable(error.to_string())
             }
-            StoreError::Database(error) => error.into(),
+            StoreError::Database(error) | StoreError::Log(LogError::Database(error)) => {
+                error.into()
+            }
             error @ (StoreError::Failed(_)
-            | StoreError::Decode(_)
+            | StoreError::Log(_)
             | StoreError::Projection(_)
             | StoreError::Vault(_)) => Self::fault(error),
         }

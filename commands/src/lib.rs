@@ -27,6 +27,7 @@ mod vault;
 use std::sync::Arc;
 
 use domain::{Role, UserId};
+use log::InlineProjections;
 use pool::PgPool;
 use tokio::sync::{broadcast, watch};
 
@@ -42,7 +43,7 @@ pub use identity::{
 pub use outage::is_outage;
 pub use product::NewVideo;
 pub use references::{References, password_weakness};
-pub use store::{AnyRow, Folded, ReadModels, StoreError, Write};
+pub use store::StoreError;
 pub use vault::{Vault, VaultError};
 
 use identity::{EncryptionKey, Identity};
@@ -68,7 +69,7 @@ struct Parts {
 
 impl Commands {
     /// Starts the appender; it ends when the last clone is dropped.
-    pub fn new(pool: PgPool, read_models: Arc<dyn ReadModels>, identity: Identity) -> Self {
+    pub fn new(pool: PgPool, read_models: Arc<dyn InlineProjections>, identity: Identity) -> Self {
         let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());

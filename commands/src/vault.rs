@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::{Event, HoldsPersonal, Personal, Recorded, Sealed, StreamId, UserId};
+use log::{BoxedError, OpenPersonal};
 use moka::sync::Cache;
 use pool::PgPool;
 use rand::Rng;
@@ -412,6 +414,13 @@ fn encrypt(cipher: &Aes256Gcm, text: &[u8], data: &[u8]) -> Result<Vec<u8>, Vaul
 fn decrypt(cipher: &Aes256Gcm, sealed: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
     cipher.decrypt(&(*nonce).into(), Payload { msg: sealed, aad: data }).ok()
+}
+
+#[async_trait]
+impl OpenPersonal for Vault {
+    async fn open(&self, recorded: &mut [Recorded]) -> Result<(), BoxedError> {
+        Ok(Self::open(self, recorded).await?)
+    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use crate::ReadError;
 use crate::page::{CursorError, Direction};
-use crate::{ReadError, log};
 
 /// An entry of an account's activity.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

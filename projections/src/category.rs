@@ -245,3 +245,15 @@ impl Categories {
         Ok(scan.slice(sql.build_query_as().fetch_all(&self.0).await?.into()))
     }
 }
+
+/// Whether no product is in a category; under the log's lock it stays true.
+pub(crate) async fn is_empty(
+    conn: &mut PgConnection,
+    category: CategoryId,
+) -> Result<bool, ProjectionError> {
+    let count = sqlx::query_scalar("SELECT product_count FROM categories WHERE id = $1")
+        .bind(category.uuid())
+        .fetch_optional(conn);
+    let count: Option<i64> = count.await.map_err(CategoryRow::TABLE.failed())?;
+    Ok(count.unwrap_or(0) == 0)
+}

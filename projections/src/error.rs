@@ -1,6 +1,8 @@
 //! What can go wrong on the read side.
 
-use crate::{CursorError, LogError};
+use log::{BoxedError, LogError};
+
+use crate::CursorError;
 
 /// A batch of events could not be folded into a table.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +36,7 @@ pub enum ReadError {
     Log(#[from] LogError),
     /// Personal data could not be opened.
     #[error("personal data in the log cannot be opened: {0}")]
-    Personal(Box<dyn std::error::Error + Send + Sync>),
+    Personal(BoxedError),
     /// The database refused.
     #[error("the read model cannot be read: {0}")]
     Database(#[from] sqlx::Error),
@@ -59,7 +61,7 @@ pub enum RebuildError {
     Log(#[from] LogError),
     /// Personal data could not be opened.
     #[error("personal data in the log cannot be opened: {0}")]
-    Personal(Box<dyn std::error::Error + Send + Sync>),
+    Personal(BoxedError),
     /// A batch could not be folded.
     #[error(transparent)]
     Projection(#[from] ProjectionError),

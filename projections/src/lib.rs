@@ -1,7 +1,7 @@
 //! The read side: pure folds from events to rows, and the queries on them.
 //!
 //! One file per read model: its row, its fold, its queries. `machine.rs` runs the folds, inline
-//! in an append's transaction ([`ReadModels::fold`]) as well as in [`rebuild`] and [`verify`],
+//! in an append's transaction ([`ReadModels`]) as well as in [`rebuild`] and [`verify`],
 //! so these cannot disagree.
 
 mod activity;
@@ -10,13 +10,12 @@ mod compare;
 mod copy;
 mod error;
 mod indexes;
+mod inline;
 mod listing;
-pub mod log;
 mod machine;
 mod models;
 mod order;
 mod page;
-mod personal;
 mod plan;
 mod product;
 mod reading;
@@ -33,12 +32,11 @@ mod visibility;
 pub use activity::{Activity, ActivityCursor, ActivityEntry, ActivityPage, ActivityType};
 pub use category::{Categories, Category, CategoryRow};
 pub use error::{ProjectionError, ReadError, RebuildError};
-pub use log::LogError;
-pub use machine::{Fold, Table, Write};
-pub use models::{AnyRow, Folded, ReadModels, outdated};
+pub use inline::ReadModels;
+pub use machine::{Fold, Table};
+pub use models::outdated;
 pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
-pub use personal::OpenPersonal;
 pub use product::{
     CategorySummary, MediaLinks, News, Past, PictureLinks, Product, ProductAt, ProductFilter,
     ProductRow, ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{Recorded, StreamType};
+use log::Write;
 use moka::sync::Cache;
 use pool::PgConnection;
 use serde::Serialize;
@@ -40,15 +41,6 @@ pub trait Fold:
 
     /// What names the row.
     fn key(&self) -> Uuid;
-}
-
-/// Something to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// The statement; the rows are its `$1::json`, an array of objects.
-    pub sql: String,
-    /// What is to stand there.
-    pub rows: String,
 }
 
 /// Rows of a table as they are stored: true for as long as nobody else writes there.
@@ -104,7 +96,7 @@ impl Table {
         )
     }
 
-    fn failed(&self) -> impl Fn(sqlx::Error) -> ProjectionError + use<> {
+    pub(crate) fn failed(&self) -> impl Fn(sqlx::Error) -> ProjectionError + use<> {
         let table = self.name;
         move |source| ProjectionError::Database { table, source }
     }

@@ -2,7 +2,7 @@
 
 use domain::order::{OrderEvent, OrderItem, OrderStatus, total};
 use domain::{Event, Money, OrderId, ProductId, Recorded, StreamType, UserId};
-use pool::PgPool;
+use pool::{PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, QueryBuilder};
@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use crate::listing::{Condition, Listing, Part};
 use crate::scan::{Keyed, Scan};
-use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
+use crate::{
+    Fold, Key, Ordering, Page, ProjectionError, ReadError, Slice, SortBy, Table, Visibility,
+};
 
 /// A row of `orders`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
@@ -252,4 +254,16 @@ fn parts(buyer: Option<Condition>, status: Option<OrderStatus>) -> Vec<Part> {
     let part =
         |status| [Some(SHELF), buyer.clone(), Some(of(status))].into_iter().flatten().collect();
     statuses.iter().map(part).collect()
+}
+
+/// Orders of a person that are PENDING.
+pub(crate) async fn open_of(
+    conn: &mut PgConnection,
+    person: UserId,
+) -> Result<Vec<OrderId>, ProjectionError> {
+    let open = "SELECT id FROM orders WHERE user_id = $1 AND status = 'PENDING' AND NOT deleted";
+    let open: Result<Vec<Uuid>, _> =
+        sqlx::query_scalar(open).bind(person.uuid()).fetch_all(conn).await;
+    let open = open.map_err(OrderRow::TABLE.failed())?;
+    Ok(open.into_iter().map(OrderId::from_uuid).collect())
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use log::{LogError, OpenPersonal};
 use pool::{PgConnection, PgPool};
 
 use crate::machine::Table;
 use crate::models::{self, MODELS, Model};
 use crate::streams::{Source, unhurried};
-use crate::{OpenPersonal, RebuildError, indexes, log};
+use crate::{RebuildError, indexes};
 
 /// Events of a round trip, of those that came in meanwhile.
 const BATCH: i64 = 5_000;
@@ -18,6 +19,9 @@ const LOCK: i64 = 0x7665_7474_6564_0002;
 /// A reader of an old table holds the swap up, which holds commands up: so it waits briefly,
 /// lets them pass, and tries again.
 const SWAP_WAIT: &str = "SET LOCAL lock_timeout = '500ms'";
+/// Autovacuum gives way to who waits for longer than `deadlock_timeout`, which is a second. To wait for this
+/// lock holds up neither readers nor commands, and while it is held autovacuum does not begin again.
+const VACUUM_WAIT: &str = "SET LOCAL lock_timeout = '5s'";
 const SWAP_PAUSE: Duration = Duration::from_secs(1);
 const SWAP_TRIES: u32 = 30;
 
@@ -121,10 +125,12 @@ async fn catch_up_and_swap(
     progress: &impl Fn(i64, i64),
 ) -> Result<(), RebuildError> {
     let mut swap = unhurried(pool, "BEGIN").await?;
+    let names: Vec<_> = models::tables(models).map(|table| table.name).collect();
+    let without_vacuum =
+        format!("{VACUUM_WAIT}; LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", names.join(", "));
+    sqlx::raw_sql(&without_vacuum).execute(&mut *swap).await?;
     sqlx::query(SWAP_WAIT).execute(&mut *swap).await?;
-    let head = sqlx::query_scalar("SELECT position FROM log_head FOR UPDATE")
-        .fetch_one(&mut *swap)
-        .await?;
+    let head = log::lock_head(&mut swap).await?;
     catch_up(&mut swap, personal, models, (reached, head), progress).await?;
     for table in models::tables(models) {
         take_over(&mut swap, table).await?;
@@ -148,7 +154,7 @@ async fn catch_up(
         let mut recorded = log::read(conn, reached, up_to, BATCH).await?;
         let Some(last) = recorded.last().map(|last| last.position) else {
             let expected = format!("position {}", reached + 1);
-            return Err(log::LogError::Gap { expected, found: "nothing".to_owned() }.into());
+            return Err(LogError::Gap { expected, found: "nothing".to_owned() }.into());
         };
         personal.open(&mut recorded).await.map_err(RebuildError::Personal)?;
         for model in models {

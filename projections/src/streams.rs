@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::{Recorded, StreamId, StreamType};
 use futures::TryStreamExt;
+use log::{LogError, OpenPersonal};
 use pool::{PgPool, Transaction};
 use sqlx::Executor;
 use tokio::sync::mpsc;
 
-use crate::log;
 use crate::reading::{BATCH, Ended, Reading};
-use crate::{Fold, OpenPersonal, RebuildError};
+use crate::{Fold, RebuildError};
 
 /// Of the transactions that read or write a whole table. One whose client was killed ends with it.
 const SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
@@ -144,8 +144,8 @@ async fn read(
     let sql = log::by_stream();
     let mut rows = sqlx::query(&sql).bind(kind.as_str()).bind(up_to).fetch(&mut *tx);
     let (mut batch, mut last) = (Vec::with_capacity(BATCH), None);
-    while let Some(row) = rows.try_next().await.map_err(log::LogError::from)? {
-        let recorded = log::decode_row(&row)?;
+    while let Some(row) = rows.try_next().await.map_err(LogError::from)? {
+        let recorded = log::decode(&row)?;
         last = Some(log::follows_in_stream(last, &recorded)?);
         batch.push(recorded);
         if batch.len() == BATCH {

@@ -2,7 +2,7 @@
 
 use domain::user::UserEvent;
 use domain::{Event, Recorded, Role, StreamType, UserId};
-use pool::PgPool;
+use pool::{PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, QueryBuilder};
 use time::OffsetDateTime;
@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use crate::listing::{Condition, Listing, Part};
 use crate::scan::{Keyed, Scan};
-use crate::{Fold, Key, Ordering, Page, ReadError, Slice, SortBy, Table, Visibility};
+use crate::{
+    Fold, Key, Ordering, Page, ProjectionError, ReadError, Slice, SortBy, Table, Visibility,
+};
 
 /// A row of `users`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
@@ -262,4 +264,18 @@ impl Users {
         visibility.push(&mut sql, "id");
         sql
     }
+}
+
+/// Whether there is an active ADMIN besides an account; under the log's lock it stays true.
+pub(crate) async fn another_admin_is_active(
+    conn: &mut PgConnection,
+    than: UserId,
+) -> Result<bool, ProjectionError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM users WHERE role = 'ADMIN' AND is_active AND id <> $1)",
+    )
+    .bind(than.uuid())
+    .fetch_one(conn)
+    .await
+    .map_err(UserRow::TABLE.failed())
 }

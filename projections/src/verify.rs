@@ -1,10 +1,11 @@
 //! Folds the log once more and compares with what serves.
 
+use log::OpenPersonal;
 use pool::PgPool;
 
 use crate::models::MODELS;
 use crate::streams::{Source, unhurried};
-use crate::{OpenPersonal, RebuildError, log, snapshot};
+use crate::{RebuildError, snapshot};
 
 /// Rows of a table that are named one by one.
 pub(crate) const NAMED: usize = 20;

@@ -33,19 +33,18 @@ impl Snapshot {
         let patience = "SET LOCAL idle_in_transaction_session_timeout = 0";
         sqlx::raw_sql(patience).execute(&mut *transaction).await?;
         let row = sqlx::query(
-            "SELECT pg_export_snapshot() AS id, position,
-                    (SELECT event_id FROM events WHERE events.position = log_head.position) AS event,
+            "SELECT pg_export_snapshot() AS id,
                     (SELECT max(version) FROM _sqlx_migrations WHERE success) AS schema,
                     current_setting('server_version_num')::integer AS server,
                     (SELECT value FROM secrets_check) AS secrets,
-                    (SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()) AS tables
-             FROM log_head",
+                    (SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()) AS tables",
         )
         .fetch_one(&mut *transaction)
         .await
         .map_err(not_migrated)?;
         let check: Option<Vec<u8>> = row.try_get("secrets")?;
-        let head = Head { position: row.try_get("position")?, event: row.try_get("event")? };
+        let (position, event) = log::tip(&mut transaction).await?;
+        let head = Head { position, event };
         let (id, schema, server) = (row.try_get("id")?, row.try_get("schema")?, version(&row)?);
         let check = check.ok_or_else(|| {
             let text = "this database has no keys yet, so there is nothing in it to back up: start the \
@@ -134,13 +133,7 @@ fn our_tables() -> BTreeSet<&'static str> {
 
 /// Where the log of a database ends.
 pub(super) async fn head(pool: &PgPool) -> Result<Head, Error> {
-    let (position, event) = sqlx::query_as(
-        "SELECT position,
-                (SELECT event_id FROM events WHERE events.position = log_head.position)
-         FROM log_head",
-    )
-    .fetch_one(pool)
-    .await?;
+    let (position, event) = log::tip(&mut *pool.acquire().await?).await?;
     Ok(Head { position, event })
 }
 

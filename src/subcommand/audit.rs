@@ -3,7 +3,7 @@
 use commands::Vault;
 use commands::identity::Missing;
 use domain::{Moment, ProductId, StreamId, StreamType};
-use projections::{TimelineEntry, log, timeline_of};
+use projections::{TimelineEntry, timeline_of};
 use serde_json::Value;
 
 use crate::config::Config;

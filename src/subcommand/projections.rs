@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::parts::{Database, Error};
 use crate::progress::Progress;
-use crate::read_models::{self, Opener};
+use crate::read_models;
 use crate::{database, output};
 
 /// Rebuilds one read model, or all.
@@ -18,7 +18,7 @@ pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<
         database::check_migrated(pool).await?;
         let progress = Progress::new(config.log_format, "folding the log");
         let at = |done, total| progress.at(done, total);
-        let personal = Opener::open(config, pool).await?;
+        let personal = read_models::vault(config, pool).await?;
         Ok(::projections::rebuild(pool, &personal, names.as_deref(), at).await?)
     })
     .await?;

@@ -13,7 +13,6 @@ use domain::user::UserEvent;
 use domain::{
     Aggregate, Change, Event, ProductId, Recorded, Role, StreamId, StreamType, Text, UserId, replay,
 };
-use projections::log;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -79,7 +78,7 @@ impl Store {
 
     /// Makes the read models of what [`Self::grow`] wrote.
     async fn rebuild(&self) {
-        projections::rebuild(&self.pool, self, None, |_, _| {}).await.unwrap();
+        projections::rebuild(&self.pool, self.commands.vault(), None, |_, _| {}).await.unwrap();
     }
 
     /// Makes events of a stream such that nothing can read them.
@@ -121,7 +120,7 @@ impl Store {
     }
 
     async fn verified(&self) -> Vec<projections::Drift> {
-        projections::verify(&self.pool, self, |_, _| {}).await.unwrap()
+        projections::verify(&self.pool, self.commands.vault(), |_, _| {}).await.unwrap()
     }
 
     async fn execute(&self, sql: &str) {

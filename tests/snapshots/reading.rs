@@ -62,7 +62,7 @@ async fn a_video_after_a_thousand_events_tells_what_it_came_after_without_readin
 
     store.spoil(of, 1, 900).await;
 
-    let timeline = Timeline { pool: &store.pool, personal: &store };
+    let timeline = Timeline { pool: &store.pool, personal: store.commands.vault() };
     let newest = timeline.of_products(&[product]).await.unwrap().remove(&product).unwrap();
     let changes = serde_json::to_value(&newest.last().unwrap().changes).unwrap();
     let told = json!([
@@ -87,7 +87,7 @@ async fn what_a_watcher_of_a_product_has_missed_is_read_without_what_it_has_seen
 
     store.spoil(of, 1, 900).await;
 
-    let timeline = Timeline { pool: &store.pool, personal: &store };
+    let timeline = Timeline { pool: &store.pool, personal: store.commands.vault() };
     let between = (positions[949], positions[1_049]);
     let news = timeline.news(Scope::One(product), between, 200).await.unwrap();
     let told: Vec<_> = news.iter().map(|news| news.position).collect();

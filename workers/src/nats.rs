@@ -1,9 +1,6 @@
 //! What the stream, its subjects and its messages are called.
 
 use domain::StreamType;
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use uuid::Uuid;
 
 /// The header that says where in the log a message's event is.
 pub(crate) const POSITION: &str = "Vetted-Position";
@@ -47,26 +44,6 @@ impl Names {
     fn word(&self) -> String {
         self.prefix.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_")
     }
-}
-
-/// The body of a message: where the event is, and nothing of what it says about anybody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
-pub(crate) struct Envelope {
-    /// Place in the log; workers read the event there.
-    pub position: i64,
-    /// Its stream's type.
-    pub stream_type: String,
-    /// Its stream's id.
-    pub stream_id: String,
-    /// Place in the stream.
-    pub sequence: i64,
-    /// Also the `Nats-Msg-Id`.
-    pub event_id: Uuid,
-    /// The variant's name.
-    pub event_type: String,
-    /// When it was committed.
-    #[serde(with = "time::serde::rfc3339")]
-    pub time: OffsetDateTime,
 }
 
 /// One type of event, as a subscriber names what concerns it.

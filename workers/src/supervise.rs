@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use domain::DecodeError;
+use log::LogError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +32,22 @@ impl Fault {
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
         Self::passing(error)
+    }
+}
+
+/// What serde says may quote the event, so it is not repeated.
+impl From<LogError> for Fault {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Database(error) => error.into(),
+            LogError::Undecodable { position, source: DecodeError::Payload { event, .. } } => {
+                Self::Halt(format!("the event at position {position}, {event}, cannot be read"))
+            }
+            error @ (LogError::Undecodable { .. }
+            | LogError::StreamId { .. }
+            | LogError::OtherKind(_)
+            | LogError::Gap { .. }) => Self::Halt(error.to_string()),
+        }
     }
 }
 

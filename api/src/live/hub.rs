@@ -11,8 +11,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use log::OpenPersonal;
 use pool::PgPool;
-use projections::{News, OpenPersonal, Products, ReadError, RowVideo, Scope, Timeline};
+use projections::{News, Products, ReadError, RowVideo, Scope, Timeline};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 

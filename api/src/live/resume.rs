@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::HeaderName;
 use http::request::Parts;
-use projections::{Scope, log};
+use projections::Scope;
 
 use crate::App;
 use crate::problem::Problem;

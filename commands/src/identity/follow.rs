@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use domain::user::UserEvent;
 use domain::{Event, StreamType, UserId};
-use pool::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::access::LIFETIME;
-use crate::store::log::{COLUMNS, decode};
 use crate::{CommandError, Commands};
 
 /// How often the log is asked: what ends a session counts everywhere within a second.
@@ -31,7 +29,9 @@ impl Commands {
     /// Brings the session check up to date, so that no token comes back to life with a restart;
     /// [`SessionFollower::run`] then keeps it so.
     pub async fn follow_sessions(&self) -> Result<SessionFollower, CommandError> {
-        let after = oldest_that_counts(&self.parts.pool).await?;
+        // Where the log was when the oldest token that still counts was issued.
+        let oldest = Duration::from_secs(LIFETIME + 60);
+        let after = log::last_before(&self.parts.pool, oldest).await?;
         self.parts.followed.send_replace(after);
         let mut follower = SessionFollower { commands: self.clone(), after };
         while follower.read().await? {}
@@ -59,24 +59,14 @@ impl SessionFollower {
 
     /// Reads a batch; whether there may be more.
     async fn read(&mut self) -> Result<bool, CommandError> {
-        let pool = &self.commands.parts.pool;
-        let head: i64 = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await?;
+        let mut conn = self.commands.parts.pool.acquire().await?;
+        let head = log::head(&mut conn).await?;
         if head <= self.after {
             return Ok(false);
         }
-        let sql = format!(
-            "SELECT {COLUMNS} FROM events
-             WHERE position > $1 AND position <= $2 AND aggregate_type = $3
-             ORDER BY position LIMIT $4"
-        );
-        let rows = sqlx::query(&sql)
-            .bind(self.after)
-            .bind(head)
-            .bind(StreamType::User.as_str())
-            .bind(BATCH)
-            .fetch_all(pool)
-            .await?;
-        let recorded = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        let part = (self.after, head);
+        let recorded = log::follow(&mut conn, StreamType::User, part, BATCH).await?;
+        drop(conn);
         self.commands.parts.identity.revocations().note(&recorded);
         for event in &recorded {
             self.commands.parts.store.forget(event.stream);
@@ -84,30 +74,9 @@ impl SessionFollower {
                 self.commands.vault().forget(UserId::from_uuid(event.stream.id));
             }
         }
-        let is_full = i64::try_from(rows.len()).unwrap_or(0) == BATCH;
+        let is_full = i64::try_from(recorded.len()).unwrap_or(0) == BATCH;
         self.after = recorded.last().filter(|_| is_full).map_or(head, |last| last.position);
         self.commands.parts.followed.send_replace(self.after);
         Ok(is_full)
     }
-}
-
-/// Where the log was when the oldest token that still counts was issued. Times never go back along the log,
-/// so that is found by halving it: a few rows are read, however long it is.
-async fn oldest_that_counts(pool: &PgPool) -> Result<i64, CommandError> {
-    let seconds = i32::try_from(LIFETIME + 60).map_err(CommandError::fault)?;
-    Ok(sqlx::query_scalar(
-        "WITH RECURSIVE halves (low, high) AS (
-             SELECT 0::bigint, position FROM log_head
-             UNION ALL
-             SELECT CASE WHEN is_old THEN middle ELSE low END,
-                    CASE WHEN is_old THEN high ELSE middle - 1 END
-             FROM (SELECT low, high, (low + high + 1) / 2 AS middle,
-                          (SELECT recorded_at <= now() - make_interval(secs => $1) FROM events
-                           WHERE position = (low + high + 1) / 2) AS is_old
-                   FROM halves WHERE low < high) AS half)
-         SELECT low FROM halves WHERE low = high",
-    )
-    .bind(f64::from(seconds))
-    .fetch_one(pool)
-    .await?)
 }

@@ -1,7 +1,8 @@
 use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
+use log::AnyRow;
 use serde_json::Value;
 
-use super::{AnyRow, access};
+use super::access;
 use crate::uploads::Take;
 use crate::{Done, IdempotencyClaim, Reservation};
 

@@ -21,6 +21,10 @@ const PLANNING: [Setting; 3] = [
     ("enable_mergejoin", "off"),
 ];
 
+/// Whoever replaces a table holds the log's head and waits for the table; a statement that has locked the
+/// table waits for the head. So the statement gives way, and is tried again.
+const LOCK_TIMEOUT: Setting = ("lock_timeout", "200ms");
+
 /// A few connections. One that did what it was asked is kept for the next caller, as the pool
 /// asks the database about each that comes back.
 #[derive(Clone)]
@@ -45,7 +49,16 @@ impl Connections {
     /// To the database of that pool. The store's statements are few and their plans don't depend on
     /// values, so they are planned once, and always by keys.
     pub(super) fn new(pool: &PgPool, connections: u32) -> Self {
-        let pool = pool.with(&PLANNING, Limits { connections, patience: PATIENCE });
+        Self::with(pool, connections, &PLANNING)
+    }
+
+    /// One to the same database, whose statements wait for locks no longer than that.
+    pub(super) fn one_that_gives_way(pool: &PgPool) -> Self {
+        Self::with(pool, 1, &[PLANNING.as_slice(), &[LOCK_TIMEOUT]].concat())
+    }
+
+    fn with(pool: &PgPool, connections: u32, settings: &[Setting]) -> Self {
+        let pool = pool.with(settings, Limits { connections, patience: PATIENCE });
         let free = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
         Self { pool, free, kept: Arc::default() }
     }

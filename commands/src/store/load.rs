@@ -7,12 +7,13 @@ use std::sync::Arc;
 use cqrs_es::persist::PersistedEventRepository;
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
 use domain::{Aggregate, Event, HoldsPersonal, Metadata, Recorded, StreamId, upcast};
+use log::{AnyRow, LogError};
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgRow;
 
 use super::append::{Append, Appended, Encoded, Side};
 use super::snapshots::EVERY;
-use super::{AnyRow, Store, StoreError, log};
+use super::{Store, StoreError};
 use crate::Done;
 
 /// An aggregate as it was loaded, and what is to go with its events.
@@ -166,9 +167,9 @@ impl Store {
         rows: &[PgRow],
         opened: bool,
     ) -> Result<Reached<A>, StoreError> {
-        let mut recorded = rows.iter().map(log::decode).collect::<Result<Vec<_>, _>>()?;
+        let mut recorded = log::decode_all(rows)?;
         recorded.sort_by_key(|recorded| recorded.sequence);
-        reached.payloads += rows.iter().map(log::payload).sum::<Result<usize, _>>()?;
+        reached.payloads += rows.iter().map(log::payload_bytes).sum::<Result<usize, _>>()?;
         if !opened {
             reached.aggregate = folded(reached.aggregate, recorded, stream)?;
             return Ok(reached);
@@ -244,7 +245,7 @@ fn folded<A: Aggregate>(
     stream: StreamId,
 ) -> Result<A, StoreError> {
     let events = recorded.into_iter().map(|recorded| recorded.event);
-    domain::replay(before, events).ok_or_else(|| log::of_another_kind(stream))
+    domain::replay(before, events).ok_or_else(|| LogError::OtherKind(stream).into())
 }
 
 /// Events of one stream in parts that end where snapshots may be.

@@ -6,7 +6,6 @@ mod append;
 mod appender;
 mod connections;
 mod load;
-pub(crate) mod log;
 mod names;
 mod snapshots;
 mod streams;
@@ -14,18 +13,14 @@ mod transaction;
 mod write;
 mod writer;
 
-use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use domain::{
-    CategoryId, DecodeError, OrderId, ProductId, Recorded, Refusal, StreamId, StreamType, UserId,
-};
+use domain::{OrderId, ProductId, Refusal, StreamId, UserId};
+use log::{BoxedError, InlineProjections, LogError};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use pool::{PgConnection, PgPool};
+use pool::PgPool;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -40,89 +35,6 @@ use crate::identity::Revocations;
 use crate::outage::is_outage;
 use crate::{Vault, VaultError};
 use transaction::Verdict;
-
-/// The read models as the appender needs them; handed in by the composition root.
-#[async_trait]
-pub trait ReadModels: Send + Sync + 'static {
-    /// Folds events that are being appended. `before` are rows of their streams at the versions
-    /// that the events follow, those that are known; of others it may remember some from one batch
-    /// to the next.
-    async fn fold(
-        &self,
-        conn: &mut PgConnection,
-        recorded: &[Recorded],
-        before: &HashMap<StreamId, AnyRow>,
-    ) -> Result<Folded, BoxedError>;
-
-    /// The row that one stream makes alone, by events that follow one another and the row before them, if
-    /// there is one; `None` where other streams take part in it.
-    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow>;
-
-    /// Of the folds that make such rows: what another version has made is not read.
-    fn row_version(&self, kind: StreamType) -> i32;
-
-    /// Such a row as JSON.
-    fn write_row(&self, kind: StreamType, row: &AnyRow) -> Option<String>;
-
-    /// Such a row from JSON; `None` where it cannot be read.
-    fn read_row(&self, kind: StreamType, json: &str) -> Option<AnyRow>;
-
-    /// The last batch came to nothing, or another process has written: what is remembered may no
-    /// longer be so.
-    fn forget(&self);
-
-    /// Whether a category has no products; asked under the log's lock, so it stays so.
-    async fn category_is_empty(
-        &self,
-        conn: &mut PgConnection,
-        category: CategoryId,
-    ) -> Result<bool, BoxedError>;
-
-    /// Whether there is an active ADMIN besides that account; asked under the log's lock too.
-    async fn another_admin_is_active(
-        &self,
-        conn: &mut PgConnection,
-        than: UserId,
-    ) -> Result<bool, BoxedError>;
-
-    /// Products of a person that are not withdrawn.
-    async fn open_products_of(
-        &self,
-        conn: &mut PgConnection,
-        person: UserId,
-    ) -> Result<Vec<ProductId>, BoxedError>;
-
-    /// Orders of a person that are PENDING.
-    async fn open_orders_of(
-        &self,
-        conn: &mut PgConnection,
-        person: UserId,
-    ) -> Result<Vec<OrderId>, BoxedError>;
-}
-
-/// A row of a read model, whose type the reader knows.
-pub type AnyRow = Arc<dyn Any + Send + Sync>;
-
-/// What a batch makes of the read models.
-#[derive(Default)]
-pub struct Folded {
-    /// To be written together with the events, in any order.
-    pub writes: Vec<Write>,
-    /// The rows of streams that alone make them, for the next batch that goes on from there.
-    pub rows: HashMap<StreamId, AnyRow>,
-    /// What the streams that were written to look like from then on.
-    pub views: HashMap<StreamId, AnyRow>,
-}
-
-/// Something to be written.
-pub struct Write {
-    /// The statement; the rows are its `$1::json`, an array of objects.
-    pub sql: String,
-    /// What is to stand there.
-    pub rows: String,
-}
-
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an append did not happen. A lost race, a taken name and a fault are different things.
 #[derive(Debug, thiserror::Error)]
@@ -148,9 +60,9 @@ pub enum StoreError {
     /// It failed for several commands at once.
     #[error("{0}")]
     Failed(String),
-    /// A stored event can't be read.
+    /// The log can't be read.
     #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Log(#[from] LogError),
     /// A fold or its rows failed.
     #[error("the read models failed: {0}")]
     Projection(String),
@@ -184,7 +96,7 @@ const QUEUE: usize = 4_096;
 pub(crate) struct Store {
     pool: PgPool,
     streams: Streams,
-    read_models: Arc<dyn ReadModels>,
+    read_models: Arc<dyn InlineProjections>,
     queue: mpsc::Sender<appender::Waiting>,
     committed: watch::Receiver<i64>,
     states: Cache<StreamId, Known>,
@@ -201,13 +113,14 @@ const LOADING: u32 = 4;
 impl Store {
     pub(crate) fn new(
         pool: PgPool,
-        read_models: Arc<dyn ReadModels>,
+        read_models: Arc<dyn InlineProjections>,
         revocations: Arc<Revocations>,
         vault: Vault,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, committed) = watch::channel(0);
-        let writer = writer::Writer::new(Connections::new(&pool, 1), Arc::clone(&read_models));
+        let writer =
+            writer::Writer::new(Connections::one_that_gives_way(&pool), Arc::clone(&read_models));
         let appender = appender::Appender::new(writer, revocations, newest);
         tokio::spawn(appender.run(waiting));
         // What was written last is what is written to next, however often others were before.

@@ -6,13 +6,14 @@
 //! grown by that much, and who has had to read more than that.
 
 use domain::{Aggregate, StreamId, UserId, snapshot_format};
+use log::{AnyRow, BoxedError};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::load::Reached;
-use super::{AnyRow, BoxedError, Store, StoreError};
+use super::{Store, StoreError};
 
 /// Events from one snapshot to the next.
 pub(super) const EVERY: i64 = 100;

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::StreamId;
+use log::COLUMNS;
 use pool::PgConnection;
 use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
 
 use super::connections::{Connection, Connections};
-use super::log::COLUMNS;
 use super::snapshots::Snapshot;
-use super::{StoreError, log, write};
+use super::{StoreError, write};
 
 /// What a snapshot never has as its format.
 const NO_FORMAT: i32 = -1;
@@ -161,7 +161,7 @@ async fn many(
     let rows = sqlx::query(&sql).bind(kinds).bind(ids).bind(formats).fetch_all(conn).await?;
     let mut found: HashMap<StreamId, Found> = HashMap::with_capacity(streams.len());
     for row in rows {
-        found.entry(log::stream(&row)?).or_default().add(row)?;
+        found.entry(log::stream_of(&row)?).or_default().add(row)?;
     }
     Ok(found.into_iter().map(|(stream, found)| (stream, Arc::new(found))).collect())
 }

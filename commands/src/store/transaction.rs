@@ -1,15 +1,18 @@
 //! One transaction: lock the head, drop the losers, fold, write, commit.
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error;
 
 use domain::{Recorded, Refusal, RefusalKind, StreamId};
+use log::{AnyRow, Folded, InlineProjections};
 use pool::PgConnection;
 use sqlx::Row as _;
+use sqlx::error::DatabaseError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::append::{Append, Appended, Effect, Guard};
-use super::{AnyRow, Folded, ReadModels, StoreError, access, log, names, write};
+use super::{StoreError, access, names, write};
 use crate::context::Row;
 use crate::data_error::{is_data_error, refused_value};
 use crate::outage::is_outage;
@@ -41,6 +44,22 @@ impl Failure {
         }
     }
 
+    /// Whether a lock was waited for in vain: nothing was done, and the lock's holder can go on now.
+    pub(super) fn gave_way(&self) -> bool {
+        let mut error: Option<&(dyn Error + 'static)> = match self {
+            Self::Database(error) => Some(error),
+            Self::Projection(error) => Some(&**error),
+            Self::Overtaken => None,
+        };
+        while let Some(cause) = error {
+            if cause.downcast_ref().is_some_and(is_lock_timeout) {
+                return true;
+            }
+            error = cause.source();
+        }
+        false
+    }
+
     pub(super) fn for_one(&self) -> StoreError {
         match self {
             Self::Database(error) => match error.as_database_error() {
@@ -57,8 +76,13 @@ impl Failure {
     }
 }
 
+/// `lock_not_available`.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
+}
+
 /// The stream's own key, a serialization failure or a deadlock; no other unique violation.
-pub(super) fn lost_race(error: &dyn sqlx::error::DatabaseError) -> bool {
+pub(super) fn lost_race(error: &dyn DatabaseError) -> bool {
     match error.code().as_deref() {
         Some("40001" | "40P01") => true,
         Some("23505") => error.constraint() == Some("events_pkey"),
@@ -105,7 +129,7 @@ impl<'c> Transaction<'c> {
     /// Judges, writes and commits.
     pub(super) async fn commit(
         mut self,
-        read_models: &dyn ReadModels,
+        read_models: &dyn InlineProjections,
         appends: &[&Append],
     ) -> Result<Committed, Failure> {
         let tx = &mut self.tx;
@@ -155,7 +179,7 @@ pub(super) fn show(appends: &[&Append], verdicts: &mut [Verdict], folded: &mut F
 /// Who is still at the version that was decided on, and whose guards hold.
 async fn judge(
     conn: &mut PgConnection,
-    read_models: &dyn ReadModels,
+    read_models: &dyn InlineProjections,
     appends: &[&Append],
 ) -> Result<Vec<Verdict>, Failure> {
     let versions = versions(conn, appends).await?;
@@ -234,7 +258,7 @@ async fn versions(
 
 fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> {
     let sequence: Option<i64> = row.try_get("sequence")?;
-    Ok((log::stream(row)?, sequence.unwrap_or(0)))
+    Ok((log::stream_of(row)?, sequence.unwrap_or(0)))
 }
 
 /// Takes uploads; of two takers the second fails alone.

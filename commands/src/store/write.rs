@@ -1,10 +1,10 @@
 //! The one statement that writes: events, rows and the head, all of them or nothing.
 
 use domain::{Recorded, StreamId};
+use log::Write;
 use pool::PgConnection;
 use rand::Rng;
 
-use super::Write;
 use super::append::Append;
 
 /// Moves the head, if the log still ends where `recorded` goes on; everything else hangs on whether

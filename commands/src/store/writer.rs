@@ -4,21 +4,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Recorded;
+use log::InlineProjections;
 use pool::PgConnection;
 use time::OffsetDateTime;
 
 use super::append::Append;
 use super::connections::Connections;
 use super::transaction::{self, Committed, Failure, Head, Transaction};
-use super::{ReadModels, write};
+use super::write;
 
 /// How long the database's clock is followed without looking at it.
 const CLOCK_TRUSTED: Duration = Duration::from_secs(30);
 
+/// How long a batch is tried while somebody else holds what it needs.
+const LOCKED_FOR: Duration = Duration::from_secs(15);
+
 /// Writes batches, one after another.
 pub(super) struct Writer {
     connections: Connections,
-    read_models: Arc<dyn ReadModels>,
+    read_models: Arc<dyn InlineProjections>,
     /// The head as this process left it.
     left: Option<(Head, Instant)>,
     /// Whether nobody else wrote between the last two batches.
@@ -26,17 +30,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(connections: Connections, read_models: Arc<dyn ReadModels>) -> Self {
+    pub(super) fn new(connections: Connections, read_models: Arc<dyn InlineProjections>) -> Self {
         Self { connections, read_models, left: None, alone: false }
     }
 
     /// Commits a batch.
     pub(super) async fn commit(&mut self, appends: &[&Append]) -> Result<Committed, Failure> {
         let mut conn = self.connections.take().await?;
-        let committed = match self.try_at_once(&mut conn, appends).await {
-            Ok(None) => self.in_turn(&mut conn, appends).await,
-            Ok(Some(committed)) => Ok(committed),
-            Err(failure) => Err(failure),
+        let began = Instant::now();
+        let mut tried = self.try_at_once(&mut conn, appends).await;
+        let committed = loop {
+            match tried {
+                Ok(Some(committed)) => break Ok(committed),
+                Ok(None) => {}
+                Err(failure) if failure.gave_way() && began.elapsed() < LOCKED_FOR => {
+                    self.read_models.forget();
+                }
+                Err(failure) => break Err(failure),
+            }
+            tried = self.in_turn(&mut conn, appends).await.map(Some);
         };
         match &committed {
             Ok(_) => self.connections.keep(conn),

@@ -8,7 +8,7 @@ use pool::PgConnection;
 use uuid::Uuid;
 
 use super::ProductView;
-use crate::{ReadError, log, snapshot};
+use crate::{ReadError, snapshot};
 
 /// Adds what the log last said of each category that is no longer there. Only deleted products are
 /// in such a category, since a category is deleted only once it is empty.

@@ -14,6 +14,7 @@ mod view;
 pub use list::ProductFilter;
 pub use news::{News, Scope};
 pub use past::Past;
+pub(crate) use query::open_of;
 pub use query::{ProductAt, Products};
 pub use row::{ProductRow, RowVideo};
 pub use search::{Search, SearchError};

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use domain::{ProductId, StreamId, StreamType, UserId};
+use domain::{ProductId, Recorded, StreamId, StreamType, UserId};
+use log::LogError;
+use pool::PgConnection;
+use sqlx::QueryBuilder;
 
 use super::{ProductView, Products};
-use crate::log::{Part, read_part};
-use crate::{ReadError, Timeline, TimelineEntry};
+use crate::{ReadError, Timeline, TimelineEntry, snapshot};
 
 /// Something happened to a product.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,13 +41,8 @@ impl Timeline<'_> {
         between: (i64, i64),
         limit: i64,
     ) -> Result<Vec<News>, ReadError> {
-        let part = match scope {
-            Scope::One(id) => Part::Stream(StreamId { kind: StreamType::Product, id: id.uuid() }),
-            Scope::OwnedBy(user) => Part::ProductsOf(user),
-            Scope::All => Part::Kind(StreamType::Product),
-        };
         let mut conn = self.pool.acquire().await?;
-        let recorded = read_part(&mut conn, part, between, limit).await?;
+        let recorded = events_of(&mut conn, scope, between, limit).await?;
         let places: Vec<_> =
             recorded.iter().map(|event| (event.stream.id, event.position)).collect();
         let entries = self.entries(conn, recorded).await?;
@@ -61,4 +58,38 @@ impl Timeline<'_> {
         });
         Ok(news.collect())
     }
+}
+
+/// The events of a scope after one position and up to another, inclusive, but no more than `limit`.
+/// Of one product they are found by stream, otherwise by position.
+async fn events_of(
+    conn: &mut PgConnection,
+    scope: Scope,
+    (after, up_to): (i64, i64),
+    limit: i64,
+) -> Result<Vec<Recorded>, LogError> {
+    let mut sql =
+        QueryBuilder::new(format!("SELECT {} FROM events WHERE position > ", log::COLUMNS));
+    sql.push_bind(after).push(" AND position <= ").push_bind(up_to);
+    sql.push(" AND aggregate_type = ").push_bind(StreamType::Product.as_str());
+    match scope {
+        Scope::One(id) => {
+            sql.push(" AND aggregate_id = ").push_bind(id.uuid().to_string());
+            sql.push(" AND sequence > ");
+            let stream = StreamId { kind: StreamType::Product, id: id.uuid() };
+            snapshot::push_reached(&mut sql, stream, after);
+            sql.push(" ORDER BY sequence");
+        }
+        Scope::OwnedBy(owner) => {
+            sql.push(" AND aggregate_id IN (SELECT id::text FROM products WHERE owner_id = ");
+            // The index of an owner's rows has this condition; it always holds.
+            sql.push_bind(owner.uuid());
+            sql.push(" AND created_at >= '-infinity') ORDER BY position");
+        }
+        Scope::All => {
+            sql.push(" ORDER BY position");
+        }
+    }
+    sql.push(" LIMIT ").push_bind(limit);
+    log::decode_all(&sql.build().fetch_all(conn).await?)
 }

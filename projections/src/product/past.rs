@@ -3,12 +3,12 @@
 use domain::category::Category;
 use domain::product::ProcessingStatus;
 use domain::{CategoryId, Moment, ProductId, Recorded, StreamId, StreamType, UploadId, replay};
+use log::UpTo;
 use pool::PgConnection;
 
 use super::{ProductRow, ProductView, Products, RowVideo};
-use crate::log::UpTo;
 use crate::snapshot::{self, Snapshot};
-use crate::{Fold, ReadError, Visibility, log};
+use crate::{Fold, ReadError, Visibility};
 
 /// Which past of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use domain::{ProductId, UserId};
 use pool::{PgConnection, PgPool};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use super::list::{self, Scope};
 use super::view::{JOINS, selected};
-use super::{ProductFilter, ProductView, gone};
+use super::{ProductFilter, ProductRow, ProductView, gone};
 use crate::scan::Scan;
-use crate::{Page, ReadError, Slice, Visibility, log};
+use crate::{Fold, Page, ProjectionError, ReadError, Slice, Visibility};
 
 /// Products, to be found and listed.
 #[derive(Clone, Debug)]
@@ -36,10 +37,11 @@ impl Products {
             Visibility::Nothing => return Ok(None),
         };
         let sql = format!(
-            "{}, (SELECT position FROM log_head) AS head FROM products p {JOINS} \
+            "{}, {} AS head FROM products p {JOINS} \
              WHERE p.id = $1 AND NOT p.deleted \
              AND ($2::uuid IS NULL OR p.owner_id = $2 OR p.listed)",
-            selected()
+            selected(),
+            log::HEAD
         );
         Ok(sqlx::query_as(&sql).bind(id.uuid()).bind(owner).fetch_optional(&self.0).await?)
     }
@@ -112,4 +114,18 @@ async fn page_of(
     let mut found = list::listing(scopes, filter).fetch(&mut *conn, &scan).await?;
     gone::name_categories(conn, &mut found.rows).await?;
     Ok(scan.slice(found))
+}
+
+/// Products of a person that are not withdrawn.
+pub(crate) async fn open_of(
+    conn: &mut PgConnection,
+    person: UserId,
+) -> Result<Vec<ProductId>, ProjectionError> {
+    // As the index of owners has it.
+    let open = "SELECT id FROM products WHERE owner_id = $1 AND NOT deleted
+                AND created_at >= '-infinity' AND status <> 'CANCELLED'";
+    let open: Result<Vec<Uuid>, _> =
+        sqlx::query_scalar(open).bind(person.uuid()).fetch_all(conn).await;
+    let open = open.map_err(ProductRow::TABLE.failed())?;
+    Ok(open.into_iter().map(ProductId::from_uuid).collect())
 }

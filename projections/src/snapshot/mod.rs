@@ -4,21 +4,17 @@
 //! They are disposable: where there is none, or none of this program's format, the stream is read from its
 //! beginning.
 
+pub(crate) mod row;
 mod verify;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use domain::{Aggregate, Recorded, StreamId, StreamType, snapshot_format};
+use domain::{Aggregate, StreamId, StreamType, snapshot_format};
+use log::UpTo;
 use pool::PgConnection;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
-
-use crate::log::UpTo;
-use crate::models::{AnyRow, ReadModels};
-use crate::{Fold, OrderRow, ProductRow, UserRow, machine};
 
 pub(crate) use verify::verify;
 
@@ -113,59 +109,5 @@ fn format_of(kind: StreamType) -> i32 {
         StreamType::Product => domain::product::Product::FORMAT,
         StreamType::Order => domain::order::Order::FORMAT,
     };
-    snapshot_format(state, ReadModels::row_version(kind))
-}
-
-/// Rows that one stream makes alone, as `commands` keeps them: a [`ProductRow`], [`OrderRow`] or
-/// [`UserRow`].
-impl ReadModels {
-    /// The row that events of one stream make of the one before them.
-    pub fn row(before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
-        fn row<F: Fold>(before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
-            let before = before.and_then(|row| row.downcast_ref::<F>()).cloned();
-            machine::row::<F>(before, part).map(|row| Arc::new(row) as AnyRow)
-        }
-        match part.first()?.stream.kind {
-            StreamType::Product => row::<ProductRow>(before, part),
-            StreamType::Order => row::<OrderRow>(before, part),
-            StreamType::User => row::<UserRow>(before, part),
-            StreamType::Category => None,
-        }
-    }
-
-    /// Of the fold that makes the row.
-    pub const fn row_version(kind: StreamType) -> i32 {
-        match kind {
-            StreamType::Product => ProductRow::TABLE.version,
-            StreamType::Order => OrderRow::TABLE.version,
-            StreamType::User => UserRow::TABLE.version,
-            StreamType::Category => 0,
-        }
-    }
-
-    /// A row as JSON.
-    pub fn write_row(kind: StreamType, row: &AnyRow) -> Option<String> {
-        fn write<F: Serialize + 'static>(row: &AnyRow) -> Option<String> {
-            serde_json::to_string(row.downcast_ref::<F>()?).ok()
-        }
-        match kind {
-            StreamType::Product => write::<ProductRow>(row),
-            StreamType::Order => write::<OrderRow>(row),
-            StreamType::User => write::<UserRow>(row),
-            StreamType::Category => None,
-        }
-    }
-
-    /// What [`Self::write_row`] has written; `None` where it cannot be read.
-    pub fn read_row(kind: StreamType, json: &str) -> Option<AnyRow> {
-        fn read<F: DeserializeOwned + Send + Sync + 'static>(json: &str) -> Option<AnyRow> {
-            serde_json::from_str::<F>(json).ok().map(|row| Arc::new(row) as AnyRow)
-        }
-        match kind {
-            StreamType::Product => read::<ProductRow>(json),
-            StreamType::Order => read::<OrderRow>(json),
-            StreamType::User => read::<UserRow>(json),
-            StreamType::Category => None,
-        }
-    }
+    snapshot_format(state, row::version(kind))
 }

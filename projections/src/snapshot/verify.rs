@@ -5,6 +5,7 @@ use domain::order::Order;
 use domain::product::Product;
 use domain::user::User;
 use domain::{Aggregate, Recorded, StreamId, StreamType, replay};
+use log::LogError;
 use pool::PgConnection;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Snapshot, format_of};
 use crate::verify::{Difference, Drift};
-use crate::{Fold, LogError, OrderRow, ProductRow, RebuildError, UserRow, log};
+use crate::{Fold, OrderRow, ProductRow, RebuildError, UserRow};
 
 /// Snapshots of this program's formats that are not what the log says, the first of them by name. What they
 /// say about people is sealed, and not compared.

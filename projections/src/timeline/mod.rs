@@ -1,6 +1,7 @@
 //! What happened to each product and order: who, when, from what to what, and why.
 
 mod entry;
+mod page;
 mod query;
 mod shape;
 mod video;

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use domain::{ProductId, Recorded, StreamId, StreamType};
+use log::OpenPersonal;
 use pool::PoolConnection;
 use pool::{PgConnection, PgPool};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::video::{VIDEO_EVENTS, connected, is_of_video};
-use super::{TimelineEntry, VideoState};
+use super::{TimelineEntry, VideoState, page};
 use crate::scan::Scan;
-use crate::{OpenPersonal, Ordering, Page, ReadError, Slice, Visibility, log, snapshot};
+use crate::{Ordering, Page, ReadError, Slice, Visibility, snapshot};
 
 /// Timelines of products and orders, those of deleted ones too: the log in other words, so they
 /// are folded from it when they are read.
@@ -40,7 +41,7 @@ impl Timeline<'_> {
         if !may_see(&mut conn, visibility, stream).await? {
             return Ok(None);
         }
-        let recorded = log::page(&mut conn, stream, &scan).await?;
+        let recorded = page::page(&mut conn, stream, &scan).await?;
         let Slice { items, next, previous } = scan.slice(recorded.into());
         let items = self.entries(conn, items).await?;
         Ok(Some(Slice { items, next, previous }))

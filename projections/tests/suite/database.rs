@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use domain::Recorded;
 use futures::FutureExt;
+use log::InlineProjections;
 use pool::{PgConnection, PgPool};
 use projections::ReadModels;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

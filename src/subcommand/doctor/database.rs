@@ -7,7 +7,7 @@ use super::Finding;
 use crate::config::Config;
 use crate::parts::Error;
 use crate::progress::Progress;
-use crate::read_models::Opener;
+use crate::read_models;
 
 /// Connections that one process may take.
 const OF_A_PROCESS: i64 = 40;
@@ -49,15 +49,14 @@ pub(super) async fn look(pool: &PgPool) -> Result<Vec<Finding>, Error> {
 
 /// What waits for workers, and what they gave up on.
 pub(super) async fn look_at_work(pool: &PgPool) -> Result<Vec<Finding>, Error> {
-    let row = sqlx::query(
-        "SELECT (SELECT position FROM log_head)
-                  - coalesce((SELECT position FROM checkpoints WHERE subscriber = 'relay'), 0) AS behind,
+    let sql = format!(
+        "SELECT {} - coalesce((SELECT position FROM checkpoints WHERE subscriber = 'relay'), 0) AS behind,
                 (SELECT count(*) FROM effects
                  WHERE handled_at IS NULL AND due_at < now() - interval '5 minutes') AS overdue,
                 (SELECT count(*) FROM dead_letters WHERE retried_at IS NULL) AS dead",
-    )
-    .fetch_one(pool)
-    .await?;
+        log::HEAD
+    );
+    let row = sqlx::query(&sql).fetch_one(pool).await?;
     let (behind, overdue): (i64, i64) = (row.try_get("behind")?, row.try_get("overdue")?);
     let dead: i64 = row.try_get("dead")?;
     let relay = if behind > BEHIND {
@@ -87,7 +86,7 @@ pub(super) async fn look_at_work(pool: &PgPool) -> Result<Vec<Finding>, Error> {
 /// Folds the whole log.
 pub(super) async fn drift(config: &Config, pool: &PgPool) -> Finding {
     let compared = async {
-        let personal = Opener::open(config, pool).await?;
+        let personal = read_models::vault(config, pool).await?;
         let progress = Progress::new(config.log_format, "folding the log");
         let at = |done, total| progress.at(done, total);
         Ok::<_, Error>(projections::verify(pool, &personal, at).await?)

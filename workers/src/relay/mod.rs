@@ -4,13 +4,13 @@
 //! sequence of the stream it has to be stored, so messages in flight are stored in order or not at
 //! all, and a relay that lost its lease without noticing can't get between its successor's.
 
-mod log;
 mod publish;
 mod stream;
 
 use std::time::Duration;
 
 use async_nats::jetstream;
+use log::Envelope;
 use pool::PgPool;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ const UPKEEP: Duration = Duration::from_millis(1_500);
 const POLL: Duration = Duration::from_millis(250);
 /// What comes in close together is read and written down together.
 const GATHER: Duration = Duration::from_millis(20);
+/// Messages in flight at once.
+const BATCH: i64 = 512;
 /// How long one message may wait for its acknowledgement.
 const ACK_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -89,13 +91,13 @@ impl Relay {
                 upkeep = Instant::now();
             }
             committed.mark_unchanged();
-            let batch = log::read(&self.pool, tail.position).await?;
+            let batch = log::envelopes(&self.pool, tail.position, BATCH).await?;
             if batch.is_empty() {
                 wait(&mut committed, shutdown).await;
             } else {
                 self.publish(&batch, &mut tail, fence).await?;
             }
-            if batch.len() < log::BATCH {
+            if !is_full(&batch) {
                 tokio::time::sleep(GATHER).await;
             }
         }
@@ -112,10 +114,23 @@ impl Relay {
 
     /// By what is written down, so that it is known wherever events are published, and while none can be.
     async fn tell_lag(&self) -> Result<(), Fault> {
-        let lag = log::lag(&self.pool).await?;
+        let lag = self.lag().await?;
         metrics::gauge!("relay_lag_events").set(f64::from(u32::try_from(lag).unwrap_or(u32::MAX)));
         Ok(())
     }
+
+    /// How many events have not been published.
+    async fn lag(&self) -> Result<i64, sqlx::Error> {
+        let sql = format!(
+            "SELECT {} - coalesce((SELECT position FROM checkpoints WHERE subscriber = $1), 0)",
+            log::HEAD
+        );
+        sqlx::query_scalar(&sql).bind(NAME).fetch_one(&self.pool).await
+    }
+}
+
+fn is_full(batch: &[Envelope]) -> bool {
+    i64::try_from(batch.len()).is_ok_and(|length| length >= BATCH)
 }
 
 /// Until there may be something to publish.

@@ -2,11 +2,12 @@
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishError};
 use async_nats::jetstream::message::PublishMessage;
+use log::Envelope;
 
 use super::stream::Tail;
 use super::{NAME, Relay};
 use crate::give_way::give_way;
-use crate::nats::{Envelope, POSITION};
+use crate::nats::POSITION;
 use crate::supervise::Fault;
 
 impl Relay {

@@ -9,7 +9,7 @@ use sqlx::Row;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{NAME, Relay, log};
+use super::{NAME, Relay};
 use crate::nats::POSITION;
 use crate::supervise::Fault;
 
@@ -47,7 +47,7 @@ impl Relay {
         let mut info = stream.info().await.map_err(Fault::passing)?.clone();
         let known = self.known().await?;
         let position = match last(&stream, &info).await? {
-            Last::Event(position, id) if log::has(&self.pool, position, id).await? => position,
+            Last::Event(position, id) if log::contains(&self.pool, position, id).await? => position,
             Last::Event(..) | Last::Foreign => {
                 tracing::error!(
                     stream = info.config.name,

@@ -259,13 +259,11 @@ impl Effects {
 
     /// The checkpoint and the head; `None` when another replica is doing it.
     async fn lock(&self, conn: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
-        sqlx::query_as(
-            "SELECT position, (SELECT position FROM log_head) FROM checkpoints \
-             WHERE subscriber = $1 FOR UPDATE SKIP LOCKED",
-        )
-        .bind(self.subscriber)
-        .fetch_optional(conn)
-        .await
+        let sql = format!(
+            "SELECT position, {} FROM checkpoints WHERE subscriber = $1 FOR UPDATE SKIP LOCKED",
+            log::HEAD
+        );
+        sqlx::query_as(&sql).bind(self.subscriber).fetch_optional(conn).await
     }
 
     /// Clears away what was handled long ago.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::{AckKind, Message};
+use log::Envelope;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use super::effects::Place;
 use super::work::Verdict;
 use super::{Handler, Subscriber};
 use crate::Backoff;
-use crate::nats::{Envelope, EventType};
+use crate::nats::EventType;
 use crate::supervise::Fault;
 
 /// How long one request for a message stands.

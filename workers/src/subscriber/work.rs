@@ -5,9 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
-use domain::{DecodeError, Recorded};
+use domain::Recorded;
 use futures::FutureExt;
-use projections::LogError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -95,7 +94,7 @@ impl<H: Handler> Subscriber<H> {
     async fn read(&self, places: &[Place]) -> Result<HashMap<Uuid, Recorded>, Fault> {
         let positions: Vec<_> = places.iter().map(|place| place.position).collect();
         let mut conn = self.pool.acquire().await?;
-        let mut events = projections::log::at(&mut conn, &positions).await.map_err(unreadable)?;
+        let mut events = log::at(&mut conn, &positions).await?;
         drop(conn);
         self.vault.open(&mut events).await.map_err(Fault::passing)?;
         Ok(events.into_iter().map(|event| (event.event_id, event)).collect())
@@ -248,18 +247,5 @@ impl<H: Handler> Subscriber<H> {
         let subscriber = self.handler.name();
         metrics::counter!("worker_events_total", "subscriber" => subscriber, "outcome" => outcome)
             .increment(1);
-    }
-}
-
-/// What serde says may quote the event, so it is not repeated.
-fn unreadable(error: LogError) -> Fault {
-    match error {
-        LogError::Database(error) => error.into(),
-        LogError::Undecodable { position, source: DecodeError::Payload { event, .. } } => {
-            Fault::Halt(format!("the event at position {position}, {event}, cannot be read"))
-        }
-        error @ (LogError::Undecodable { .. }
-        | LogError::StreamId { .. }
-        | LogError::Gap { .. }) => Fault::Halt(error.to_string()),
     }
 }
