@@ -138,29 +138,36 @@ async fn what_a_replica_remembers_of_rows_never_outlives_anothers_write() {
     );
 }
 
+/// As a rebuild does that puts its tables in the place of those that serve.
 #[tokio::test]
-async fn read_models_are_made_again_while_every_moment_something_is_written() {
-    const ROUNDS: usize = 3;
+async fn who_holds_the_head_gets_the_tables_of_a_command_that_waits_for_it() {
     let store = Store::start().await;
     let category = store.category("Lamps").await;
-    let rebuilt = async {
-        for _ in 0..ROUNDS {
-            projections::rebuild(&store.pool, store.commands.vault(), None, |_, _| {})
-                .await
-                .unwrap();
-        }
-    };
-    let writing = async {
-        loop {
-            store.product(category).await;
-        }
-    };
-
-    tokio::select! {
-        () = rebuilt => {}
-        never = writing => never,
+    // From the second on it goes without looking at the head first.
+    for _ in 0..3 {
+        store.product(category).await;
     }
+    let mut swap = store.pool.begin().await.unwrap();
+    log::lock_head(&mut swap).await.unwrap();
+    let (commands, context) = (store.commands.clone(), by(Role::EndUser));
+    let waiting = tokio::spawn(async move {
+        commands.submit_product(&context, details(category), None).await.map(|done| done.id)
+    });
+    let waits = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                 WHERE datname = current_database() AND NOT granted";
+    eventually("the command waits", async || {
+        let waits: i64 = sqlx::query_scalar(waits).fetch_one(&store.pool).await.unwrap();
+        (waits > 0).then_some(())
+    })
+    .await;
+    // It has looked for a deadlock by then: the next one to look is who waits for the tables.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
 
+    let locked = sqlx::query("LOCK TABLE products, categories").execute(&mut *swap).await;
+
+    locked.expect("the command gives way");
+    swap.commit().await.unwrap();
+    waiting.await.unwrap().expect("and is carried out");
     let drifts = projections::verify(&store.pool, store.commands.vault(), |_, _| {}).await;
     assert!(drifts.unwrap().is_empty());
 }
