@@ -19,6 +19,7 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const LIMITS: Limits = Limits { connections: 24, patience: Duration::from_millis(800) };
 /// Of its workers, whose clients wait for nothing.
 const WORKER_LIMITS: Limits = Limits { connections: 8, patience: Duration::from_secs(5) };
+const PROGRESS_LIMITS: Limits = Limits { connections: 4, ..WORKER_LIMITS };
 
 /// What every statement relies on.
 const SETTINGS: [Setting; 5] = [
@@ -31,9 +32,8 @@ const SETTINGS: [Setting; 5] = [
     // A transaction whose request went away must not hold the log's lock for long.
     ("idle_in_transaction_session_timeout", "10s"),
 ];
-/// Commits of workers do not wait for the disk: what they record may be lost in a crash, since each
-/// effect may be tried again.
-const RELAXED: [Setting; 1] = [("synchronous_commit", "off")];
+/// Commits that do not wait for the disk.
+const UNFLUSHED: [Setting; 1] = [("synchronous_commit", "off")];
 
 /// How long a server that is just starting is waited for, and one that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -175,8 +175,14 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
 }
 
 /// A pool for workers, without a connection yet.
-pub fn relaxed(pool: &PgPool) -> PgPool {
-    pool.with(&RELAXED, WORKER_LIMITS)
+pub fn for_workers(pool: &PgPool) -> PgPool {
+    pool.with(&[], WORKER_LIMITS)
+}
+
+/// A pool for how far workers are, without a connection yet. A crash of the database may lose what was committed last
+/// by it, and then that is done again; nothing else may be committed by it.
+pub fn for_progress(pool: &PgPool) -> PgPool {
+    pool.with(&UNFLUSHED, PROGRESS_LIMITS)
 }
 
 async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {

@@ -165,11 +165,6 @@ impl Database {
         &self.address.url
     }
 
-    /// A pool for workers, see [`database::relaxed`].
-    pub fn relaxed(&self) -> PgPool {
-        database::relaxed(&self.pool)
-    }
-
     /// Opens the database that is there for one piece of work, and closes it even if that fails.
     pub async fn with<T>(
         config: &Config,

@@ -45,7 +45,6 @@ const VIDEOS_AT_ONCE: usize = 1;
 struct Running<'a> {
     config: &'a Config,
     pool: PgPool,
-    relaxed: PgPool,
     commands: Commands,
     nats: async_nats::Client,
     media: Media,
@@ -103,9 +102,7 @@ async fn with(
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
-    let relaxed = database.relaxed();
-    let running =
-        Running { config, pool, relaxed, commands, nats, media, public_url, shutdown, background };
+    let running = Running { config, pool, commands, nats, media, public_url, shutdown, background };
     start::log(config, role);
     running.all(role, listeners).await
 }
@@ -209,9 +206,11 @@ impl Running<'_> {
             Some(url) => MailSettings::smtp(url, &config.mail_from, &self.public_url)?,
             None => MailSettings::files(config.mail_dir(), &config.mail_from, &self.public_url)?,
         };
+        let pool = database::for_workers(&self.pool);
         Ok(workers::Parts {
-            pool: self.relaxed.clone(),
-            commands: self.commands.over(&self.relaxed),
+            commands: self.commands.over(&pool),
+            pool,
+            progress: database::for_progress(&self.pool),
             nats: self.nats.clone(),
             prefix: config.nats_prefix.clone(),
             stream_replicas: config.nats_replicas,

@@ -68,6 +68,8 @@ mod sessions;
 #[cfg(test)]
 mod snapshots;
 #[cfg(test)]
+mod stock;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

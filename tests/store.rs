@@ -55,7 +55,12 @@ impl Store {
         join_all((0..count).map(|_| self.product(category))).await
     }
 
-    async fn log(&self) -> Vec<Recorded> {
+    /// Where its database is.
+    pub(crate) fn url(&self) -> &str {
+        &self.database.url
+    }
+
+    pub(crate) async fn log(&self) -> Vec<Recorded> {
         let mut conn = self.pool.acquire().await.unwrap();
         log::read(&mut conn, 0, i64::MAX, i64::MAX).await.unwrap()
     }

@@ -1,58 +1,10 @@
 //! What every aggregate has in common, on top of cqrs-es.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{FieldErrors, HoldsPersonal};
-
-/// The kinds of streams in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StreamType {
-    /// Accounts.
-    User,
-    /// Shelves.
-    Category,
-    /// Listings.
-    Product,
-    /// Purchases.
-    Order,
-}
-
-impl StreamType {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::User, Self::Category, Self::Product, Self::Order];
-
-    /// The name in the log and in NATS subjects.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Category => "category",
-            Self::Product => "product",
-            Self::Order => "order",
-        }
-    }
-}
-
-impl fmt::Display for StreamType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for StreamType {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("unknown stream type {text:?}"))
-    }
-}
+use crate::{FieldErrors, HoldsPersonal, StreamEvent, StreamType};
 
 /// How a refusal answers over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,14 +48,14 @@ pub trait Aggregate:
     cqrs_es::Aggregate<
         Services = (),
         Command: Send,
-        Event: Into<crate::Event> + TryFrom<crate::Event> + HoldsPersonal,
+        Event: StreamEvent + Into<crate::Event> + TryFrom<crate::Event> + HoldsPersonal,
         Error: Refuse,
     > + HoldsPersonal
     + Clone
     + 'static
 {
     /// Its streams.
-    const STREAM: StreamType;
+    const STREAM: StreamType = <Self::Event as StreamEvent>::STREAM;
 
     /// Of its state where that is kept as JSON, and of what events make of it: a new number has earlier
     /// states made again from the log.
@@ -164,7 +116,6 @@ macro_rules! aggregate {
         }
 
         impl crate::Aggregate for $aggregate {
-            const STREAM: crate::StreamType = crate::StreamType::$aggregate;
             const FORMAT: i32 = $format;
             type Id = crate::$id;
 
@@ -174,34 +125,6 @@ macro_rules! aggregate {
 
             fn version(&self) -> i64 {
                 self.version
-            }
-        }
-
-        impl From<$event> for crate::Event {
-            fn from(event: $event) -> Self {
-                Self::$aggregate(event)
-            }
-        }
-
-        impl TryFrom<crate::Event> for $event {
-            type Error = crate::Event;
-
-            /// The event, or what it is instead: of another aggregate.
-            fn try_from(event: crate::Event) -> Result<Self, crate::Event> {
-                match event {
-                    crate::Event::$aggregate(event) => Ok(event),
-                    other => Err(other),
-                }
-            }
-        }
-
-        impl cqrs_es::DomainEvent for $event {
-            fn event_type(&self) -> String {
-                self.name().to_owned()
-            }
-
-            fn event_version(&self) -> String {
-                crate::upcast::current_version(self.name()).to_owned()
             }
         }
     };

@@ -19,6 +19,7 @@ mod money;
 mod personal;
 mod recorded;
 mod security;
+mod streams;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -30,11 +31,11 @@ pub mod product;
 pub mod user;
 
 pub use actor::{Actor, Role, SystemActor};
-pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, StreamType, replay, snapshot_format};
+pub use aggregate::{Aggregate, Refusal, RefusalKind, Refuse, replay, snapshot_format};
 pub use change::Change;
 pub use choice::choice;
 pub use email::{EmailAddress, NewEmailAddress};
-pub use event::{DecodeError, Event};
+pub use event::DecodeError;
 pub use field_errors::FieldErrors;
 pub use folding::folded;
 pub use id::{CategoryId, OrderId, ProductId, RequestId, SessionId, UploadId, UserId};
@@ -45,4 +46,5 @@ pub use money::{Currency, Money, MoneyError};
 pub use personal::{HoldsPersonal, Personal, Sealed};
 pub use recorded::{Recorded, Stored, StreamId};
 pub use security::SecurityEvent;
+pub use streams::{Event, EventType, StreamEvent, StreamType};
 pub use text::{Text, TextError, is_hidden, one_line};

@@ -1,6 +1,6 @@
 //! Reading streams.
 
-use domain::{Moment, Recorded, StreamId, StreamType};
+use domain::{EventType, Moment, Recorded, StreamId, StreamType};
 use pool::PgConnection;
 use sqlx::QueryBuilder;
 use time::OffsetDateTime;
@@ -105,7 +105,7 @@ pub async fn last_between(
     conn: &mut PgConnection,
     kind: StreamType,
     places: &[(Uuid, i64, i64)],
-    types: &[&str],
+    types: &[EventType],
     limit: i64,
 ) -> Result<Vec<Recorded>, LogError> {
     let ids: Vec<_> = places.iter().map(|(id, ..)| id.to_string()).collect();
@@ -119,7 +119,8 @@ pub async fn last_between(
         " AND aggregate_id = places.id AND sequence > places.after AND sequence < places.before",
     );
     if !types.is_empty() {
-        sql.push(" AND event_type = ANY(").push_bind(types).push(")");
+        let names: Vec<_> = types.iter().map(|event| event.name()).collect();
+        sql.push(" AND event_type = ANY(").push_bind(names).push(")");
     }
     sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(limit);
     sql.push(") AS last ORDER BY aggregate_id, sequence");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::category::CategoryEvent;
-use domain::{CategoryId, Event, Recorded, StreamType};
+use domain::{CategoryId, Recorded};
 use pool::{PgConnection, PgPool};
 use serde::Serialize;
 use sqlx::{FromRow, QueryBuilder};
@@ -68,7 +68,7 @@ pub struct Category {
 }
 
 impl Fold for CategoryRow {
-    const KIND: StreamType = StreamType::Category;
+    type Event = CategoryEvent;
 
     const TABLE: Table = Table::new(
         "categories",
@@ -86,10 +86,32 @@ impl Fold for CategoryRow {
         ],
     );
 
-    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
-        match &recorded.event {
-            Event::Category(event) => Self::evolve(row, event, recorded),
-            Event::Product(_) | Event::User(_) | Event::Order(_) => row,
+    fn fold(row: Option<Self>, event: &CategoryEvent, recorded: &Recorded) -> Option<Self> {
+        match event {
+            CategoryEvent::CategoryCreated { name, description } => Some(Self {
+                id: CategoryId::from_uuid(recorded.stream.id),
+                name: name.to_string(),
+                description: description.to_string(),
+                product_count: 0,
+                listed_count: 0,
+                version: recorded.sequence,
+                created_at: recorded.at,
+                updated_at: recorded.at,
+                created_position: recorded.position,
+            }),
+            CategoryEvent::CategoryEdited { changes } => {
+                let mut row = row?;
+                if let Some(name) = &changes.name {
+                    row.name = name.to.to_string();
+                }
+                if let Some(description) = &changes.description {
+                    row.description = description.to.to_string();
+                }
+                row.version = recorded.sequence;
+                row.updated_at = recorded.at;
+                Some(row)
+            }
+            CategoryEvent::CategoryDeleted => None,
         }
     }
 
@@ -184,35 +206,6 @@ impl CategoryRow {
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
-        }
-    }
-
-    fn evolve(row: Option<Self>, event: &CategoryEvent, recorded: &Recorded) -> Option<Self> {
-        match event {
-            CategoryEvent::CategoryCreated { name, description } => Some(Self {
-                id: CategoryId::from_uuid(recorded.stream.id),
-                name: name.to_string(),
-                description: description.to_string(),
-                product_count: 0,
-                listed_count: 0,
-                version: recorded.sequence,
-                created_at: recorded.at,
-                updated_at: recorded.at,
-                created_position: recorded.position,
-            }),
-            CategoryEvent::CategoryEdited { changes } => {
-                let mut row = row?;
-                if let Some(name) = &changes.name {
-                    row.name = name.to.to_string();
-                }
-                if let Some(description) = &changes.description {
-                    row.description = description.to.to_string();
-                }
-                row.version = recorded.sequence;
-                row.updated_at = recorded.at;
-                Some(row)
-            }
-            CategoryEvent::CategoryDeleted => None,
         }
     }
 }

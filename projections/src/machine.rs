@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::{Recorded, StreamType};
+use domain::{Recorded, StreamEvent};
 use log::Write;
 use moka::sync::Cache;
 use pool::PgConnection;
@@ -31,13 +31,21 @@ pub struct Table {
 pub trait Fold:
     Sized + Clone + PartialEq + Serialize + for<'r> FromRow<'r, PgRow> + Send + Sync + Unpin + 'static
 {
-    /// Whose events make the rows: each stream the one that has its id.
-    const KIND: StreamType;
+    /// The events that make the rows: those of each stream the one that has its id.
+    type Event: StreamEvent;
     /// Where the rows are.
     const TABLE: Table;
 
-    /// The row after the event. Pure; `None` means that there is no such row.
-    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self>;
+    /// The row after an event, which `recorded` holds. Pure; `None` means that there is no such row.
+    fn fold(row: Option<Self>, event: &Self::Event, recorded: &Recorded) -> Option<Self>;
+
+    /// The row after any event: events of other kinds of streams leave it.
+    fn follow(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
+        match Self::Event::of(&recorded.event) {
+            Some(event) => Self::fold(row, event, recorded),
+            None => row,
+        }
+    }
 
     /// What names the row.
     fn key(&self) -> Uuid;
@@ -236,13 +244,14 @@ pub(crate) async fn fold_and_amend<F: Fold>(
     amended: &[Uuid],
     amend: impl Fn(&mut F),
 ) -> Result<Vec<Change<F>>, ProjectionError> {
-    let steps: Vec<_> = recorded.iter().filter(|event| event.stream.kind == F::KIND).collect();
+    let steps: Vec<_> =
+        recorded.iter().filter(|event| event.stream.kind == F::Event::STREAM).collect();
     let of_events = steps.iter().map(|event| (event.stream.id, event.sequence == 1));
     let keys = of_events.chain(amended.iter().map(|key| (*key, false)));
     let mut batch = Batch::<F>::load(conn, suffix, keys, known).await?;
     for event in steps {
         if let Some(row) = batch.row(event.stream.id) {
-            row.now = F::fold(row.now.take(), event);
+            row.now = F::follow(row.now.take(), event);
         }
     }
     for key in amended {
@@ -256,7 +265,7 @@ pub(crate) async fn fold_and_amend<F: Fold>(
 
 /// The row that events of one stream make of the one before them; from the first event on there is none.
 pub(crate) fn row<F: Fold>(before: Option<F>, part: &[Recorded]) -> Option<F> {
-    part.iter().fold(before, F::fold)
+    part.iter().fold(before, F::follow)
 }
 
 /// What brings the table, or its copy with that suffix, to where the fold has come: of rows that

@@ -1,7 +1,7 @@
 //! Purchases.
 
 use domain::order::{OrderEvent, OrderItem, OrderStatus, total};
-use domain::{Event, Money, OrderId, ProductId, Recorded, StreamType, UserId};
+use domain::{Money, OrderId, ProductId, Recorded, UserId};
 use pool::{PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -72,7 +72,7 @@ pub struct Order {
 }
 
 impl Fold for OrderRow {
-    const KIND: StreamType = StreamType::Order;
+    type Event = OrderEvent;
 
     const TABLE: Table = Table::new(
         "orders",
@@ -91,11 +91,7 @@ impl Fold for OrderRow {
         ],
     );
 
-    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
-        let event = match &recorded.event {
-            Event::Order(event) => event,
-            Event::User(_) | Event::Category(_) | Event::Product(_) => return row,
-        };
+    fn fold(row: Option<Self>, event: &OrderEvent, recorded: &Recorded) -> Option<Self> {
         if let OrderEvent::OrderPlaced { user, items } = event {
             return Some(Self::placed(recorded, *user, items));
         }

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::{Recorded, StreamId, StreamType};
+use domain::{Recorded, StreamEvent, StreamId, StreamType};
 use futures::TryStreamExt;
 use log::{LogError, OpenPersonal};
 use pool::{PgPool, Transaction};
@@ -80,7 +80,7 @@ impl<'a> Source<'a> {
         mut amend: impl FnMut(&mut F) + Send,
     ) -> Result<S::Outcome, RebuildError> {
         let (tx, up_to) = (self.transaction().await?, self.up_to);
-        let mut events = Reading::start(|sender| read(tx, F::KIND, up_to, sender));
+        let mut events = Reading::start(|sender| read(tx, F::Event::STREAM, up_to, sender));
         let mut folding = Folding { stream: None, row: None };
         while let Some(mut recorded) = events.next().await? {
             self.personal.open(&mut recorded).await.map_err(RebuildError::Personal)?;
@@ -128,7 +128,7 @@ impl<F: Fold> Folding<F> {
             if self.stream.replace(event.stream) != Some(event.stream) {
                 finished.extend(self.row.take());
             }
-            self.row = F::fold(self.row.take(), event);
+            self.row = F::follow(self.row.take(), event);
         }
         finished
     }

@@ -1,7 +1,7 @@
 //! Accounts.
 
 use domain::user::UserEvent;
-use domain::{Event, Recorded, Role, StreamType, UserId};
+use domain::{Recorded, Role, UserId};
 use pool::{PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, QueryBuilder};
@@ -64,7 +64,7 @@ pub struct User {
 }
 
 impl Fold for UserRow {
-    const KIND: StreamType = StreamType::User;
+    type Event = UserEvent;
 
     const TABLE: Table = Table::new(
         "users",
@@ -83,11 +83,7 @@ impl Fold for UserRow {
         ],
     );
 
-    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
-        let event = match &recorded.event {
-            Event::User(event) => event,
-            Event::Category(_) | Event::Product(_) | Event::Order(_) => return row,
-        };
+    fn fold(row: Option<Self>, event: &UserEvent, recorded: &Recorded) -> Option<Self> {
         if let UserEvent::UserRegistered { email, role } = event {
             return Some(Self {
                 id: UserId::from_uuid(recorded.stream.id),

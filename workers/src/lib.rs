@@ -21,7 +21,6 @@ pub use backoff::Backoff;
 pub use dead_letters::{DeadLetter, dead_letters, retry};
 pub use health::{Health, TaskState};
 pub use mail::{MailServerError, MailSettings, MailSettingsError};
-pub use nats::EventType;
 pub use relay::Relay;
 pub use subscriber::{Failed, Handler, Pace, Subscriber};
 pub use supervise::Fault;

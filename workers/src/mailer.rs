@@ -2,33 +2,34 @@
 
 use async_trait::async_trait;
 use commands::{CommandError, Commands, LinkHolder};
+use domain::product::ProductEventType as P;
 use domain::product::{Product, ProductEvent};
+use domain::user::UserEventType as U;
 use domain::user::{Account, User, UserEvent};
-use domain::{Actor, Event, Personal, ProductId, Recorded, StreamType, SystemActor, UserId};
+use domain::{Actor, Event, EventType, Personal, ProductId, Recorded, SystemActor, UserId};
 use time::Duration;
 use url::Url;
 
 use crate::mail::{Letter, Letters, MailSettings};
-use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
 
 const EVENTS: [EventType; 16] = [
-    (StreamType::User, "UserRegistered"),
-    (StreamType::User, "RegistrationRepeated"),
-    (StreamType::User, "ActivationRequested"),
-    (StreamType::User, "EmailChangeRequested"),
-    (StreamType::User, "EmailChanged"),
-    (StreamType::User, "EmailRestored"),
-    (StreamType::User, "PasswordResetRequested"),
-    (StreamType::User, "PasswordReset"),
-    (StreamType::User, "PasswordChanged"),
-    (StreamType::User, "PersonErased"),
-    (StreamType::User, "SecondFactorEnabled"),
-    (StreamType::User, "SecondFactorDisabled"),
-    (StreamType::User, "SecondFactorReset"),
-    (StreamType::User, "RecoveryCodesReplaced"),
-    (StreamType::Product, "ProductApproved"),
-    (StreamType::Product, "ProductRejected"),
+    EventType::User(U::UserRegistered),
+    EventType::User(U::RegistrationRepeated),
+    EventType::User(U::ActivationRequested),
+    EventType::User(U::EmailChangeRequested),
+    EventType::User(U::EmailChanged),
+    EventType::User(U::EmailRestored),
+    EventType::User(U::PasswordResetRequested),
+    EventType::User(U::PasswordReset),
+    EventType::User(U::PasswordChanged),
+    EventType::User(U::PersonErased),
+    EventType::User(U::SecondFactorEnabled),
+    EventType::User(U::SecondFactorDisabled),
+    EventType::User(U::SecondFactorReset),
+    EventType::User(U::RecoveryCodesReplaced),
+    EventType::Product(P::ProductApproved),
+    EventType::Product(P::ProductRejected),
 ];
 
 /// As long as such links work, counted from the event; a dead link is not worth a mail.
@@ -64,7 +65,7 @@ impl Mailer {
             Event::Product(of_product) => {
                 Ok(self.about_product(event, of_product).await?.into_iter().collect())
             }
-            Event::Category(_) | Event::Order(_) => Ok(vec![]),
+            _ => Ok(vec![]),
         }
     }
 

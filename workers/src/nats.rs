@@ -1,7 +1,5 @@
 //! What the stream, its subjects and its messages are called.
 
-use domain::StreamType;
-
 /// The header that says where in the log a message's event is.
 pub(crate) const POSITION: &str = "Vetted-Position";
 
@@ -45,9 +43,6 @@ impl Names {
         self.prefix.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_")
     }
 }
-
-/// One type of event, as a subscriber names what concerns it.
-pub type EventType = (StreamType, &'static str);
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,9 @@ use crate::video::{Announcer, Finalizer, Needs, ScannerAddress, VIDEOS, watch};
 pub struct Parts {
     /// PostgreSQL.
     pub pool: PgPool,
+    /// The same, for how far the relay and the subscribers are: commits need not wait for the disk, since what is
+    /// lost in a crash is done again.
+    pub progress: PgPool,
     /// The one way to change the domain; also makes the links in mails.
     pub commands: Commands,
     /// NATS. It may be down, at the start too: make it with `retry_on_initial_connect`.
@@ -79,6 +82,7 @@ impl Workers {
         tracing::info!("media tools are confined: {}", confinement().await);
         let relay = Relay::new(
             parts.pool.clone(),
+            parts.progress.clone(),
             parts.nats.clone(),
             &parts.prefix,
             parts.stream_replicas,
@@ -141,7 +145,7 @@ impl Parts {
 }
 
 fn subscriber<H: Handler>(parts: &Parts, handler: H, pace: Pace) -> Arc<Subscriber<H>> {
-    let (pool, nats) = (parts.pool.clone(), parts.nats.clone());
-    let vault = parts.commands.vault().clone();
-    Arc::new(Subscriber::new(handler, pool, vault, nats, &parts.prefix, pace))
+    let (pool, progress) = (parts.pool.clone(), parts.progress.clone());
+    let (vault, nats) = (parts.commands.vault().clone(), parts.nats.clone());
+    Arc::new(Subscriber::new(handler, pool, progress, vault, nats, &parts.prefix, pace))
 }

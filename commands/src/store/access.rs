@@ -1,7 +1,7 @@
 //! Ends access in the transaction of the event that says so, whichever command it came of.
 
-use domain::user::AccessEnd;
-use domain::{Event, Recorded, SessionId};
+use domain::user::{AccessEnd, UserEvent};
+use domain::{Event, Recorded, SessionId, StreamEvent};
 use pool::PgConnection;
 use uuid::Uuid;
 
@@ -13,10 +13,7 @@ pub(super) fn is_ended_by(event: &Event) -> bool {
 }
 
 fn end_of(event: &Event) -> Option<AccessEnd> {
-    match event {
-        Event::User(event) => event.ends_access(),
-        Event::Category(_) | Event::Product(_) | Event::Order(_) => None,
-    }
+    UserEvent::of(event)?.ends_access()
 }
 
 /// Raises the access generation of each account that an event ends access to, and ends its

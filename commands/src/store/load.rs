@@ -1,14 +1,10 @@
-//! From the log to an aggregate, and back through cqrs-es's own trait.
+//! From the log to an aggregate, and back.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use cqrs_es::persist::PersistedEventRepository;
-use cqrs_es::{AggregateContext, AggregateError, EventEnvelope, EventStore};
 use domain::{Aggregate, Event, HoldsPersonal, Metadata, Recorded, StreamId, upcast};
 use log::{AnyRow, LogError};
-use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgRow;
 
 use super::append::{Append, Appended, Encoded, Side};
@@ -34,12 +30,6 @@ pub(crate) struct Loaded<A: Aggregate> {
     pub side: Side,
     /// What is recorded with them.
     pub metadata: Option<Metadata>,
-}
-
-impl<A: Aggregate> AggregateContext<A> for Loaded<A> {
-    fn aggregate(&mut self) -> &mut A {
-        &mut self.aggregate
-    }
 }
 
 impl<A: Aggregate> Loaded<A> {
@@ -266,54 +256,4 @@ fn parts(recorded: Vec<Recorded>) -> Vec<Vec<Recorded>> {
 
 fn unwritable(error: serde_json::Error) -> StoreError {
     StoreError::Database(sqlx::Error::Encode(Box::new(error)))
-}
-
-/// cqrs-es's own way in, for whatever is built on it: loads, and appends with nothing beside.
-impl<A: Aggregate> EventStore<A> for Store {
-    type AC = Loaded<A>;
-
-    async fn load_events(
-        &self,
-        aggregate_id: &str,
-    ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
-        let pool = self.pool.straight().map_err(unexpected)?;
-        let repository = PostgresEventRepository::new(pool);
-        let stored = repository.get_events::<A>(aggregate_id).await?;
-        stored.into_iter().map(|event| EventEnvelope::try_from(event).map_err(Into::into)).collect()
-    }
-
-    async fn load_aggregate(
-        &self,
-        aggregate_id: &str,
-    ) -> Result<Loaded<A>, AggregateError<A::Error>> {
-        let id = uuid::Uuid::parse_str(aggregate_id).map_err(unexpected)?;
-        self.load(id.into()).await.map_err(unexpected)
-    }
-
-    async fn commit(
-        &self,
-        events: Vec<A::Event>,
-        context: Loaded<A>,
-        metadata: HashMap<String, String>,
-    ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
-        let (id, first) = (context.id.to_string(), context.version + 1);
-        self.commit_loaded(events.clone(), context).await.map_err(|error| match error {
-            StoreError::Conflict => AggregateError::AggregateConflict,
-            error => unexpected(error),
-        })?;
-        let first = usize::try_from(first).map_err(unexpected)?;
-        let envelope = |(sequence, payload)| EventEnvelope {
-            aggregate_id: id.clone(),
-            sequence,
-            payload,
-            metadata: metadata.clone(),
-        };
-        Ok((first..).zip(events).map(envelope).collect())
-    }
-}
-
-fn unexpected<E: std::error::Error>(
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> AggregateError<E> {
-    AggregateError::UnexpectedError(Box::new(error))
 }

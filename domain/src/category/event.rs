@@ -1,10 +1,16 @@
 use serde::{Deserialize, Serialize};
+use strum::{EnumDiscriminants, IntoStaticStr, VariantNames};
 
 use super::{CategoryDescription, CategoryName};
 use crate::Change;
 
 /// What happened to a category.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, EnumDiscriminants)]
+#[strum_discriminants(
+    name(CategoryEventType),
+    derive(IntoStaticStr, VariantNames),
+    doc = "The types of such events."
+)]
 pub enum CategoryEvent {
     /// It was made.
     CategoryCreated {
@@ -31,17 +37,6 @@ pub struct CategoryChanges {
     /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Change<CategoryDescription>>,
-}
-
-impl CategoryEvent {
-    /// Its type in the log.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::CategoryCreated { .. } => "CategoryCreated",
-            Self::CategoryEdited { .. } => "CategoryEdited",
-            Self::CategoryDeleted => "CategoryDeleted",
-        }
-    }
 }
 
 /// None of them does.

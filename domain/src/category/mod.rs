@@ -12,7 +12,7 @@ pub use command::{
     CategoryCommand, CategoryDescription, CategoryName, CreateCategory, EditCategory,
 };
 pub use error::CategoryError;
-pub use event::{CategoryChanges, CategoryEvent};
+pub use event::{CategoryChanges, CategoryEvent, CategoryEventType};
 
 use crate::{Actor, Change};
 

@@ -1,11 +1,17 @@
 use serde::{Deserialize, Serialize};
+use strum::{EnumDiscriminants, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::product::ProductName;
 use crate::{Money, ProductId, UserId};
 
 /// What happened to an order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, EnumDiscriminants)]
+#[strum_discriminants(
+    name(OrderEventType),
+    derive(IntoStaticStr, VariantNames),
+    doc = "The types of such events."
+)]
 pub enum OrderEvent {
     /// It was placed.
     OrderPlaced {
@@ -42,10 +48,6 @@ pub struct OrderItem {
     /// The quantity.
     pub quantity: i64,
 }
-
-crate::event::names!(
-    OrderEvent: OrderPlaced, OrderItemsChanged, OrderFulfilled, OrderCancelled, OrderDeleted,
-);
 
 /// None of them does.
 impl crate::HoldsPersonal for OrderEvent {

@@ -14,7 +14,7 @@ pub use command::{
     Asked, EditOrder, Line, MAX_LINES, OrderCommand, PlaceOrder, Requested, wrong_lists,
 };
 pub use error::OrderError;
-pub use event::{OrderEvent, OrderItem};
+pub use event::{OrderEvent, OrderEventType, OrderItem};
 pub use lines::{total, wrong_lines};
 
 use crate::{Actor, Role, UserId};

@@ -1,10 +1,16 @@
 use serde::{Deserialize, Serialize};
+use strum::{EnumDiscriminants, IntoStaticStr, VariantNames};
 
 use super::{ProductDescription, ProductName, ProductStatus};
 use crate::{CategoryId, Change, HoldsPersonal, Money, Personal, UploadId, UserId};
 
 /// What happened to a product.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, EnumDiscriminants)]
+#[strum_discriminants(
+    name(ProductEventType),
+    derive(IntoStaticStr, VariantNames),
+    doc = "The types of such events."
+)]
 pub enum ProductEvent {
     /// It was handed in.
     ProductSubmitted {
@@ -155,12 +161,6 @@ impl ProductDetails {
         }
     }
 }
-
-crate::event::names!(
-    ProductEvent: ProductSubmitted, ProductEdited, VideoUploaded, VideoFinalized, VideoFailed,
-    ProductReturnedToReview, ProductApproved, ProductRejected, ProductCancelled,
-    ProductResubmitted, ProductDeleted,
-);
 
 impl HoldsPersonal for ProductEvent {
     fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {

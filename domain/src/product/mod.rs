@@ -13,7 +13,9 @@ pub use command::{
     RejectProduct, SubmitProduct,
 };
 pub use error::ProductError;
-pub use event::{FinishedVideo, ProductChanges, ProductDetails, ProductEvent, UploadedVideo};
+pub use event::{
+    FinishedVideo, ProductChanges, ProductDetails, ProductEvent, ProductEventType, UploadedVideo,
+};
 pub use state::{Listing, Offer, ProcessingStatus, Product, ProductStatus, Video};
 
 use crate::{Actor, Change, Role};

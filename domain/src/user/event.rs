@@ -1,9 +1,15 @@
 use serde::{Deserialize, Serialize};
+use strum::{EnumDiscriminants, IntoStaticStr, VariantNames};
 
 use crate::{HoldsPersonal, Personal, Role, SessionId};
 
 /// What happened to an account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, EnumDiscriminants)]
+#[strum_discriminants(
+    name(UserEventType),
+    derive(IntoStaticStr, VariantNames),
+    doc = "The types of such events."
+)]
 pub enum UserEvent {
     /// It was made; an activation mail is due.
     UserRegistered {
@@ -90,33 +96,6 @@ pub enum AccessEnd {
 }
 
 impl UserEvent {
-    /// Its type in the log.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::UserRegistered { .. } => "UserRegistered",
-            Self::RegistrationRepeated => "RegistrationRepeated",
-            Self::ActivationRequested => "ActivationRequested",
-            Self::UserActivated => "UserActivated",
-            Self::EmailChangeRequested { .. } => "EmailChangeRequested",
-            Self::EmailChanged { .. } => "EmailChanged",
-            Self::PasswordResetRequested { .. } => "PasswordResetRequested",
-            Self::PasswordReset => "PasswordReset",
-            Self::PasswordChanged => "PasswordChanged",
-            Self::RoleChanged { .. } => "RoleChanged",
-            Self::UserDeactivated => "UserDeactivated",
-            Self::UserReactivated => "UserReactivated",
-            Self::SessionEnded { .. } => "SessionEnded",
-            Self::AllSessionsEnded => "AllSessionsEnded",
-            Self::EmailRestored { .. } => "EmailRestored",
-            Self::PasswordChangeRequired => "PasswordChangeRequired",
-            Self::SecondFactorEnabled => "SecondFactorEnabled",
-            Self::SecondFactorDisabled => "SecondFactorDisabled",
-            Self::SecondFactorReset => "SecondFactorReset",
-            Self::RecoveryCodesReplaced => "RecoveryCodesReplaced",
-            Self::PersonErased => "PersonErased",
-        }
-    }
-
     /// What of the account's access it ends. The store and every replica go by this alone.
     pub const fn ends_access(&self) -> Option<AccessEnd> {
         match self {

@@ -14,7 +14,7 @@ pub use command::{
     UserCommand,
 };
 pub use error::UserError;
-pub use event::{AccessEnd, UserEvent};
+pub use event::{AccessEnd, UserEvent, UserEventType};
 
 use crate::{Actor, HoldsPersonal, Personal, Role, UserId};
 

@@ -89,7 +89,7 @@ async fn product(
     let (kind, key) = (StreamType::Product, id.uuid());
     let (row, events) =
         from_snapshot(conn, StreamId { kind, id: key }, up_to, Snapshot::row).await?;
-    Ok(events.iter().fold(row, ProductRow::fold))
+    Ok(events.iter().fold(row, ProductRow::follow))
 }
 
 /// A category as it was.

@@ -4,7 +4,7 @@ use domain::product::{
     FinishedVideo, ProcessingStatus, ProductChanges, ProductDetails, ProductEvent, ProductStatus,
     UploadedVideo,
 };
-use domain::{CategoryId, Event, Money, ProductId, Recorded, StreamType, UserId, folded};
+use domain::{CategoryId, Money, ProductId, Recorded, UserId, folded};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -78,7 +78,7 @@ pub enum RowVideo {
 }
 
 impl Fold for ProductRow {
-    const KIND: StreamType = StreamType::Product;
+    type Event = ProductEvent;
 
     const TABLE: Table = Table::new(
         "products",
@@ -107,11 +107,7 @@ impl Fold for ProductRow {
         ],
     );
 
-    fn fold(row: Option<Self>, recorded: &Recorded) -> Option<Self> {
-        let event = match &recorded.event {
-            Event::Product(event) => event,
-            Event::User(_) | Event::Category(_) | Event::Order(_) => return row,
-        };
+    fn fold(row: Option<Self>, event: &ProductEvent, recorded: &Recorded) -> Option<Self> {
         if let ProductEvent::ProductSubmitted { owner, details } = event {
             return Some(Self::submitted(recorded, *owner, details));
         }

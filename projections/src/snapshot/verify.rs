@@ -79,7 +79,7 @@ fn compare<A: Aggregate, F: Fold>(
     let (mut state, mut row, mut wrong) = (A::default(), None::<F>, vec![]);
     let mut left = snapshots.iter().peekable();
     for recorded in events {
-        row = F::fold(row, recorded);
+        row = F::follow(row, recorded);
         state = replay(state, [recorded.event.clone()]).unwrap_or_default();
         let Some(snapshot) = left.next_if(|next| next.sequence == recorded.sequence) else {
             continue;

@@ -35,7 +35,7 @@ pub(super) fn entry(recorded: &Recorded) -> Option<TimelineEntry> {
     let Told { reason, judged, changes } = match &recorded.event {
         Event::Product(event) => of_product(event),
         Event::Order(event) => of_order(event),
-        Event::User(_) | Event::Category(_) => return None,
+        _ => return None,
     };
     Some(TimelineEntry {
         sequence: recorded.sequence,

@@ -1,9 +1,10 @@
 //! The shape of an entry.
 
-use domain::order::OrderEvent;
-use domain::product::ProductEvent;
+use domain::order::OrderEventType;
+use domain::product::ProductEventType;
 use domain::{Actor, Role, SystemActor, UserId, choice};
 use serde::Serialize;
+use strum::VariantNames;
 use time::OffsetDateTime;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -37,7 +38,7 @@ pub struct TimelineEntryType;
 
 impl PartialSchema for TimelineEntryType {
     fn schema() -> RefOr<Schema> {
-        let names = ProductEvent::NAMES.iter().chain(OrderEvent::NAMES).copied();
+        let names = ProductEventType::VARIANTS.iter().chain(OrderEventType::VARIANTS).copied();
         choice("What happened to a product or an order.", names)
     }
 }

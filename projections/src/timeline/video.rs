@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use domain::product::ProcessingStatus;
-use domain::{Event, Recorded, StreamId};
+use domain::product::{ProcessingStatus, ProductEventType};
+use domain::{Event, EventType, Recorded, StreamId};
 use serde_json::{Value, json};
 
 use super::TimelineEntry;
@@ -11,11 +11,15 @@ use super::entry::entry;
 use crate::{ProductRow, RowVideo};
 
 /// The types of the events of videos.
-pub(super) const VIDEO_EVENTS: [&str; 3] = ["VideoUploaded", "VideoFinalized", "VideoFailed"];
+pub(super) const VIDEO_EVENTS: [EventType; 3] = [
+    EventType::Product(ProductEventType::VideoUploaded),
+    EventType::Product(ProductEventType::VideoFinalized),
+    EventType::Product(ProductEventType::VideoFailed),
+];
 
 /// Whether it is one of [`VIDEO_EVENTS`].
 pub(super) fn is_of_video(event: &Event) -> bool {
-    VIDEO_EVENTS.contains(&event.name())
+    VIDEO_EVENTS.contains(&event.event_type())
 }
 
 /// A product's video at some point of its stream, as entries tell it.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::making::*;
 
 fn folded<F: Fold>(events: &[Recorded]) -> Option<F> {
-    events.iter().fold(None, F::fold)
+    events.iter().fold(None, F::follow)
 }
 
 fn product_after(events: Vec<ProductEvent>) -> ProductRow {
@@ -172,11 +172,11 @@ fn shelf(category: CategoryId, events: &[Recorded]) -> CategoryRow {
     for recorded in events {
         let key = recorded.stream.id;
         if recorded.stream.kind == StreamType::Category && key == category.uuid() {
-            shelf = CategoryRow::fold(shelf, recorded);
+            shelf = CategoryRow::follow(shelf, recorded);
         }
         if recorded.stream.kind == StreamType::Product {
             let before = products.get(&key).cloned();
-            let after = ProductRow::fold(before.clone(), recorded);
+            let after = ProductRow::follow(before.clone(), recorded);
             if let Some(shelf) = &mut shelf {
                 shelf.count(before.as_ref(), after.as_ref());
             }
@@ -199,7 +199,7 @@ fn an_account_is_active_while_it_is_activated_and_not_shut() {
     ];
     let mut row = None;
     for (event, active) in steps {
-        row = UserRow::fold(row, &log.record(stream, event));
+        row = UserRow::follow(row, &log.record(stream, event));
         assert_eq!(row.as_ref().map(|row| row.is_active), Some(active));
     }
     let row = row.unwrap();

@@ -40,6 +40,7 @@ const ACK_PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Relay {
     pool: PgPool,
+    progress: PgPool,
     jetstream: jetstream::Context,
     names: Names,
     replicas: usize,
@@ -48,9 +49,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// `replicas` are those of the stream in a NATS cluster; `committed` wakes it up.
+    /// `progress` is for how far it is; `replicas` are those of the stream in a NATS cluster; `committed` wakes it up.
     pub fn new(
         pool: PgPool,
+        progress: PgPool,
         client: async_nats::Client,
         prefix: &str,
         replicas: usize,
@@ -60,7 +62,7 @@ impl Relay {
         let mut jetstream = jetstream::new(client);
         jetstream.set_timeout(ACK_PATIENCE);
         let lease = Lease::new(pool.clone(), NAME, LEASE);
-        Self { pool, jetstream, names, replicas, lease, committed }
+        Self { pool, progress, jetstream, names, replicas, lease, committed }
     }
 
     /// Works whenever it holds the lease, until the program ends.

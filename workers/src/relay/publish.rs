@@ -76,7 +76,7 @@ impl Relay {
         .bind(fence)
         .bind(tail.created)
         .bind(i64::try_from(tail.sequence).unwrap_or(i64::MAX))
-        .execute(&self.pool)
+        .execute(&self.progress)
         .await
         .map(drop)
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::EventType;
 use pool::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::interval::interval;
-use crate::nats::EventType;
 
 /// Positions searched in one transaction.
 const STRIDE: i64 = 10_000;
@@ -221,7 +221,7 @@ impl Effects {
 
     /// Writes down every event of these types up to the head of the log.
     pub(super) async fn catch_up(&self, events: &[EventType]) -> Result<(), sqlx::Error> {
-        let types: Vec<&str> = events.iter().map(|(_, name)| *name).collect();
+        let types: Vec<&str> = events.iter().map(|event| event.name()).collect();
         sqlx::query(
             "INSERT INTO checkpoints (subscriber, position) VALUES ($1, 0) ON CONFLICT DO NOTHING",
         )

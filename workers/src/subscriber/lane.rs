@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::{AckKind, Message};
+use domain::EventType;
 use log::Envelope;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::StreamExt;
@@ -15,7 +16,6 @@ use super::effects::Place;
 use super::work::Verdict;
 use super::{Handler, Subscriber};
 use crate::Backoff;
-use crate::nats::EventType;
 use crate::supervise::Fault;
 
 /// How long one request for a message stands.
@@ -40,7 +40,13 @@ impl<H: Handler> Subscriber<H> {
                 Err(Fault::Passing(error)) => {
                     failures += 1;
                     let (subscriber, error) = (self.handler.name(), error.to_string());
-                    tracing::debug!(subscriber, event = event.1, failures, error, "no messages");
+                    tracing::debug!(
+                        subscriber,
+                        event = event.name(),
+                        failures,
+                        error,
+                        "no messages"
+                    );
                     let delay = BACKOFF.delay(failures);
                     let _ = tokio::time::timeout(delay, stop.cancelled()).await;
                 }
@@ -76,11 +82,11 @@ impl<H: Handler> Subscriber<H> {
         Ok(())
     }
 
-    async fn consumer(&self, (stream, event): EventType) -> Result<Consumer<pull::Config>, Fault> {
+    async fn consumer(&self, event: EventType) -> Result<Consumer<pull::Config>, Fault> {
         let config = pull::Config {
-            durable_name: Some(self.names.consumer(self.handler.name(), event)),
+            durable_name: Some(self.names.consumer(self.handler.name(), event.name())),
             // Servers before 2.10 know one filter per consumer, and ignore several.
-            filter_subject: self.names.subject(stream.as_str(), event),
+            filter_subject: self.names.subject(event.stream().as_str(), event.name()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.pace.lease,
             // PostgreSQL counts the tries. These only bound how often it is asked.

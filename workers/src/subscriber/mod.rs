@@ -15,14 +15,14 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_trait::async_trait;
 use commands::Vault;
-use domain::Recorded;
+use domain::{EventType, Recorded};
 use pool::PgPool;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Backoff;
-use crate::nats::{EventType, Names};
+use crate::nats::Names;
 use crate::supervise::Fault;
 use effects::Effects;
 
@@ -117,12 +117,13 @@ impl<H: Handler> Subscriber<H> {
     pub fn new(
         handler: H,
         pool: PgPool,
+        progress: PgPool,
         vault: Vault,
         client: async_nats::Client,
         prefix: &str,
         pace: Pace,
     ) -> Self {
-        let effects = Effects::new(pool.clone(), handler.name(), pace.lease);
+        let effects = Effects::new(progress, handler.name(), pace.lease);
         let slots = Arc::new(Semaphore::new(pace.concurrency));
         let (jetstream, names) = (jetstream::new(client), Names::new(prefix));
         Self { handler, pool, vault, effects, jetstream, names, pace, slots }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use commands::{CommandError, Commands, Context, media as keys};
-use domain::product::{FinishedVideo, Product, ProductEvent, UploadedVideo, Video};
+use domain::product::{
+    FinishedVideo, Product, ProductEvent, ProductEventType, UploadedVideo, Video,
+};
 use domain::{
-    Event, ProductId, Recorded, RefusalKind, RequestId, StreamType, SystemActor, UploadId,
+    Event, EventType, ProductId, Recorded, RefusalKind, RequestId, SystemActor, UploadId,
 };
 use object_store::ObjectStore;
 use object_store::path::Path as Key;
@@ -26,10 +28,9 @@ use super::readiness::Needs;
 use super::scratch::WorkFolder;
 use super::storage::{Storage, StorageError};
 use crate::mailer::unloadable;
-use crate::nats::EventType;
 use crate::subscriber::{Failed, Handler};
 
-const EVENTS: [EventType; 1] = [(StreamType::Product, "VideoUploaded")];
+const EVENTS: [EventType; 1] = [EventType::Product(ProductEventType::VideoUploaded)];
 
 /// Finishes videos.
 pub(crate) struct Finalizer {
@@ -210,12 +211,10 @@ impl Handler for Finalizer {
     }
 
     async fn handle(&self, event: &Recorded) -> Result<(), Failed> {
-        match &event.event {
-            Event::Product(ProductEvent::VideoUploaded { video }) => {
-                self.finish(ProductId::from_uuid(event.stream.id), video).await
-            }
-            Event::Product(_) | Event::User(_) | Event::Category(_) | Event::Order(_) => Ok(()),
-        }
+        let Event::Product(ProductEvent::VideoUploaded { video }) = &event.event else {
+            return Ok(());
+        };
+        self.finish(ProductId::from_uuid(event.stream.id), video).await
     }
 }
 
