@@ -196,7 +196,7 @@ impl Running<'_> {
             },
             health: Arc::new(health),
             shutdown: self.shutdown.clone(),
-            metrics_render: metrics::install()?,
+            metrics_render: metrics::install(self.pool.clone())?,
         }))
     }
 

@@ -33,7 +33,7 @@ async fn verified(app: &TestApp) -> u32 {
     let metrics = app.get("/metrics").send().await.expect(200);
     let text = String::from_utf8(metrics.bytes).unwrap();
     let counts = ["right", "wrong"].map(|outcome| {
-        let name = format!("password_checks_total{{outcome=\"{outcome}\"}} ");
+        let name = format!("vetted_password_checks_total{{outcome=\"{outcome}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
     });
     counts.iter().sum()

@@ -112,7 +112,7 @@ async fn a_worker_says_how_it_is_and_nothing_else() {
         ["broker", "clock", "database", "projections", "rebuilds", "storage", "workers"]
     );
     let metrics = get("/metrics").await.expect(200);
-    assert!(String::from_utf8_lossy(&metrics.bytes).contains("http_requests_total"));
+    assert!(String::from_utf8_lossy(&metrics.bytes).contains("vetted_http_requests_total"));
     for path in ["/", "/products/", "/openapi.json", "/.well-known/jwks.json"] {
         refused(get(path).await, 404, "not_found");
     }

@@ -29,7 +29,25 @@ async fn metrics_and_the_parts_of_readyz_are_told_only_where_operations_listen()
     assert_eq!(detailed.json["checks"]["database"], "ok");
     assert_eq!(short.json, serde_json::json!({"status": "ok"}));
     let metrics = get(&app, &address, "/metrics").await.expect(200);
-    assert!(String::from_utf8_lossy(&metrics.bytes).contains("http_requests_total"));
+    let text = String::from_utf8_lossy(&metrics.bytes);
+    for figure in [
+        "# HELP vetted_http_requests_total Requests by method, route and status",
+        "vetted_build_info{version=",
+        "vetted_database_connections{state=\"idle\"}",
+        "vetted_dead_letters 0",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(figure), "{figure}: {text}");
+    }
+    let of_others = text.lines().find(|line| {
+        !["# ", "vetted_", "process_"].iter().any(|begin| line.starts_with(begin))
+            && !line.is_empty()
+    });
+    assert_eq!(of_others, None);
+    let described = |name: &str| text.contains(&format!("# HELP {name} "));
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let bare: Vec<_> = types.map(|(name, _)| name).filter(|name| !described(name)).collect();
+    assert!(bare.is_empty(), "without # HELP: {bare:?}");
     refused(app.get("/metrics").send().await, 404, "not_found");
     let document = app.get("/openapi.json").send().await.expect(200);
     assert!(document.json["paths"]["/metrics"].is_null());

@@ -158,9 +158,9 @@ fn measure(method: &Method, route: String, status: http::StatusCode, started: In
         _ => "other",
     };
     let status = status.as_u16().to_string();
-    metrics::counter!("http_requests_total", "method" => method, "path" => route.clone(), "status" => status)
+    metrics::counter!("vetted_http_requests_total", "method" => method, "path" => route.clone(), "status" => status)
         .increment(1);
-    metrics::histogram!("http_request_duration_seconds", "method" => method, "path" => route)
+    metrics::histogram!("vetted_http_request_duration_seconds", "method" => method, "path" => route)
         .record(started.elapsed().as_secs_f64());
 }
 

@@ -84,7 +84,7 @@ impl Rates {
             && let Some(who) = self.who(class, request)
             && let Err(later) = limiter.callers.check_key(&who)
         {
-            metrics::counter!("http_throttled_total", "class" => class.name()).increment(1);
+            metrics::counter!("vetted_http_throttled_total", "class" => class.name()).increment(1);
             let wait = later.wait_time_from(DefaultClock::default().now());
             return Err(too_many(class, limiter.quota, wait));
         }

@@ -71,6 +71,6 @@ pub async fn follow(pool: PgPool) {
         if let Err(error) = compare(&pool).await {
             tracing::debug!("the clock could not be compared with the database's: {error}");
         }
-        metrics::gauge!("clock_ahead_seconds").set(machine_is_ahead().as_seconds_f64());
+        metrics::gauge!("vetted_clock_ahead_seconds").set(machine_is_ahead().as_seconds_f64());
     }
 }

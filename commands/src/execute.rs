@@ -113,7 +113,7 @@ impl Commands {
             }
             match attempt {
                 Attempt::Decided(done) | Attempt::Appended(done) => return done,
-                Attempt::Lost => metrics::counter!("append_conflicts_total").increment(1),
+                Attempt::Lost => metrics::counter!("vetted_append_conflicts_total").increment(1),
             }
         }
         Err(CommandError::Conflict)

@@ -47,6 +47,17 @@ pub struct PgConnection {
 #[derive(Debug)]
 pub struct PoolConnection(PgConnection);
 
+/// How many connections a pool has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// In use.
+    pub busy: u32,
+    /// Open, and not in use.
+    pub idle: u32,
+    /// The most that there may be.
+    pub most: u32,
+}
+
 impl PgPool {
     /// A pool without a connection yet.
     pub fn connect_lazy(
@@ -118,6 +129,13 @@ impl PgPool {
         }
         let text = "a pooler that keeps no session is between this program and the database";
         Err(Error::Configuration(text.into()))
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> Connections {
+        let idle = u32::try_from(self.inner.num_idle()).unwrap_or(u32::MAX);
+        let busy = self.inner.size().saturating_sub(idle);
+        Connections { busy, idle, most: self.inner.options().get_max_connections() }
     }
 
     /// How it is connected to.

@@ -11,7 +11,7 @@ mod migration;
 mod pooler;
 mod transaction;
 
-pub use connection::{PgConnection, PgPool, PoolConnection};
+pub use connection::{Connections, PgConnection, PgPool, PoolConnection};
 pub use migration::{MigrationError, migrate};
 pub use pooler::{Limits, Pooler, Setting};
 pub use transaction::Transaction;

@@ -27,7 +27,7 @@ async fn of_many_guesses_at_once_ten_are_judged_and_then_the_right_code_waits_to
     }
     let metrics = app.get("/metrics").send().await.expect(200);
     let metrics = String::from_utf8(metrics.bytes).unwrap();
-    assert!(metrics.contains("second_factor_checks_total{outcome=\"wrong\"} 10"));
+    assert!(metrics.contains("vetted_second_factor_checks_total{outcome=\"wrong\"} 10"));
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn what_a_full_broker_does_not_take_is_counted_and_comes_later() {
     let lag = async || {
         let text = app.get("/metrics").send().await.expect(200);
         let text = String::from_utf8(text.bytes).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("relay_lag_events "));
+        let line = text.lines().find_map(|line| line.strip_prefix("vetted_relay_lag_events "));
         line.and_then(|number| number.parse::<f64>().ok())
     };
     register("ada@example.com").await;

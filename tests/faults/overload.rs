@@ -59,7 +59,7 @@ async fn reads_that_are_too_many_are_refused_in_the_form_of_every_error() {
     app.get("/healthz").send().await.expect(200);
     let metrics = app.get("/metrics").send().await.expect(200);
     let text = String::from_utf8_lossy(&metrics.bytes).into_owned();
-    assert!(text.contains("http_overloads_total{class=\"reads\"}"), "{text}");
+    assert!(text.contains("vetted_http_overloads_total{class=\"reads\"}"), "{text}");
 
     proxy.open();
     stop.store(true, Ordering::Relaxed);

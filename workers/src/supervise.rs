@@ -86,7 +86,7 @@ pub(crate) async fn supervise<F>(
         };
         if let Fault::Halt(reason) = fault {
             tracing::error!(task = name, reason, "halted: an operator has to look");
-            metrics::counter!("worker_halts_total", "task" => name).increment(1);
+            metrics::counter!("vetted_worker_halts_total", "task" => name).increment(1);
             health.set(name, TaskState::Halted { reason });
             return;
         }

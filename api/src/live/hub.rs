@@ -116,7 +116,7 @@ impl Live {
         readers.by_user.entry(user).or_default().push(Arc::clone(&mailbox));
         readers.by_scope.entry(scope).or_default().push(Arc::clone(&mailbox));
         readers.seats += 1;
-        metrics::gauge!("live_streams").increment(1);
+        metrics::gauge!("vetted_live_streams").increment(1);
         let told = readers.told;
         drop(readers);
         Ok((Seat { hub: Arc::clone(&self.0), user, scope, mailbox }, told))
@@ -144,7 +144,7 @@ impl Drop for Seat {
         remove(&mut readers.by_user, &self.user, &self.mailbox);
         remove(&mut readers.by_scope, &self.scope, &self.mailbox);
         readers.seats -= 1;
-        metrics::gauge!("live_streams").decrement(1);
+        metrics::gauge!("vetted_live_streams").decrement(1);
     }
 }
 

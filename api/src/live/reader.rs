@@ -88,7 +88,7 @@ impl Reader {
 
     /// Goes on after that position, with the word that what came before is missing.
     pub(super) fn lost(&mut self, position: i64) {
-        metrics::counter!("live_resyncs_total").increment(1);
+        metrics::counter!("vetted_live_resyncs_total").increment(1);
         self.sent = position;
         self.ready.push_back((Some(position), LiveEvent::resync()));
     }

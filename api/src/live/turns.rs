@@ -5,16 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::mailbox::Mailbox;
 
 /// Readers that are at work at a time: a command waits for about as many, at each of its steps.
 const AT_A_TIME: usize = 8;
-/// All who wait have had their turn after about as many turns, however many they are.
-const TURNS: usize = 256;
-/// Between two turns, for the commands.
-const REST: Duration = Duration::from_millis(1);
 /// One that has not looked by then does not hold up the others: its client may be slow.
 const PATIENCE: Duration = Duration::from_millis(5);
 
@@ -53,13 +49,12 @@ impl Turns {
             drop(turn);
             // Nothing is sent: the channel closes once every reader has emptied its mailbox.
             let _late = timeout(self.patience, over.recv()).await;
-            sleep(REST).await;
         }
     }
 
     fn next(&self) -> Vec<Arc<Mailbox>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let some = AT_A_TIME.max(waiting.len() / TURNS).min(waiting.len());
+        let some = AT_A_TIME.min(waiting.len());
         waiting.drain(..some).collect()
     }
 }

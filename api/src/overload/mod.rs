@@ -144,6 +144,6 @@ fn too_many() -> Problem {
 }
 
 fn refused(class: Class, problem: Problem) -> Response {
-    metrics::counter!("http_overloads_total", "class" => class.name()).increment(1);
+    metrics::counter!("vetted_http_overloads_total", "class" => class.name()).increment(1);
     problem.into_response()
 }

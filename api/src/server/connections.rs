@@ -143,7 +143,7 @@ impl Connections {
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-        metrics::gauge!("http_connections").set(table.connections.len() as f64);
+        metrics::gauge!("vetted_http_connections").set(table.connections.len() as f64);
     }
 
     /// Has all end with what they have begun.
@@ -340,7 +340,7 @@ fn refused<T>(why: &'static str) -> Option<T> {
 }
 
 fn closed(why: &'static str) {
-    metrics::counter!("http_connections_closed_total", "reason" => why).increment(1);
+    metrics::counter!("vetted_http_connections_closed_total", "reason" => why).increment(1);
 }
 
 #[cfg(test)]

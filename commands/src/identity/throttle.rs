@@ -68,8 +68,12 @@ impl Secret {
 
     fn count(self, outcome: &'static str) {
         match self {
-            Self::Password => metrics::counter!("password_checks_total", "outcome" => outcome),
-            Self::Code => metrics::counter!("second_factor_checks_total", "outcome" => outcome),
+            Self::Password => {
+                metrics::counter!("vetted_password_checks_total", "outcome" => outcome)
+            }
+            Self::Code => {
+                metrics::counter!("vetted_second_factor_checks_total", "outcome" => outcome)
+            }
         }
         .increment(1);
     }

@@ -48,7 +48,7 @@ impl Appender {
                 backlog.push_back(waiting);
             }
             let batch = compatible(&mut backlog);
-            metrics::histogram!("append_batch_commands").record(f64_of(batch.len()));
+            metrics::histogram!("vetted_append_batch_commands").record(f64_of(batch.len()));
             self.commit(batch).await;
         }
     }

@@ -68,7 +68,7 @@ impl Relay {
     /// Works whenever it holds the lease, until the program ends.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fault> {
         while !shutdown.is_cancelled() {
-            self.tell_lag().await?;
+            self.tell_backlog().await?;
             if let Some(fence) = self.lease.take().await? {
                 let led = self.lead(fence, &shutdown).await;
                 // A lease that can't be released expires.
@@ -111,13 +111,16 @@ impl Relay {
         if !self.is_intact(tail).await? {
             *tail = self.find_tail(fence).await?;
         }
-        self.tell_lag().await
+        self.tell_backlog().await
     }
 
     /// By what is written down, so that it is known wherever events are published, and while none can be.
-    async fn tell_lag(&self) -> Result<(), Fault> {
+    async fn tell_backlog(&self) -> Result<(), Fault> {
         let lag = self.lag().await?;
-        metrics::gauge!("relay_lag_events").set(f64::from(u32::try_from(lag).unwrap_or(u32::MAX)));
+        metrics::gauge!("vetted_relay_lag_events").set(figure(lag));
+        let dead = "SELECT count(*) FROM dead_letters WHERE retried_at IS NULL";
+        let dead = sqlx::query_scalar(dead).fetch_one(&self.pool).await?;
+        metrics::gauge!("vetted_dead_letters").set(figure(dead));
         Ok(())
     }
 
@@ -129,6 +132,10 @@ impl Relay {
         );
         sqlx::query_scalar(&sql).bind(NAME).fetch_one(&self.pool).await
     }
+}
+
+fn figure(count: i64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn is_full(batch: &[Envelope]) -> bool {

@@ -21,7 +21,8 @@ impl Relay {
         let before = tail.position;
         let sent = self.send_all(batch, tail).await;
         if tail.position > before {
-            metrics::counter!("relay_published_total").increment(tail.position.abs_diff(before));
+            metrics::counter!("vetted_relay_published_total")
+                .increment(tail.position.abs_diff(before));
             self.remember(tail, fence).await?;
         }
         sent

@@ -62,7 +62,7 @@ impl Relay {
         if let Some(known) = known.filter(|known| known.position > position) {
             let (from, to) = (position, known.position);
             tracing::warn!(from, to, "the stream vanished or went back: publishing again");
-            metrics::counter!("relay_stream_losses_total").increment(1);
+            metrics::counter!("vetted_relay_stream_losses_total").increment(1);
         }
         let tail = Tail { position, sequence: info.state.last_sequence, created: info.created };
         self.remember(&tail, fence).await?;

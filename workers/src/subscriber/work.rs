@@ -245,7 +245,7 @@ impl<H: Handler> Subscriber<H> {
 
     fn count(&self, outcome: &'static str) {
         let subscriber = self.handler.name();
-        metrics::counter!("worker_events_total", "subscriber" => subscriber, "outcome" => outcome)
+        metrics::counter!("vetted_worker_events_total", "subscriber" => subscriber, "outcome" => outcome)
             .increment(1);
     }
 }

@@ -164,7 +164,7 @@ impl Sweeper {
 }
 
 fn count(kind: &'static str, removed: u64) {
-    metrics::counter!("sweeper_removed_files_total", "kind" => kind).increment(removed);
+    metrics::counter!("vetted_sweeper_removed_files_total", "kind" => kind).increment(removed);
 }
 
 /// The upload that a file belongs to; what names none is not ours.
