@@ -1,7 +1,7 @@
 //! Workers die on videos, again and again. `make soak-videos` does more of it than `make test`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use domain::Role;
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{lapse, positions_are_contiguous};
 use crate::support::program::Server;
-use crate::support::{Person, TestApp, eventually, video};
+use crate::support::{Person, TestApp, child, eventually, video};
 
 const WORKERS: usize = 2;
 /// Kills after which what the dead had claimed is free again. That takes it from the living as well, who
@@ -37,19 +37,6 @@ fn files(folder: &Path) -> Vec<String> {
     let mut found = vec![];
     collect(folder, folder, &mut found);
     found
-}
-
-/// Media tools that work in this folder.
-fn tools_at_work(folder: &Path) -> Vec<PathBuf> {
-    let processes = std::fs::read_dir("/proc").unwrap();
-    let paths = processes.filter_map(|entry| Some(entry.ok()?.path()));
-    paths
-        .filter(|path| {
-            let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-            let place = std::fs::read_link(path.join("cwd")).unwrap_or_default();
-            name.starts_with("ff") && place.starts_with(folder)
-        })
-        .collect()
 }
 
 async fn count(app: &TestApp, query: &'static str) -> i64 {
@@ -154,5 +141,5 @@ async fn nothing_is_left(app: &TestApp, videos: usize) {
     .await;
     let scratch = app.data_dir().join("scratch");
     eventually("no work is left on disk", async || files(&scratch).is_empty().then_some(())).await;
-    assert_eq!(tools_at_work(app.program.folder()), Vec::<PathBuf>::new());
+    assert_eq!(child::tools_at_work(app.program.folder()), []);
 }
