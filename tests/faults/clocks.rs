@@ -26,7 +26,9 @@ async fn tokens_and_links_hold_on_machines_whose_clocks_are_an_hour_off() {
         let mut app = TestApp::start().await;
         let person = app.user(Role::Staff).await;
         let off = clock::off_by(hours).expect("libfaketime: run scripts/install check");
-        off.iter().for_each(|(name, value)| app.program.set(name, value));
+        for (name, value) in &off {
+            app.program.set(name, value);
+        }
         let wrong = app.replica().await;
         let (right, wrong) = (None, Some(&wrong));
 

@@ -123,18 +123,19 @@ impl Run {
         }
         pause(&mut self.random, if is_long { LONGEST.1 } else { LONGEST.0 }).await;
         let failed = start.elapsed();
+        let healing = Instant::now();
         world.heal().await;
-        let healed = start.elapsed();
-        let ready = world.is_ready().await;
+        let healed = healing.elapsed();
+        let (ready, named) = world.is_ready().await;
         let after = world.shared.counts.read();
         let requests = [0, 1, 2].map(|index| after[index] - before[index]);
         let [answered, put_off, unanswered] = requests;
         eprintln!(
-            "step {}: {faults:?} for {:.1} s, healed within {:.1} s, ready {:.1} s later; {answered} answered, \
+            "step {}: {faults:?} for {:.1} s, healed within {:.1} s, ready {:.1} s later {named:?}; {answered} answered, \
              {put_off} put off, {unanswered} without an answer",
             self.step,
             failed.as_secs_f64(),
-            (healed - failed).as_secs_f64(),
+            healed.as_secs_f64(),
             ready.as_secs_f64(),
         );
         self.figures.add(&faults, Cycle { requests, ready });

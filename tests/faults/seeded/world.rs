@@ -1,5 +1,6 @@
 //! The program, and every part that it needs, each of which can fail.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use super::mail::MailService;
 use super::processes::Processes;
 use super::storage::Storage;
 use crate::support::child::Scratch;
-use crate::support::{Bucket, REFUSED_DOMAIN, TestApp, clock, eventually};
+use crate::support::{Bucket, Call, REFUSED_DOMAIN, TestApp, clock, eventually};
 
 pub struct World {
     pub shared: Arc<Shared>,
@@ -69,7 +70,9 @@ impl World {
         };
         let can_fail = |fault: &Fault| {
             let missing = missing(fault);
-            missing.iter().for_each(|why| eprintln!("{fault:?} is left out: {why}"));
+            if let Some(why) = missing {
+                eprintln!("{fault:?} is left out: {why}");
+            }
             missing.is_none()
         };
         FAULTS.into_iter().filter(can_fail).collect()
@@ -102,17 +105,21 @@ impl World {
         *self.shared.bases.lock().unwrap() = self.processes.bases();
     }
 
-    /// Waits until each process that answers is ready, and says how long that took.
-    pub async fn is_ready(&self) -> Duration {
+    /// Waits until each process that answers is ready. How long that took, and which parts were named meanwhile.
+    pub async fn is_ready(&self) -> (Duration, BTreeSet<String>) {
         let start = Instant::now();
+        let mut named = BTreeSet::new();
         for base in self.processes.bases() {
             eventually("it is ready again", async || {
-                let asked = self.shared.http.get(format!("{base}/readyz")).send().await;
-                asked.is_ok_and(|answer| answer.status() == 200).then_some(())
+                let call = Call::new(&self.shared.http, "GET", &format!("{base}/readyz"));
+                let answer = call.try_send().await.ok()?;
+                let errors = answer.json["errors"].as_object().into_iter().flatten();
+                named.extend(errors.map(|(part, _)| part.clone()));
+                (answer.status == 200).then_some(())
             })
             .await;
         }
-        start.elapsed()
+        (start.elapsed(), named)
     }
 
     pub fn go_on(&self) {

@@ -188,10 +188,8 @@ fn programs() -> PathBuf {
     let packaged = versions.max().map(|newest| format!("/usr/lib/postgresql/{newest}/bin").into());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let in_path = || {
-        let programs = std::env::split_paths(&path).map(|folder| folder.join("postgres"));
-        programs
-            .filter_map(|program| program.canonicalize().ok()?.parent().map(Path::to_owned))
-            .next()
+        let mut programs = std::env::split_paths(&path).map(|folder| folder.join("postgres"));
+        programs.find_map(|program| program.canonicalize().ok()?.parent().map(Path::to_owned))
     };
     chosen.or(packaged).or_else(in_path).expect("PostgreSQL is installed")
 }
