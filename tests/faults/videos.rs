@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{lapse, positions_are_contiguous};
 use crate::support::program::Server;
-use crate::support::{Person, TestApp, child, eventually, video};
+use crate::support::{Bucket, Person, Proxy, TestApp, child, eventually, id, video, video_form};
 
 const WORKERS: usize = 2;
 /// Kills after which what the dead had claimed is free again. That takes it from the living as well, who
@@ -125,6 +125,49 @@ async fn videos_are_finished_once_however_often_workers_are_killed() {
     nothing_is_left(&app, videos).await;
     positions_are_contiguous(&app).await;
     app.finish().await;
+}
+
+#[tokio::test]
+async fn no_video_is_given_up_while_the_storage_is_away() {
+    let bucket = Bucket::serve().await;
+    let (proxy, address) = Proxy::before_server(bucket.address()).await;
+    let mut app = bucket.app(&[]).await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    app.kill();
+    // What answers has the storage, and what works loses it.
+    let api = app.replica().await;
+    let endpoint = format!("http://{address}");
+    let worker = app.program.serve_with(&[("AWS_ENDPOINT", &endpoint)], &["worker"]).await;
+    proxy.close();
+
+    let form = video_form(&category, video::mp4());
+    let submit = app.request_to(&api, "POST", "/products/").by(&seller).multipart(form);
+    let product = id(&submit.send().await.expect(201));
+
+    eventually("it was tried more than once", async || {
+        sqlx::query("UPDATE effects SET due_at = now() WHERE due_at > now() + interval '1 s'")
+            .execute(&app.pool())
+            .await
+            .unwrap();
+        let tries =
+            "SELECT coalesce(max(fence), 0) FROM effects WHERE subscriber = 'video-finalizer'";
+        (count(&app, tries).await > 3).then_some(())
+    })
+    .await;
+    let counted = "SELECT max(attempts)::bigint FROM effects WHERE subscriber = 'video-finalizer'";
+    let counted = count(&app, counted).await;
+    assert!(counted <= 1, "{counted} tries were counted");
+
+    proxy.open();
+    lapse(&app.pool()).await;
+    eventually("the video is finished", async || {
+        let path = format!("/products/{product}/");
+        let seen = app.request_to(&api, "GET", &path).by(&seller).send().await.expect(200);
+        (seen.json["processing_status"] == "READY").then_some(())
+    })
+    .await;
+    drop(worker);
 }
 
 /// Of each video there is what is shown, and of the work on it nothing.

@@ -17,6 +17,9 @@ use super::TestApp;
 const KEY: &str = "a-key-that-tests-have";
 const SECRET: &str = "a-secret-that-tests-have";
 
+/// How far a caller's clock may be off, in seconds.
+const AS_AMAZON: u32 = 15 * 60;
+
 /// Serves for as long as the test's runtime runs.
 pub struct Bucket {
     address: String,
@@ -27,18 +30,17 @@ pub struct Bucket {
 impl Bucket {
     pub async fn serve() -> Self {
         let temporary = tempfile::tempdir().unwrap();
-        let bucket = Self::serve_in(temporary.path()).await;
+        let bucket = Self::serve_in(temporary.path(), AS_AMAZON).await;
         Self { _temporary: Some(temporary), ..bucket }
     }
 
-    /// In a folder that goes by itself.
-    pub async fn serve_in(folder: &Path) -> Self {
+    /// In a folder that goes by itself. It refuses callers whose clocks are further off.
+    pub async fn serve_in(folder: &Path, seconds_off: u32) -> Self {
         std::fs::create_dir(folder.join("films")).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
-        // Amazon's refuses callers whose clocks are a quarter of an hour off, which ends the program's start.
         let mut config = S3Config::default();
-        config.presigned_url_max_skew_time_secs = u32::MAX;
+        config.presigned_url_max_skew_time_secs = seconds_off;
         service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
