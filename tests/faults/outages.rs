@@ -12,13 +12,13 @@ use crate::support::{
 
 /// 503 with `Retry-After`, as for everything that passes by itself.
 #[track_caller]
-fn passing(answer: Answer) -> Answer {
+pub(super) fn passing(answer: Answer) -> Answer {
     assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
     refused(answer, 503, "not_ready")
 }
 
 /// `/readyz` says that this part is down, and no other of these does.
-async fn readiness_names(app: &TestApp, part: &str) {
+pub(super) async fn readiness_names(app: &TestApp, part: &str) {
     eventually(part, async || {
         let answer = app.get("/readyz").send().await;
         (answer.status == 503 && answer.json["errors"][part].is_array()).then_some(())
@@ -26,7 +26,7 @@ async fn readiness_names(app: &TestApp, part: &str) {
     .await;
 }
 
-async fn is_ready_again(app: &TestApp) {
+pub(super) async fn is_ready_again(app: &TestApp) {
     eventually("every part is there", async || {
         (app.get("/readyz").send().await.status == 200).then_some(())
     })
@@ -242,12 +242,13 @@ async fn a_database_that_rolls_everything_back_is_no_conflict_of_the_caller() {
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
     let category = app.category(&staff, "Lamps").await;
     let product = app.product(&seller, &category, "Lamp").await;
+    let approved = app.approved_product(&seller, &staff, &category).await;
     rolls_back(&app.pool(), u32::MAX).await;
 
     let register = json!({"email": "ada@example.com", "password": "a lamp in every window"});
     passing(app.post("/register/").json(register).send().await);
     passing(app.approve(&staff, &product).await);
-    passing(app.try_order(&seller, &[product]).await);
+    passing(app.try_order(&seller, &[approved]).await);
 }
 
 #[tokio::test]
