@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use domain::{Refusal, RefusalKind, Role, StreamType};
-use pool::{PgConnection, PgPool};
+use pool::{Limits, PgConnection, PgPool, Setting};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -22,7 +22,15 @@ const RENEWAL: Duration = Duration::from_millis(1_500);
 #[derive(Clone)]
 pub struct Idempotency {
     pool: PgPool,
+    /// For claims. Their commits wait neither for a disk nor for a standby, which would take the connections
+    /// that reads need: what loses a claim in a crash has lost everything that came after it as well.
+    claims: PgPool,
 }
+
+/// Of claims.
+const RELAXED: [Setting; 1] = [("synchronous_commit", "off")];
+/// As long as for other connections.
+const CLAIM_LIMITS: Limits = Limits { connections: 8, patience: Duration::from_millis(800) };
 
 /// The first answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +81,9 @@ pub enum Begun {
 }
 
 impl Idempotency {
-    pub(crate) const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: PgPool) -> Self {
+        let claims = pool.with(&RELAXED, CLAIM_LIMITS);
+        Self { pool, claims }
     }
 
     /// Claims a key, or tells where it stands. A claim lapses unless it is [kept](Self::keeping).
@@ -94,7 +103,7 @@ impl Idempotency {
         .bind(claim.role.map(Role::as_str))
         .bind(claim.id)
         .bind(CLAIM_SECONDS)
-        .execute(&self.pool)
+        .execute(&self.claims)
         .await?;
         if claimed.rows_affected() == 1 {
             return Ok(Begun::First);
@@ -125,7 +134,7 @@ impl Idempotency {
             .bind(&claim.key)
             .bind(claim.id)
             .bind(CLAIM_SECONDS)
-            .execute(&self.pool);
+            .execute(&self.claims);
             if let Err(error) = renewed.await {
                 tracing::warn!("the claim on an Idempotency-Key could not be renewed: {error}");
             }
@@ -184,7 +193,7 @@ impl Idempotency {
         .bind(claim.scope)
         .bind(&claim.key)
         .bind(claim.id)
-        .execute(&self.pool)
+        .execute(&self.claims)
         .await?;
         Ok(())
     }

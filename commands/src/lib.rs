@@ -64,6 +64,7 @@ struct Parts {
     followed: watch::Sender<i64>,
     uploads: Uploads,
     nonces: Nonces,
+    idempotency: Idempotency,
 }
 
 impl Commands {
@@ -75,7 +76,8 @@ impl Commands {
         let followed = watch::Sender::new(0);
         let (identity, uploads) = (Arc::new(identity), Uploads::new(pool.clone()));
         let nonces = Nonces::new(pool.clone());
-        let parts = Parts { pool, store, vault, identity, followed, uploads, nonces };
+        let idempotency = Idempotency::new(pool.clone());
+        let parts = Parts { pool, store, vault, identity, followed, uploads, nonces, idempotency };
         Self { parts: Arc::new(parts) }
     }
 
@@ -83,7 +85,8 @@ impl Commands {
     /// runtime that opened it: one whose threads give way must open none that others wait for.
     #[must_use]
     pub fn over(&self, pool: &PgPool) -> Self {
-        let Parts { store, vault, identity, followed, uploads, nonces, .. } = &*self.parts;
+        let Parts { store, vault, identity, followed, uploads, nonces, idempotency, .. } =
+            &*self.parts;
         let vault = vault.over(pool);
         let parts = Parts {
             pool: pool.clone(),
@@ -93,6 +96,7 @@ impl Commands {
             followed: followed.clone(),
             uploads: uploads.over(pool),
             nonces: nonces.clone(),
+            idempotency: idempotency.clone(),
         };
         Self { parts: Arc::new(parts) }
     }
@@ -115,7 +119,7 @@ impl Commands {
 
     /// What POSTs with an `Idempotency-Key` led to.
     pub fn idempotency(&self) -> Idempotency {
-        Idempotency::new(self.parts.pool.clone())
+        self.parts.idempotency.clone()
     }
 
     /// Resumable uploads.

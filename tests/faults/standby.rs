@@ -48,11 +48,11 @@ async fn reads_go_on_while_commits_wait_for_a_standby() {
     }
     let names: Vec<_> = (0..CREATES).map(|number| format!("no. {number}")).collect();
     for name in &names {
-        let created = eventually("its claim is over", async || {
+        let kept = eventually("its claim is over", async || {
             let answer = create(name).await;
             (answer.code() != "idempotency_in_progress").then_some(answer)
         });
-        created.await.expect(201);
+        kept.await.expect(201);
     }
     products_are_there_once(&app, names.into_iter().chain(["first".to_owned()])).await;
     positions_are_contiguous(&app).await;
