@@ -5,13 +5,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use domain::{Refusal, RefusalKind, Role, StreamType};
-use pool::{Limits, PgConnection, PgPool, Setting};
+use pool::{Limits, PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::{CommandError, IdempotencyClaim};
+use crate::{CommandError, IdempotencyClaim, RELAXED};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
 const CLAIM_SECONDS: i32 = 5;
@@ -22,15 +22,12 @@ const RENEWAL: Duration = Duration::from_millis(1_500);
 #[derive(Clone)]
 pub struct Idempotency {
     pool: PgPool,
-    /// For claims. Their commits wait neither for a disk nor for a standby, which would take the connections
-    /// that reads need: what loses a claim in a crash has lost everything that came after it as well.
+    /// For claims, which need not outlast what is done under them.
     claims: PgPool,
 }
 
-/// Of claims.
-const RELAXED: [Setting; 1] = [("synchronous_commit", "off")];
-/// As long as for other connections.
-const CLAIM_LIMITS: Limits = Limits { connections: 8, patience: Duration::from_millis(800) };
+/// As patient as with other connections.
+const CLAIMS: Limits = Limits { connections: 4, patience: Duration::from_millis(800) };
 
 /// The first answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +78,8 @@ pub enum Begun {
 }
 
 impl Idempotency {
-    pub(crate) fn new(pool: PgPool) -> Self {
-        let claims = pool.with(&RELAXED, CLAIM_LIMITS);
-        Self { pool, claims }
+    pub(crate) fn new(of: &PgPool, pool: PgPool) -> Self {
+        Self { claims: of.with(&[RELAXED], CLAIMS), pool }
     }
 
     /// Claims a key, or tells where it stands. A claim lapses unless it is [kept](Self::keeping).

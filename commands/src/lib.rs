@@ -25,9 +25,10 @@ mod user;
 mod vault;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Role, UserId};
-use pool::PgPool;
+use pool::{Limits, PgPool, Setting};
 use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
@@ -50,6 +51,11 @@ use payload::Nonces;
 use store::Store;
 use uploads::Uploads;
 
+/// As patient as with other connections.
+const WRITES: Limits = Limits { connections: 8, patience: Duration::from_millis(800) };
+/// Commits that wait neither for a disk nor for a standby: what is lost with one came after it.
+const RELAXED: Setting = ("synchronous_commit", "off");
+
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
@@ -58,6 +64,9 @@ pub struct Commands {
 
 struct Parts {
     pool: PgPool,
+    /// For what is committed for a request without an event. Those that wait for a standby leave reads their
+    /// connections.
+    writes: PgPool,
     store: Store,
     vault: Vault,
     identity: Arc<Identity>,
@@ -70,14 +79,23 @@ struct Parts {
 impl Commands {
     /// Starts the appender; it ends when the last clone is dropped.
     pub fn new(pool: PgPool, read_models: Arc<dyn ReadModels>, identity: Identity) -> Self {
-        let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
+        let writes = pool.with(&[], WRITES);
+        let vault = Vault::new(pool.clone(), writes.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
         let followed = watch::Sender::new(0);
-        let (identity, uploads) = (Arc::new(identity), Uploads::new(pool.clone()));
         let nonces = Nonces::new(pool.clone());
-        let idempotency = Idempotency::new(pool.clone());
-        let parts = Parts { pool, store, vault, identity, followed, uploads, nonces, idempotency };
+        let parts = Parts {
+            store,
+            vault,
+            identity: Arc::new(identity),
+            followed,
+            uploads: Uploads::new(writes.clone()),
+            nonces,
+            idempotency: Idempotency::new(&pool, writes.clone()),
+            pool,
+            writes,
+        };
         Self { parts: Arc::new(parts) }
     }
 
@@ -90,6 +108,7 @@ impl Commands {
         let vault = vault.over(pool);
         let parts = Parts {
             pool: pool.clone(),
+            writes: pool.clone(),
             store: store.over(pool, vault.clone()),
             vault,
             identity: Arc::clone(identity),
