@@ -75,8 +75,8 @@ flood: build ## Measure an honest client under 5,000 silent connections
 	FLOOD=1 $(VETTED) services -- cargo test --locked --workspace --test vetted \
 		bounds::flood -- --nocapture
 
-test-faults: build ## Have parts fail in the order of a SEED for STEPS steps while clients work
-	FAULT_SEED=$${SEED:-$$RANDOM} FAULT_STEPS=$${STEPS:-200} $(VETTED) services -- \
+test-faults: build ## Have parts fail in the order of a SEED for STEPS steps, or MINUTES, while clients work
+	FAULT_SEED=$${SEED:-$$RANDOM} FAULT_STEPS=$${STEPS:-200} FAULT_MINUTES=$${MINUTES:-} $(VETTED) services -- \
 		cargo test --locked --workspace --test vetted faults::seeded -- --nocapture
 
 test-upgrade: build ## Run the binary of PREVIOUS, a commit, beside this one through the migrations

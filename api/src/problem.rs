@@ -2,7 +2,6 @@
 
 mod catalogue;
 mod from;
-mod outage;
 
 use std::num::NonZeroU32;
 
@@ -15,8 +14,6 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-
-use outage::is_outage;
 
 pub(crate) use catalogue::{Code, catalogued, page};
 
@@ -202,7 +199,7 @@ impl Problem {
     pub(crate) fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| error.source());
         let causes = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        if is_outage(error) {
+        if commands::is_outage(error) {
             return Self::unavailable(&causes);
         }
         tracing::error!("{causes}");

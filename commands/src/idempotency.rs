@@ -5,13 +5,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use domain::{Refusal, RefusalKind, Role, StreamType};
-use pool::{PgConnection, PgPool};
+use pool::{Limits, PgConnection, PgPool};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::{CommandError, IdempotencyClaim};
+use crate::{CommandError, IdempotencyClaim, RELAXED};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
 const CLAIM_SECONDS: i32 = 5;
@@ -22,7 +22,12 @@ const RENEWAL: Duration = Duration::from_millis(1_500);
 #[derive(Clone)]
 pub struct Idempotency {
     pool: PgPool,
+    /// For claims, which need not outlast what is done under them.
+    claims: PgPool,
 }
+
+/// As patient as with other connections.
+const CLAIMS: Limits = Limits { connections: 4, patience: Duration::from_millis(800) };
 
 /// The first answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +78,8 @@ pub enum Begun {
 }
 
 impl Idempotency {
-    pub(crate) const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub(crate) fn new(of: &PgPool, pool: PgPool) -> Self {
+        Self { claims: of.with(&[RELAXED], CLAIMS), pool }
     }
 
     /// Claims a key, or tells where it stands. A claim lapses unless it is [kept](Self::keeping).
@@ -94,7 +99,7 @@ impl Idempotency {
         .bind(claim.role.map(Role::as_str))
         .bind(claim.id)
         .bind(CLAIM_SECONDS)
-        .execute(&self.pool)
+        .execute(&self.claims)
         .await?;
         if claimed.rows_affected() == 1 {
             return Ok(Begun::First);
@@ -125,7 +130,7 @@ impl Idempotency {
             .bind(&claim.key)
             .bind(claim.id)
             .bind(CLAIM_SECONDS)
-            .execute(&self.pool);
+            .execute(&self.claims);
             if let Err(error) = renewed.await {
                 tracing::warn!("the claim on an Idempotency-Key could not be renewed: {error}");
             }
@@ -184,7 +189,7 @@ impl Idempotency {
         .bind(claim.scope)
         .bind(&claim.key)
         .bind(claim.id)
-        .execute(&self.pool)
+        .execute(&self.claims)
         .await?;
         Ok(())
     }

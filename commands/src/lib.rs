@@ -25,10 +25,11 @@ mod user;
 mod vault;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Role, UserId};
 use log::InlineProjections;
-use pool::PgPool;
+use pool::{Limits, PgPool, Setting};
 use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
@@ -51,6 +52,11 @@ use payload::Nonces;
 use store::Store;
 use uploads::Uploads;
 
+/// As patient as with other connections.
+const WRITES: Limits = Limits { connections: 8, patience: Duration::from_millis(800) };
+/// Commits that wait neither for a disk nor for a standby: what is lost with one came after it.
+const RELAXED: Setting = ("synchronous_commit", "off");
+
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
@@ -59,24 +65,38 @@ pub struct Commands {
 
 struct Parts {
     pool: PgPool,
+    /// For what is committed for a request without an event. Those that wait for a standby leave reads their
+    /// connections.
+    writes: PgPool,
     store: Store,
     vault: Vault,
     identity: Arc<Identity>,
     followed: watch::Sender<i64>,
     uploads: Uploads,
     nonces: Nonces,
+    idempotency: Idempotency,
 }
 
 impl Commands {
     /// Starts the appender; it ends when the last clone is dropped.
     pub fn new(pool: PgPool, read_models: Arc<dyn InlineProjections>, identity: Identity) -> Self {
-        let vault = Vault::new(pool.clone(), Arc::clone(identity.keyring()));
+        let writes = pool.with(&[], WRITES);
+        let vault = Vault::new(pool.clone(), writes.clone(), Arc::clone(identity.keyring()));
         let revocations = Arc::clone(identity.revocations());
         let store = Store::new(pool.clone(), read_models, revocations, vault.clone());
         let followed = watch::Sender::new(0);
-        let (identity, uploads) = (Arc::new(identity), Uploads::new(pool.clone()));
         let nonces = Nonces::new(pool.clone());
-        let parts = Parts { pool, store, vault, identity, followed, uploads, nonces };
+        let parts = Parts {
+            store,
+            vault,
+            identity: Arc::new(identity),
+            followed,
+            uploads: Uploads::new(writes.clone()),
+            nonces,
+            idempotency: Idempotency::new(&pool, writes.clone()),
+            pool,
+            writes,
+        };
         Self { parts: Arc::new(parts) }
     }
 
@@ -84,16 +104,19 @@ impl Commands {
     /// runtime that opened it: one whose threads give way must open none that others wait for.
     #[must_use]
     pub fn over(&self, pool: &PgPool) -> Self {
-        let Parts { store, vault, identity, followed, uploads, nonces, .. } = &*self.parts;
+        let Parts { store, vault, identity, followed, uploads, nonces, idempotency, .. } =
+            &*self.parts;
         let vault = vault.over(pool);
         let parts = Parts {
             pool: pool.clone(),
+            writes: pool.clone(),
             store: store.over(pool, vault.clone()),
             vault,
             identity: Arc::clone(identity),
             followed: followed.clone(),
             uploads: uploads.over(pool),
             nonces: nonces.clone(),
+            idempotency: idempotency.clone(),
         };
         Self { parts: Arc::new(parts) }
     }
@@ -116,7 +139,7 @@ impl Commands {
 
     /// What POSTs with an `Idempotency-Key` led to.
     pub fn idempotency(&self) -> Idempotency {
-        Idempotency::new(self.parts.pool.clone())
+        self.parts.idempotency.clone()
     }
 
     /// Resumable uploads.

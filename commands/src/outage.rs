@@ -1,5 +1,5 @@
-//! Failures that pass by themselves: the database is down, full, overloaded or being replaced, and the same
-//! request may succeed in a moment.
+//! Failures that pass by themselves: the database or the storage is down, full, overloaded or being replaced, and
+//! the same request may succeed in a moment.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -15,8 +15,9 @@ const READ_ONLY: &str = "25006";
 /// Whether an error, or one that led to it, passes by itself.
 pub fn is_outage(error: &(dyn Error + 'static)) -> bool {
     successors(Some(error), |&error| error.source()).any(|error| {
-        let of_database = error.downcast_ref().is_some_and(of_database);
-        of_database || error.downcast_ref().is_some_and(of_system)
+        error.downcast_ref().is_some_and(of_database)
+            || error.downcast_ref().is_some_and(of_storage)
+            || error.downcast_ref().is_some_and(of_system)
     })
 }
 
@@ -34,6 +35,18 @@ fn of_database(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
+}
+
+/// What the storage answers about one object does not pass. [`Generic`](object_store::Error::Generic) is everything
+/// else: no answer, or one of 5xx. And where it does not let this program in, as for a clock that is off or a key
+/// that was replaced, it is not the caller who is refused: another process may be let in, or this one later.
+fn of_storage(error: &object_store::Error) -> bool {
+    matches!(
+        error,
+        object_store::Error::Generic { .. }
+            | object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. }
+    )
 }
 
 fn of_system(error: &io::Error) -> bool {
@@ -71,11 +84,20 @@ mod tests {
         assert!(is_outage(&sqlx::Error::PoolTimedOut));
         assert!(is_outage(&io::Error::other(sqlx::Error::Io(refused()))));
         assert!(is_outage(&CommandError::fault(sqlx::Error::Io(refused()))));
+        let denied = || object_store::Error::PermissionDenied {
+            path: "readiness".to_owned(),
+            source: "RequestTimeTooSkewed".into(),
+        };
+        assert!(is_outage(&denied()));
+        assert!(is_outage(&CommandError::fault(denied())));
     }
 
     #[test]
     fn a_fault_of_the_program_does_not_pass() {
         assert!(!is_outage(&sqlx::Error::RowNotFound));
+        let missing =
+            object_store::Error::NotFound { path: "video".to_owned(), source: "404".into() };
+        assert!(!is_outage(&missing));
         assert!(!is_outage(&io::Error::from(ErrorKind::PermissionDenied)));
         assert!(!is_outage(&CommandError::fault(sqlx::Error::ColumnNotFound("name".to_owned()))));
     }

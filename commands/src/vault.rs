@@ -44,6 +44,8 @@ pub enum VaultError {
 #[derive(Clone)]
 pub struct Vault {
     pool: PgPool,
+    /// For new keys: what commits may wait, and leaves others their connections.
+    writes: PgPool,
     keyring: Arc<Keyring>,
     keys: Cache<UserId, Option<PersonKey>>,
 }
@@ -66,17 +68,17 @@ struct Place<'a> {
 impl Vault {
     /// Outside of [`Commands`](crate::Commands), for readers of the log.
     pub fn try_new(pool: PgPool, secrets: &Secrets) -> Result<Self, SecretsError> {
-        Ok(Self::new(pool, Arc::new(Keyring::try_new(secrets)?)))
+        Ok(Self::new(pool.clone(), pool, Arc::new(Keyring::try_new(secrets)?)))
     }
 
-    pub(crate) fn new(pool: PgPool, keyring: Arc<Keyring>) -> Self {
+    pub(crate) fn new(pool: PgPool, writes: PgPool, keyring: Arc<Keyring>) -> Self {
         let keys = Cache::builder().max_capacity(100_000).time_to_live(KEPT).build();
-        Self { pool, keyring, keys }
+        Self { pool, writes, keyring, keys }
     }
 
     /// The same, over connections of this pool.
     pub(crate) fn over(&self, pool: &PgPool) -> Self {
-        Self { pool: pool.clone(), ..self.clone() }
+        Self { pool: pool.clone(), writes: pool.clone(), ..self.clone() }
     }
 
     /// Forgets a key that was destroyed.
@@ -244,7 +246,7 @@ impl Vault {
             .bind(user.uuid())
             .bind(id)
             .bind(wrapped)
-            .execute(&self.pool)
+            .execute(&self.writes)
             .await?;
         }
         self.keys(people).await

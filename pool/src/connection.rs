@@ -3,14 +3,19 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::postgres::{PgConnectOptions, PgCopyIn, PgPoolOptions};
-use sqlx::{Error, Executor, Postgres};
+use sqlx::{Connection, Error, Executor, Postgres};
 
 use crate::Transaction;
 use crate::pooler::{Limits, Pooler, Setting, set, set_local};
 use crate::transaction::Held;
+
+/// A connection that has rested for longer is asked whether it still is one. After a restart of the database every
+/// one that is not asked fails somebody.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// A pool of connections.
 #[derive(Clone)]
@@ -75,7 +80,16 @@ impl PgPool {
         let mut pool = PgPoolOptions::new()
             .max_connections(limits.connections)
             .acquire_timeout(limits.patience)
-            .test_before_acquire(false);
+            .test_before_acquire(false)
+            .before_acquire(|connection, has_been| {
+                async move {
+                    if has_been.idle_for >= RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                }
+                .boxed()
+            });
         if pooler == Pooler::Session {
             let settings: Arc<str> = set(settings).into();
             pool = pool.after_connect(move |connection, _| {

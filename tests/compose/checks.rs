@@ -22,7 +22,7 @@ pub async fn all(stack: &Stack, pool: &PgPool, services: &Services, history: &Hi
     seeded::mails_are_sent(&mails(stack).await, history);
     read_models_are_a_fresh_fold(stack, services).await;
     seeded::no_transaction_is_open(pool).await;
-    no_lease_is_stuck(pool).await;
+    seeded::no_lease_is_stuck(pool).await;
     let files = files_belong_to_products(stack, pool, services).await;
     no_process_is_a_zombie(stack).await;
     say(&format!(
@@ -62,17 +62,6 @@ async fn nothing_was_given_up(stack: &Stack, services: &Services) {
 
 async fn read_models_are_a_fresh_fold(stack: &Stack, services: &Services) {
     stack.vetted("", services.api, &["projections", "verify"]).await;
-}
-
-/// What a process that was killed held is free again, or another one's.
-async fn no_lease_is_stuck(pool: &PgPool) {
-    eventually("no lease is stuck", async || {
-        let stuck = "SELECT (SELECT count(*) FROM video_jobs WHERE lease_until > now())
-            + (SELECT count(*) FROM uploads WHERE lease_until > now())
-            + (SELECT count(*) FROM idempotency_keys WHERE outcome IS NULL AND locked_until > now())";
-        (count(pool, stuck).await == 0).then_some(())
-    })
-    .await;
 }
 
 /// Once the sweeper was there, each file in the storage is of a product that has a video.

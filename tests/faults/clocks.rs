@@ -4,15 +4,7 @@ use domain::Role;
 use serde_json::json;
 
 use crate::support::program::Server;
-use crate::support::{Call, Person, TestApp};
-
-/// Debian's libfaketime, which `scripts/install check` installs, on whichever architecture.
-fn fake_time() -> String {
-    let folders = std::fs::read_dir("/usr/lib").expect("a folder of libraries");
-    let library = |folder: std::fs::DirEntry| folder.path().join("faketime/libfaketimeMT.so.1");
-    let found = folders.flatten().map(library).find(|path| path.exists());
-    found.expect("libfaketime: run scripts/install check").to_str().unwrap().to_owned()
-}
+use crate::support::{Call, Person, TestApp, clock};
 
 async fn sign_in(app: &TestApp, server: Option<&Server>, person: &Person) -> String {
     let body = json!({"email": person.email, "password": person.password});
@@ -30,13 +22,13 @@ fn to(app: &TestApp, server: Option<&Server>, method: &str, path: &str) -> Call 
 
 #[tokio::test]
 async fn tokens_and_links_hold_on_machines_whose_clocks_are_an_hour_off() {
-    let library = fake_time();
     for hours in ["+1h", "-1h"] {
         let mut app = TestApp::start().await;
         let person = app.user(Role::Staff).await;
-        app.program.set("LD_PRELOAD", &library);
-        app.program.set("DONT_FAKE_MONOTONIC", "1");
-        app.program.set("FAKETIME", hours);
+        let off = clock::off_by(hours).expect("libfaketime: run scripts/install check");
+        for (name, value) in &off {
+            app.program.set(name, value);
+        }
         let wrong = app.replica().await;
         let (right, wrong) = (None, Some(&wrong));
 

@@ -1,12 +1,14 @@
 //! Parts that the program stands on go away and come back.
 
+use std::time::Duration;
+
 use domain::Role;
 use futures::future::join_all;
 use serde_json::json;
 
 use super::{lapse, positions_are_contiguous, products_are_there_once};
 use crate::refusal::refused;
-use crate::support::{TestApp, eventually, link_in};
+use crate::support::{Proxy, TestApp, TestDatabase, eventually, link_in};
 
 #[tokio::test]
 async fn lost_connections_to_the_database_lose_nothing_that_was_answered() {
@@ -48,6 +50,34 @@ async fn lost_connections_to_the_database_lose_nothing_that_was_answered() {
     products_are_there_once(&app, names).await;
     positions_are_contiguous(&app).await;
     app.finish().await;
+}
+
+#[tokio::test]
+async fn connections_that_were_cut_while_they_rested_fail_no_request() {
+    let database = TestDatabase::create().await;
+    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let app = TestApp::start_on(database, &[], &[("DATABASE_URL", &url)]).await;
+    let seller = app.user(Role::EndUser).await;
+    let list = || app.get("/products/").by(&seller).send();
+    for answer in join_all((0..60).map(|_| list())).await {
+        answer.expect(200);
+    }
+
+    proxy.close();
+    eventually("every connection is cut", async || {
+        let open = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'vetted'";
+        let open: i64 = sqlx::query_scalar(open).fetch_one(&app.pool()).await.unwrap();
+        (open == 0).then_some(())
+    })
+    .await;
+    proxy.open();
+    // Longer than a connection has to rest before it is asked.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+
+    for _ in 0..30 {
+        list().await.expect(200);
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod outages;
 mod overload;
 mod replicas;
 pub mod seeded;
+mod standby;
 mod videos;
 
 use std::collections::BTreeMap;

@@ -6,17 +6,19 @@ use serde_json::json;
 
 use crate::payload::Client;
 use crate::refusal::refused;
-use crate::support::{Answer, Bucket, Proxy, TestApp, TestDatabase, eventually, video, video_form};
+use crate::support::{
+    Answer, Bucket, Proxy, TestApp, TestDatabase, clock, eventually, video, video_form,
+};
 
 /// 503 with `Retry-After`, as for everything that passes by itself.
 #[track_caller]
-fn passing(answer: Answer) -> Answer {
+pub(super) fn passing(answer: Answer) -> Answer {
     assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
     refused(answer, 503, "not_ready")
 }
 
 /// `/readyz` says that this part is down, and no other of these does.
-async fn readiness_names(app: &TestApp, part: &str) {
+pub(super) async fn readiness_names(app: &TestApp, part: &str) {
     eventually(part, async || {
         let answer = app.get("/readyz").send().await;
         (answer.status == 503 && answer.json["errors"][part].is_array()).then_some(())
@@ -24,7 +26,7 @@ async fn readiness_names(app: &TestApp, part: &str) {
     .await;
 }
 
-async fn is_ready_again(app: &TestApp) {
+pub(super) async fn is_ready_again(app: &TestApp) {
     eventually("every part is there", async || {
         (app.get("/readyz").send().await.status == 200).then_some(())
     })
@@ -203,4 +205,75 @@ async fn a_storage_that_hangs_is_not_waited_for() {
             .then_some(())
     })
     .await;
+}
+
+/// Has the database fail that often as events are written, as if it had rolled a transaction back for another's sake.
+async fn rolls_back(pool: &PgPool, times: u32) {
+    let fail = format!(
+        "CREATE SEQUENCE failures;
+         CREATE FUNCTION roll_back() RETURNS trigger LANGUAGE plpgsql AS $body$
+         BEGIN
+             IF nextval('failures') <= {times} THEN
+                 RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';
+             END IF;
+             RETURN NEW;
+         END $body$;
+         CREATE TRIGGER roll_back BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION roll_back()"
+    );
+    sqlx::raw_sql(&fail).execute(pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_database_rolled_back_is_carried_out_again() {
+    let app = TestApp::start().await;
+    let email = "ada@example.com";
+    let body = json!({"email": email, "password": "a lamp in every window"});
+    rolls_back(&app.pool(), 2).await;
+
+    app.post("/register/").json(body).send().await.expect(201);
+
+    app.mail_to(email).await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_database_that_rolls_everything_back_is_no_conflict_of_the_caller() {
+    let app = TestApp::start().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let product = app.product(&seller, &category, "Lamp").await;
+    let approved = app.approved_product(&seller, &staff, &category).await;
+    rolls_back(&app.pool(), u32::MAX).await;
+
+    let register = json!({"email": "ada@example.com", "password": "a lamp in every window"});
+    passing(app.post("/register/").json(register).send().await);
+    passing(app.approve(&staff, &product).await);
+    passing(app.try_order(&seller, &[approved]).await);
+}
+
+#[tokio::test]
+async fn a_storage_that_refuses_a_clock_that_is_an_hour_off_is_told_of_and_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let show = |offset: &str| std::fs::write(file.path(), format!("{offset}\n")).unwrap();
+    show("+0");
+    let read = clock::read_from(file.path()).expect("libfaketime: run scripts/install check");
+    let read = read.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let bucket = Bucket::serve().await;
+    let app = bucket.app(&read).await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let submit = || {
+        let form = video_form(&category, video::mp4());
+        app.post("/products/").by(&seller).multipart(form).send()
+    };
+
+    show("+1h");
+
+    readiness_names(&app, "storage").await;
+    passing(submit().await);
+    app.get("/products/").by(&seller).send().await.expect(200);
+
+    show("+0");
+    is_ready_again(&app).await;
+    submit().await.expect(201);
 }

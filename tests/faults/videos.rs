@@ -1,7 +1,7 @@
 //! Workers die on videos, again and again. `make soak-videos` does more of it than `make test`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use domain::Role;
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{lapse, positions_are_contiguous};
 use crate::support::program::Server;
-use crate::support::{Person, TestApp, eventually, video};
+use crate::support::{Bucket, Person, Proxy, TestApp, child, eventually, id, video, video_form};
 
 const WORKERS: usize = 2;
 /// Kills after which what the dead had claimed is free again. That takes it from the living as well, who
@@ -37,19 +37,6 @@ fn files(folder: &Path) -> Vec<String> {
     let mut found = vec![];
     collect(folder, folder, &mut found);
     found
-}
-
-/// Media tools that work in this folder.
-fn tools_at_work(folder: &Path) -> Vec<PathBuf> {
-    let processes = std::fs::read_dir("/proc").unwrap();
-    let paths = processes.filter_map(|entry| Some(entry.ok()?.path()));
-    paths
-        .filter(|path| {
-            let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-            let place = std::fs::read_link(path.join("cwd")).unwrap_or_default();
-            name.starts_with("ff") && place.starts_with(folder)
-        })
-        .collect()
 }
 
 async fn count(app: &TestApp, query: &'static str) -> i64 {
@@ -140,6 +127,49 @@ async fn videos_are_finished_once_however_often_workers_are_killed() {
     app.finish().await;
 }
 
+#[tokio::test]
+async fn no_video_is_given_up_while_the_storage_is_away() {
+    let bucket = Bucket::serve().await;
+    let (proxy, address) = Proxy::before_server(bucket.address()).await;
+    let mut app = bucket.app(&[]).await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    app.kill();
+    // What answers has the storage, and what works loses it.
+    let api = app.replica().await;
+    let endpoint = format!("http://{address}");
+    let worker = app.program.serve_with(&[("AWS_ENDPOINT", &endpoint)], &["worker"]).await;
+    proxy.close();
+
+    let form = video_form(&category, video::mp4());
+    let submit = app.request_to(&api, "POST", "/products/").by(&seller).multipart(form);
+    let product = id(&submit.send().await.expect(201));
+
+    eventually("it was tried more than once", async || {
+        // What waits; a claim is renewed once it has less than 20 seconds left.
+        let hurry = "UPDATE effects SET due_at = now() WHERE subscriber = 'video-finalizer'
+                     AND due_at BETWEEN now() + interval '1 s' AND now() + interval '19 s'";
+        sqlx::query(hurry).execute(&app.pool()).await.unwrap();
+        let tries =
+            "SELECT coalesce(max(fence), 0) FROM effects WHERE subscriber = 'video-finalizer'";
+        (count(&app, tries).await > 3).then_some(())
+    })
+    .await;
+    let counted = "SELECT max(attempts)::bigint FROM effects WHERE subscriber = 'video-finalizer'";
+    let counted = count(&app, counted).await;
+    assert!(counted <= 1, "{counted} tries were counted");
+
+    proxy.open();
+    lapse(&app.pool()).await;
+    eventually("the video is finished", async || {
+        let path = format!("/products/{product}/");
+        let seen = app.request_to(&api, "GET", &path).by(&seller).send().await.expect(200);
+        (seen.json["processing_status"] == "READY").then_some(())
+    })
+    .await;
+    drop(worker);
+}
+
 /// Of each video there is what is shown, and of the work on it nothing.
 async fn nothing_is_left(app: &TestApp, videos: usize) {
     let media = app.data_dir().join("media");
@@ -154,5 +184,5 @@ async fn nothing_is_left(app: &TestApp, videos: usize) {
     .await;
     let scratch = app.data_dir().join("scratch");
     eventually("no work is left on disk", async || files(&scratch).is_empty().then_some(())).await;
-    assert_eq!(tools_at_work(app.program.folder()), Vec::<PathBuf>::new());
+    assert_eq!(child::tools_at_work(app.program.folder()), []);
 }

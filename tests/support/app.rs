@@ -73,6 +73,11 @@ impl TestApp {
         broker::forget(&self.prefix);
     }
 
+    /// The same on a broker of the test's own.
+    pub fn lose_stream_at(&self, server: String) {
+        broker::forget_at(server, &self.prefix);
+    }
+
     /// The program's stream on the broker takes no more, or as much as comes.
     pub async fn set_stream_full(&self, is_full: bool) {
         broker::set_full(&self.prefix, is_full).await;

@@ -1,4 +1,4 @@
-//! The tests' NATS server, which they share.
+//! The tests' NATS server, which they share, and what is done at any.
 
 use async_nats::jetstream;
 
@@ -9,11 +9,16 @@ pub fn url() -> String {
 
 /// Removes the stream of whatever ran with that prefix.
 pub fn forget(prefix: &str) {
+    forget_at(url(), prefix);
+}
+
+/// The same at another server.
+pub fn forget_at(server: String, prefix: &str) {
     let stream = stream(prefix);
     let forgotten = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
-            let client = async_nats::connect(url()).await.expect("the test server answers");
+            let client = async_nats::connect(server).await.expect("the test server answers");
             // There is none where the program never reached the server.
             let _ = jetstream::new(client).delete_stream(stream).await;
         });

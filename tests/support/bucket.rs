@@ -1,10 +1,12 @@
 //! A server that speaks S3 (s3s-fs), in the test's process and on a folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
@@ -15,18 +17,31 @@ use super::TestApp;
 const KEY: &str = "a-key-that-tests-have";
 const SECRET: &str = "a-secret-that-tests-have";
 
+/// How far a caller's clock may be off, in seconds.
+const AS_AMAZON: u32 = 15 * 60;
+
 /// Serves for as long as the test's runtime runs.
 pub struct Bucket {
     address: String,
-    folder: TempDir,
+    folder: PathBuf,
+    _temporary: Option<TempDir>,
 }
 
 impl Bucket {
     pub async fn serve() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("films")).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        let temporary = tempfile::tempdir().unwrap();
+        let bucket = Self::serve_in(temporary.path(), AS_AMAZON).await;
+        Self { _temporary: Some(temporary), ..bucket }
+    }
+
+    /// In a folder that goes by itself. It refuses callers whose clocks are further off.
+    pub async fn serve_in(folder: &Path, seconds_off: u32) -> Self {
+        std::fs::create_dir(folder.join("films")).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
+        let mut config = S3Config::default();
+        config.presigned_url_max_skew_time_secs = seconds_off;
+        service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -40,7 +55,7 @@ impl Bucket {
                 });
             }
         });
-        Self { address, folder }
+        Self { address, folder: folder.to_owned(), _temporary: None }
     }
 
     /// Where it listens.
@@ -51,15 +66,19 @@ impl Bucket {
     /// A program that keeps its files there.
     pub async fn app(&self, more: &[(&str, &str)]) -> TestApp {
         let endpoint = format!("http://{}", self.address);
-        let usual = [
+        TestApp::start_with(&[&Self::variables(&endpoint), more].concat()).await
+    }
+
+    /// What tells a program to keep its files in one.
+    pub fn variables(endpoint: &str) -> [(&str, &str); 6] {
+        [
             ("STORAGE_URL", "s3://films/vetted/here"),
-            ("AWS_ENDPOINT", endpoint.as_str()),
+            ("AWS_ENDPOINT", endpoint),
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_ACCESS_KEY_ID", KEY),
             ("AWS_SECRET_ACCESS_KEY", SECRET),
             ("AWS_REGION", "eu-central-1"),
-        ];
-        TestApp::start_with(&[usual.as_slice(), more].concat()).await
+        ]
     }
 
     /// The objects below the prefix, by name.
@@ -79,7 +98,7 @@ impl Bucket {
     }
 
     fn below(&self) -> PathBuf {
-        self.folder.path().join("films/vetted/here")
+        self.folder.join("films/vetted/here")
     }
 }
 

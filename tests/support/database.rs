@@ -16,6 +16,7 @@ const TEMPLATE_LOCK: i64 = 0x7665_7474_6564;
 /// A migrated database that goes with the value.
 pub struct TestDatabase {
     pub url: String,
+    /// Empty where another value owns its server.
     name: String,
 }
 
@@ -68,6 +69,13 @@ impl TestDatabase {
         Self { url: on(&name), name }
     }
 
+    /// A migrated one that is there, at a server that goes by itself.
+    pub async fn at(url: &str) -> Self {
+        let mut database = connect(url).await;
+        MIGRATIONS.run(&mut database).await.expect("the migrations run");
+        Self { url: url.to_owned(), name: String::new() }
+    }
+
     /// One without anything in it.
     pub async fn empty() -> Self {
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
@@ -116,6 +124,9 @@ async fn template(server: &mut PgConnection) -> String {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let name = std::mem::take(&mut self.name);
+        if name.is_empty() {
+            return;
+        }
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {

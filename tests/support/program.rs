@@ -72,9 +72,12 @@ impl Program {
         named.map_or(BINARY, |(_, path)| path)
     }
 
-    /// Nothing of the environment that the tests run in gets through but the way to programs.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.binary());
+        self.with_environment(Command::new(self.binary()), arguments)
+    }
+
+    /// Nothing of the environment that the tests run in gets through but the way to programs.
+    fn with_environment(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.folder()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -125,7 +128,16 @@ impl Program {
 
     /// Starts what serves, and waits until it does.
     pub async fn serve(&self, arguments: &[&str]) -> Server {
-        let mut process = self.spawn(arguments);
+        self.serve_with(&[], arguments).await
+    }
+
+    /// The same with variables that nothing else gets. It ends with the thread that starts it: the test's.
+    pub async fn serve_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Server {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig=KILL", "--", self.binary()]);
+        let mut command = self.with_environment(command, arguments);
+        command.envs(variables.iter().copied());
+        let mut process = self.start(command);
         let stdout = process.stdout.take().unwrap();
         let (announce, announced) = oneshot::channel();
         let (said, lines) = (Lines::default(), BufReader::new(stdout));
@@ -140,7 +152,10 @@ impl Program {
 
     /// Starts what runs on, and waits for nothing.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        let mut command = self.command(arguments);
+        self.start(self.command(arguments))
+    }
+
+    fn start(&self, mut command: Command) -> Child {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log());
         command.spawn().unwrap()
     }

@@ -1,16 +1,40 @@
-//! A mail server (RFC 5321) in the test's process, which takes every mail.
+//! A mail server (RFC 5321) in the test's process, which takes every mail, unless it is told to be difficult.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::tcp::OwnedReadHalf;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::sleep;
+
+/// Nobody has an address here: 550 for each recipient.
+pub const REFUSED_DOMAIN: &str = "refused.example";
 
 /// Serves for as long as the test's runtime runs.
 pub struct MailServer {
     address: String,
-    taken: Arc<Mutex<Vec<Mail>>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    taken: Mutex<Vec<Mail>>,
+    manner: Mutex<Manner>,
+    /// Over each mail.
+    pause: Duration,
+    /// Recipients that take longer.
+    slow: (String, Duration),
+}
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// At once.
+    Prompt,
+    /// After that long, each time.
+    Tarpit(Duration),
+    /// 451 to each recipient.
+    PuttingOff,
 }
 
 /// A mail that it has taken.
@@ -31,18 +55,25 @@ impl MailServer {
     /// The same, and longer before it takes mails to a domain.
     pub async fn serve_slowly(pause: Duration, domain: &str, longer: Duration) -> Self {
         let slow = (format!("@{domain}>"), longer);
+        let (taken, manner) = (Mutex::default(), Mutex::new(Manner::Prompt));
+        let shared = Arc::new(Shared { taken, manner, pause, slow });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address").to_string();
-        let taken = Arc::<Mutex<Vec<Mail>>>::default();
-        let into = Arc::clone(&taken);
+        let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (taken, slow) = (Arc::clone(&into), slow.clone());
+                let (reader, writer) = stream.into_split();
+                let (shared, lines) = (Arc::clone(&serving), BufReader::new(reader).lines());
                 // The client may go away at any time.
-                tokio::spawn(async move { converse(stream, pause, &slow, &taken).await });
+                tokio::spawn(Conversation { shared, lines, writer }.hold());
             }
         });
-        Self { address, taken }
+        Self { address, shared }
+    }
+
+    /// How it answers from now on.
+    pub fn set_manner(&self, manner: Manner) {
+        *self.shared.manner.lock().expect("no panic") = manner;
     }
 
     pub fn address(&self) -> &str {
@@ -51,57 +82,81 @@ impl MailServer {
 
     /// What it has taken, in order.
     pub fn taken(&self) -> Vec<Mail> {
-        self.taken.lock().expect("no panic").clone()
+        self.shared.taken.lock().expect("no panic").clone()
     }
 }
 
-/// Reads a mail to its end; its Message-ID, or nothing where it was cut.
-async fn message_id(
-    lines: &mut Lines<BufReader<OwnedReadHalf>>,
-) -> std::io::Result<Option<String>> {
-    let mut id = String::new();
-    while let Some(line) = lines.next_line().await? {
-        if line == "." {
-            return Ok(Some(id));
-        }
-        if let Some(text) = line.strip_prefix("Message-ID: ") {
-            text.clone_into(&mut id);
-        }
-    }
-    Ok(None)
+/// A client that hands mails over.
+struct Conversation {
+    shared: Arc<Shared>,
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    writer: OwnedWriteHalf,
 }
 
-async fn converse(
-    stream: TcpStream,
-    pause: Duration,
-    (domain, longer): &(String, Duration),
-    taken: &Mutex<Vec<Mail>>,
-) -> std::io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut lines = BufReader::new(reader).lines();
-    writer.write_all(b"220 tests\r\n").await?;
-    let mut to = String::new();
-    while let Some(line) = lines.next_line().await? {
-        let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-        match verb.as_str() {
-            "DATA" => {
-                writer.write_all(b"354 go on\r\n").await?;
-                // What is cut before its end was never sent (RFC 5321, 4.1.1.4).
-                let Some(id) = message_id(&mut lines).await? else { return Ok(()) };
-                taken.lock().expect("no panic").push(Mail { id, to: to.clone() });
-                tokio::time::sleep(pause).await;
-                writer.write_all(b"250 taken\r\n").await?;
-            }
-            "RCPT" => {
-                if line.contains(domain) {
-                    tokio::time::sleep(*longer).await;
+impl Conversation {
+    async fn hold(mut self) -> std::io::Result<()> {
+        self.answer("220 tests").await?;
+        let mut to = String::new();
+        while let Some(line) = self.lines.next_line().await? {
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            match verb.as_str() {
+                "DATA" => {
+                    self.answer("354 go on").await?;
+                    // What is cut before its end was never sent (RFC 5321, 4.1.1.4).
+                    let Some(id) = self.message_id().await? else { return Ok(()) };
+                    self.shared.taken.lock().expect("no panic").push(Mail { id, to: to.clone() });
+                    sleep(self.shared.pause).await;
+                    self.answer("250 taken").await?;
                 }
-                to = line;
-                writer.write_all(b"250 tests\r\n").await?;
+                "RCPT" => {
+                    let reply = self.judge(&line).await;
+                    to = line;
+                    self.answer(reply).await?;
+                }
+                "QUIT" => return self.answer("221 bye").await,
+                _ => self.answer("250 tests").await?,
             }
-            "QUIT" => return writer.write_all(b"221 bye\r\n").await,
-            _ => writer.write_all(b"250 tests\r\n").await?,
+        }
+        Ok(())
+    }
+
+    fn manner(&self) -> Manner {
+        *self.shared.manner.lock().expect("no panic")
+    }
+
+    /// What a recipient is worth.
+    async fn judge(&self, recipient: &str) -> &'static str {
+        let (domain, longer) = &self.shared.slow;
+        if recipient.contains(domain) {
+            sleep(*longer).await;
+        }
+        if self.manner() == Manner::PuttingOff {
+            "451 4.7.1 come back later"
+        } else if recipient.contains(&format!("@{REFUSED_DOMAIN}>")) {
+            "550 5.1.1 no such mailbox"
+        } else {
+            "250 tests"
         }
     }
-    Ok(())
+
+    async fn answer(&mut self, line: &str) -> std::io::Result<()> {
+        if let Manner::Tarpit(pause) = self.manner() {
+            sleep(pause).await;
+        }
+        self.writer.write_all(format!("{line}\r\n").as_bytes()).await
+    }
+
+    /// Reads a mail to its end; its Message-ID, or nothing where it was cut.
+    async fn message_id(&mut self) -> std::io::Result<Option<String>> {
+        let mut id = String::new();
+        while let Some(line) = self.lines.next_line().await? {
+            if line == "." {
+                return Ok(Some(id));
+            }
+            if let Some(text) = line.strip_prefix("Message-ID: ") {
+                text.clone_into(&mut id);
+            }
+        }
+        Ok(None)
+    }
 }

@@ -87,7 +87,7 @@ impl Commands {
         code: &str,
         origin: &Origin,
     ) -> Result<Tokens, CommandError> {
-        let (user, pool) = (recognised.user, &self.parts.pool);
+        let (user, pool) = (recognised.user, &self.parts.writes);
         let _turn = self.code_turn(user).await;
         let tries = self.parts.identity.code_tries(user, origin.network);
         let admitted = tries.admit(pool).await?;
@@ -134,7 +134,7 @@ impl Commands {
         let lookup =
             email.parse::<EmailAddress>().ok().map(|email| self.parts.identity.lookup(&email));
         let tries = self.parts.identity.tries(lookup.as_deref(), origin.network);
-        tries.admit(&self.parts.pool).await?;
+        tries.admit(&self.parts.writes).await?;
         let user = match lookup {
             Some(lookup) => self.parts.store.holder(Reservation::Email.kind(), &lookup).await?,
             None => None,
@@ -155,7 +155,7 @@ impl Commands {
         password: &str,
     ) -> Result<bool, CommandError> {
         let tries = self.parts.identity.tries_of(user);
-        tries.admit(&self.parts.pool).await?;
+        tries.admit(&self.parts.writes).await?;
         Ok(self.try_password(&tries, Some(user.uuid()), password).await?.is_some())
     }
 
@@ -198,7 +198,7 @@ impl Commands {
     ) -> Result<bool, CommandError> {
         let proved = self.knows_password(user, password).await?;
         if proved {
-            let mut conn = self.parts.pool.acquire().await?;
+            let mut conn = self.parts.writes.acquire().await?;
             note_proof(&mut conn, user, session).await?;
         }
         Ok(proved)
@@ -210,7 +210,7 @@ impl Commands {
         session: SessionId,
         code: &str,
     ) -> Result<bool, CommandError> {
-        let pool = &self.parts.pool;
+        let pool = &self.parts.writes;
         let _turn = self.code_turn(user).await;
         let tries = self.parts.identity.code_tries_of(user);
         let admitted = tries.admit(pool).await?;
@@ -233,7 +233,7 @@ impl Commands {
         session: SessionId,
         code: Code,
     ) -> Result<bool, CommandError> {
-        let mut tx = self.parts.pool.begin().await?;
+        let mut tx = self.parts.writes.begin().await?;
         let proved = use_code(&mut tx, user, code).await?;
         if proved {
             note_proof(&mut tx, user, session).await?;
@@ -253,7 +253,7 @@ impl Commands {
         )
         .bind(session.uuid())
         .bind(RECENT_MINUTES)
-        .fetch_one(&self.parts.pool)
+        .fetch_one(&self.parts.writes)
         .await?)
     }
 
@@ -268,13 +268,13 @@ impl Commands {
         let (hash, generation) = self.credential(user).await?.unzip();
         let turn = self.parts.identity.passwords().turn().await?;
         // Others may have used up the budget while this one waited.
-        let admitted = tries.admit(&self.parts.pool).await?;
+        let admitted = tries.admit(&self.parts.writes).await?;
         let (turn, verdict) = turn.verify(password, hash.clone()).await?;
         if verdict == Verdict::Wrong {
-            tries.failed(&self.parts.pool, admitted).await?;
+            tries.failed(&self.parts.writes, admitted).await?;
             return Ok(None);
         }
-        tries.succeeded(&self.parts.pool).await?;
+        tries.succeeded(&self.parts.writes).await?;
         if verdict == Verdict::Outdated {
             let (_, current) = turn.hash(password).await?;
             // Unless it has been changed meanwhile.
@@ -282,7 +282,7 @@ impl Commands {
                 .bind(current)
                 .bind(user)
                 .bind(hash)
-                .execute(&self.parts.pool)
+                .execute(&self.parts.writes)
                 .await?;
         }
         Ok(generation)
@@ -292,7 +292,7 @@ impl Commands {
     async fn credential(&self, user: Option<Uuid>) -> Result<Option<(String, i64)>, CommandError> {
         let sql = "SELECT hash, access_generation FROM credentials WHERE user_id = $1";
         let found = sqlx::query_as(sql).bind(user.unwrap_or_default());
-        Ok(found.fetch_optional(&self.parts.pool).await?)
+        Ok(found.fetch_optional(&self.parts.writes).await?)
     }
 }
 

@@ -65,7 +65,7 @@ impl Commands {
         )
         .bind(user.uuid())
         .bind(sealed)
-        .execute(&self.parts.pool)
+        .execute(&self.parts.writes)
         .await?;
         Ok(kept.rows_affected() == 1)
     }
@@ -79,7 +79,7 @@ impl Commands {
     ) -> Result<RecoveryCodes, CommandError> {
         let turn = self.code_turn(user).await;
         let tries = self.parts.identity.code_tries_of(user);
-        let admitted = tries.admit(&self.parts.pool).await?;
+        let admitted = tries.admit(&self.parts.writes).await?;
         if self.factor_account(user).await?.has_second_factor {
             return Err(UserError::SecondFactorEnabled.refusal().into());
         }
@@ -88,10 +88,10 @@ impl Commands {
         };
         let secret = self.opened_secret(user, &sealed).await?;
         let Some(step) = totp::time_step(&secret, &totp::typed(code))? else {
-            tries.failed(&self.parts.pool, admitted).await?;
+            tries.failed(&self.parts.writes, admitted).await?;
             return Err(wrong_code());
         };
-        tries.succeeded(&self.parts.pool).await?;
+        tries.succeeded(&self.parts.writes).await?;
         let (codes, hashes) = self.parts.identity.recovery_codes(user);
         let effect = Effect::EnableSecondFactor { user, secret: sealed, step, hashes };
         drop(turn);
@@ -174,7 +174,7 @@ impl Commands {
     ) -> Result<Option<Vec<u8>>, CommandError> {
         let sql = "SELECT secret FROM second_factors WHERE user_id = $1 AND confirmed = $2";
         let found = sqlx::query_scalar(sql).bind(user.uuid()).bind(confirmed);
-        Ok(found.fetch_optional(&self.parts.pool).await?)
+        Ok(found.fetch_optional(&self.parts.writes).await?)
     }
 
     async fn opened_secret(&self, user: UserId, sealed: &[u8]) -> Result<Vec<u8>, CommandError> {

@@ -105,7 +105,7 @@ impl Commands {
         proof: Proof,
         origin: &Origin,
     ) -> Result<Opened, CommandError> {
-        let mut tx = self.parts.pool.begin().await?;
+        let mut tx = self.parts.writes.begin().await?;
         let access = self.lock_access(&mut tx, user).await?;
         if access.generation != generation {
             return Ok(Opened::Stale);
@@ -196,7 +196,7 @@ impl Commands {
     /// successor was used, ends its session.
     pub async fn refresh(&self, context: &Context, refresh: &str) -> Result<Tokens, CommandError> {
         let found = self.find(refresh).await?;
-        let mut tx = self.parts.pool.begin().await?;
+        let mut tx = self.parts.writes.begin().await?;
         let access = match self.lock_access(&mut tx, found.user).await {
             Err(CommandError::Unauthorized { .. }) => return Err(access::invalid_token()),
             access => access?,

@@ -126,14 +126,14 @@ impl Commands {
         let request_id = &context.metadata.request_id;
         let entry = JournalEntry::new(event, request_id);
         JournalEntry { user: Some(user), session, ..entry }.write();
-        let mut conn = self.parts.pool.acquire().await?;
+        let mut conn = self.parts.writes.acquire().await?;
         Ok(SignIn { user, event, session, detail: None }.keep(&mut conn, None).await?)
     }
 
     /// What can't be kept changes nothing for the person who failed.
     async fn keep_failure(&self, failed: SignIn, origin: &Origin) {
         let kept = async {
-            let mut conn = self.parts.pool.acquire().await?;
+            let mut conn = self.parts.writes.acquire().await?;
             failed.keep(&mut conn, Some(&origin.region)).await
         };
         if let Err(error) = kept.await {

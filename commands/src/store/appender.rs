@@ -13,6 +13,8 @@ use crate::identity::{Revocations, journal};
 
 /// Commands in one transaction at most: enough to share one flush, few enough to answer soon.
 const BATCH: usize = 256;
+/// How often a batch that the database rolled back is carried out again.
+const AGAIN: u32 = 3;
 
 pub(super) struct Waiting {
     pub append: Append,
@@ -54,13 +56,18 @@ impl Appender {
     }
 
     /// Commits a batch. Where the database refuses it, each half is tried on its own, so that one
-    /// bad command does not fail its neighbours.
+    /// bad command does not fail its neighbours. What it rolled back for the sake of another is carried out again.
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let mut halves = VecDeque::from([batch]);
+        let mut again = AGAIN;
         while let Some(mut batch) = halves.pop_front() {
             let appends: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
             match self.writer.commit(&appends).await {
                 Ok(committed) => self.answer(batch, committed),
+                Err(error) if again > 0 && error.is_rolled_back() => {
+                    again -= 1;
+                    halves.push_front(batch);
+                }
                 Err(error) if batch.len() > 1 && error.is_of_the_batch() => {
                     let second = batch.split_off(batch.len() / 2);
                     halves.push_front(second);

@@ -60,10 +60,16 @@ impl Failure {
         false
     }
 
+    /// Whether the database rolled it back for the sake of another: the same may succeed now.
+    pub(super) fn is_rolled_back(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        error.as_database_error().is_some_and(is_rolled_back)
+    }
+
     pub(super) fn for_one(&self) -> StoreError {
         match self {
             Self::Database(error) => match error.as_database_error() {
-                Some(database) if lost_race(database) => StoreError::Conflict,
+                Some(database) if is_behind(database) => StoreError::Conflict,
                 Some(database) if is_data_error(database) => refused_value(database).into(),
                 _ => StoreError::shared(error),
             },
@@ -81,13 +87,19 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
-/// The stream's own key, a serialization failure or a deadlock; no other unique violation.
+/// What is not the database's fault, nor the commands'.
 pub(super) fn lost_race(error: &dyn DatabaseError) -> bool {
-    match error.code().as_deref() {
-        Some("40001" | "40P01") => true,
-        Some("23505") => error.constraint() == Some("events_pkey"),
-        _ => false,
-    }
+    is_rolled_back(error) || is_behind(error)
+}
+
+/// A serialization failure or a deadlock.
+fn is_rolled_back(error: &dyn DatabaseError) -> bool {
+    matches!(error.code().as_deref(), Some("40001" | "40P01"))
+}
+
+/// The stream has gone on since it was decided on: its own key; no other unique violation.
+fn is_behind(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some("23505") && error.constraint() == Some("events_pkey")
 }
 
 /// A batch, carried out.

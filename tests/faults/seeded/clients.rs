@@ -1,7 +1,7 @@
 //! Clients that create products and accounts, and write down what they were told.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +25,25 @@ pub struct Shared {
     pub seller: Person,
     pub category: String,
     pub http: reqwest::Client,
+    /// A domain that some of those who register have addresses at.
+    pub other_domain: Option<&'static str>,
+    pub counts: Counts,
+}
+
+/// How many requests ended how so far.
+#[derive(Debug, Default)]
+pub struct Counts {
+    answered: AtomicU64,
+    put_off: AtomicU64,
+    unanswered: AtomicU64,
+}
+
+impl Counts {
+    /// Answered with success, put off, unanswered.
+    pub fn read(&self) -> [u64; 3] {
+        let counts = [&self.answered, &self.put_off, &self.unanswered];
+        counts.map(|count| count.load(Ordering::Relaxed))
+    }
 }
 
 impl Shared {
@@ -34,7 +53,15 @@ impl Shared {
         category: String,
         http: reqwest::Client,
     ) -> Self {
-        Self { bases: Mutex::new(bases), stop: AtomicBool::new(false), seller, category, http }
+        Self {
+            bases: Mutex::new(bases),
+            stop: AtomicBool::new(false),
+            seller,
+            category,
+            http,
+            other_domain: None,
+            counts: Counts::default(),
+        }
     }
 }
 
@@ -159,7 +186,9 @@ impl Client {
     }
 
     async fn register(&mut self, round: u64) {
-        let email = format!("client{}-{round}@example.com", self.number);
+        let other = self.shared.other_domain.filter(|_| self.random.random_range(0..8) == 0);
+        let domain = other.unwrap_or("example.com");
+        let email = format!("client{}-{round}@{domain}", self.number);
         let body = json!({ "email": email, "password": PASSWORD });
         if self.post("/register/", &email, &body).await.is_some() {
             self.history.registered.push(email);
@@ -176,17 +205,26 @@ impl Client {
         self.history.sent += 1;
         let Ok(Ok(answer)) = tokio::time::timeout(PATIENCE, call.try_send()).await else {
             self.history.unanswered += 1;
+            self.shared.counts.unanswered.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         let may_try_again = answer.headers.contains_key("retry-after");
         match (answer.status, answer.code()) {
-            (201, _) => return Some(answer),
-            (503, _) if may_try_again => self.history.put_off += 1,
-            (409, "idempotency_in_progress") => self.history.put_off += 1,
+            (201, _) => {
+                self.shared.counts.answered.fetch_add(1, Ordering::Relaxed);
+                return Some(answer);
+            }
+            (503, _) if may_try_again => self.count_as_put_off(),
+            (409, "idempotency_in_progress") => self.count_as_put_off(),
             (401, _) => self.sign_in().await,
             _ => self.history.wrong.push(format!("{path}: {} {}", answer.status, answer.json)),
         }
         None
+    }
+
+    fn count_as_put_off(&mut self) {
+        self.history.put_off += 1;
+        self.shared.counts.put_off.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Access tokens live for minutes.

@@ -25,6 +25,7 @@ use super::announce::Announcer;
 use super::job::{self, Job};
 use super::media::{self, Failure, Finalized};
 use super::readiness::Needs;
+use super::scan::ScanError;
 use super::scratch::WorkFolder;
 use super::storage::{Storage, StorageError};
 use crate::mailer::unloadable;
@@ -116,7 +117,10 @@ impl Finalizer {
         let Some(scanner) = &self.needs.scanner else { return Ok(None) };
         scanner.scan(input).await.map_err(|error| {
             self.needs.doubt.notify_one();
-            Failed::Transient(error.to_string())
+            match error {
+                ScanError::Unreachable(_) => Failed::Outage(error.to_string()),
+                ScanError::Refused(_) | ScanError::TooSlow => Failed::Transient(error.to_string()),
+            }
         })
     }
 
@@ -236,10 +240,14 @@ fn infected(found: &str) -> String {
 }
 
 fn moving(error: StorageError) -> Failed {
-    Failed::Transient(error.to_string())
+    failed(&error, error.to_string())
 }
 
 fn database(error: sqlx::Error) -> Failed {
-    let told = format!("the database: {error}");
-    if commands::is_outage(&error) { Failed::Outage(told) } else { Failed::Transient(told) }
+    failed(&error, format!("the database: {error}"))
+}
+
+/// What passes by itself is not held against a video.
+fn failed(error: &(dyn std::error::Error + 'static), told: String) -> Failed {
+    if commands::is_outage(error) { Failed::Outage(told) } else { Failed::Transient(told) }
 }

@@ -1,0 +1,6 @@
+//! PostgreSQL servers of a test's own: a primary and a synchronous standby.
+
+mod pair;
+mod server;
+
+pub use pair::Pair;
