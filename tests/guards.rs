@@ -190,7 +190,7 @@ fn nothing_is_printed_but_by_the_module_that_escapes() {
     }
 }
 
-/// Whoever decodes a row of the log alone would come to mean something else by it.
+/// Two decoders of the log's rows would come to mean different things by them.
 #[test]
 fn the_log_is_decoded_in_one_place() {
     for folder in ["src", "api/src", "commands/src", "projections/src", "workers/src"] {

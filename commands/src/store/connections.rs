@@ -21,7 +21,7 @@ const PLANNING: [Setting; 3] = [
     ("enable_mergejoin", "off"),
 ];
 
-/// Whoever replaces a table holds the log's head and waits for the table; a statement that has locked the
+/// A rebuild that replaces a table holds the log's head and waits for the table; a statement that has locked the
 /// table waits for the head. So the statement gives way, and is tried again.
 const LOCK_TIMEOUT: Setting = ("lock_timeout", "200ms");
 

@@ -96,7 +96,7 @@ async fn everything_is_drained_soon(pool: &PgPool) {
     }
 }
 
-/// Whoever was answered has a product whose video was finished, once.
+/// Each client that was answered has a product whose video was finished, once.
 async fn videos_are_finished_once(pool: &PgPool) {
     eventually("no video is being finished", async || {
         let left = "SELECT (SELECT count(*) FROM products WHERE processing_status = 'PROCESSING')
