@@ -47,7 +47,7 @@ pub enum Error {
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     #[error("the database failed: {0}")]
-    Failed(sqlx::Error),
+    Failed(#[source] sqlx::Error),
     #[error(
         "the database has {setting} = {value}, so it may lose what it has confirmed: turn it on, \
          or set ALLOW_UNSAFE_DATABASE=true"

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use commands::identity::{BindingError, Identity, Missing, SecretsError};
 use commands::{CommandError, Commands, Context};
@@ -90,6 +91,35 @@ impl From<commands::ErasureError> for Error {
     }
 }
 
+impl Error {
+    /// Whether the database went away, or is too busy; what can't be reached at all has been waited for.
+    fn is_outage_of_database(&self) -> bool {
+        match self {
+            Self::Storage(_) | Self::Unreachable(_) => false,
+            Self::Command(CommandError::Unavailable(_)) => true,
+            error => commands::is_outage(error),
+        }
+    }
+}
+
+/// How long a step of a start is tried that the database keeps from succeeding.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Carries out a step of a start, again where the database goes away or is too busy meanwhile.
+pub async fn patiently<T>(step: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    let began = Instant::now();
+    loop {
+        match step().await {
+            Err(error) if error.is_outage_of_database() && began.elapsed() < PATIENCE => {
+                tracing::warn!(%error, "the database cannot be used: trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// A connection to the database, configured or private.
 pub struct Database {
     /// The pool.
@@ -107,7 +137,7 @@ impl Database {
     }
 
     async fn compared(self, config: &Config) -> Result<Self, Error> {
-        match self.compare(config).await {
+        match patiently(async || self.compare(config).await).await {
             Ok(()) => Ok(self),
             Err(error) => {
                 self.close().await;
@@ -295,4 +325,37 @@ pub async fn commands(
 /// The context of a command that is given at the command line.
 pub fn operator() -> Context {
     Context::system(SystemActor::Operator, RequestId::from_uuid(Uuid::now_v7()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_the_database_kept_from_succeeding_is_tried_again() {
+        let tries = Cell::new(0);
+
+        let outcome = patiently(async || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 3 { Err(sqlx::Error::PoolTimedOut.into()) } else { Ok(tries.get()) }
+        });
+
+        assert_eq!(outcome.await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_cannot_succeed_is_not_tried_again() {
+        let tries = Cell::new(0);
+
+        let outcome: Result<(), _> = patiently(async || {
+            tries.set(tries.get() + 1);
+            Err(Error::Usage("the keys are another database's".to_owned()))
+        })
+        .await;
+
+        assert!(outcome.is_err());
+        assert_eq!(tries.get(), 1);
+    }
 }

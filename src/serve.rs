@@ -21,7 +21,7 @@ use crate::config::{Config, LogFormat};
 use crate::first_admin;
 use crate::health::Checks;
 use crate::listeners::Listeners;
-use crate::parts::{self, Broker, Database, Error};
+use crate::parts::{self, Broker, Database, Error, patiently};
 use crate::storage::{self, Media};
 use crate::{database, erasures, metrics, output, read_models, servers, start};
 
@@ -82,29 +82,41 @@ async fn with(
     if role != Role::Api {
         workers::check_videos(&config.limits, &config.data_dir.join("scratch")).await?;
     }
-    let pool = database.pool.clone();
-    if role == Role::Everything {
-        read_models::bring_up_to_date(config, &pool).await?;
-    } else {
-        database::check_migrated(&pool).await?;
-    }
-    projections::discard_leftovers(&pool).await?;
     let public_url = match role {
         Role::Everything | Role::Api => config.public_url_at(listeners.bound),
         Role::Worker => config.public_url.clone(),
     };
-    let commands = parts::commands(config, &pool, &public_url, Missing::Create).await?;
-    let media = storage::open(config).await?;
-    erasures::apply(config, &commands, &media.store).await?;
-    if role == Role::Everything && config.database_url.is_none() {
-        first_admin::make(config, &pool, &commands).await?;
-    }
+    let (commands, media) =
+        patiently(async || prepare(config, role, &database.pool, &public_url).await).await?;
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
+    let pool = database.pool.clone();
     let running = Running { config, pool, commands, nats, media, public_url, shutdown, background };
     start::log(config, role);
     running.all(role, listeners).await
+}
+
+/// Brings the database up to date, and opens what works with it.
+async fn prepare(
+    config: &Config,
+    role: Role,
+    pool: &PgPool,
+    public_url: &Url,
+) -> Result<(Commands, Media), Error> {
+    if role == Role::Everything {
+        read_models::bring_up_to_date(config, pool).await?;
+    } else {
+        database::check_migrated(pool).await?;
+    }
+    projections::discard_leftovers(pool).await?;
+    let commands = parts::commands(config, pool, public_url, Missing::Create).await?;
+    let media = storage::open(config).await?;
+    erasures::apply(config, &commands, &media.store).await?;
+    if role == Role::Everything && config.database_url.is_none() {
+        first_admin::make(config, pool, &commands).await?;
+    }
+    Ok((commands, media))
 }
 
 impl Running<'_> {

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::category::{CategoryEvent, CategoryEventType};
+use crate::category::{Category, CategoryEvent, CategoryEventType};
 use crate::event::read;
-use crate::order::{OrderEvent, OrderEventType};
-use crate::product::{ProductEvent, ProductEventType};
-use crate::user::{UserEvent, UserEventType};
-use crate::{DecodeError, HoldsPersonal, Personal};
+use crate::order::{Order, OrderEvent, OrderEventType};
+use crate::product::{Product, ProductEvent, ProductEventType};
+use crate::user::{User, UserEvent, UserEventType};
+use crate::{Aggregate, DecodeError, HoldsPersonal, Personal};
 
 /// The events of one kind of stream.
 pub trait StreamEvent: Sized {
@@ -38,6 +38,13 @@ macro_rules! streams {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)+
+                }
+            }
+
+            /// The format of the aggregate's state, see [`Aggregate::FORMAT`].
+            pub const fn state_format(self) -> i32 {
+                match self {
+                    $(Self::$kind => <$kind as Aggregate>::FORMAT,)+
                 }
             }
         }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::product::ProcessingStatus;
-use domain::{CategoryId, OrderId, ProductId, Recorded, StreamId, StreamType, UserId};
+use domain::{CategoryId, OrderId, ProductId, Recorded, StreamEvent, StreamId, StreamType, UserId};
 use log::{AnyRow, BoxedError, Folded, InlineProjections};
 use pool::PgConnection;
 
 use crate::machine::{self, Change, Fold, Kept};
+use crate::models::{self, MODELS};
+use crate::snapshot::StreamRow;
 use crate::{
-    CategoryRow, OrderRow, ProductRow, ProductView, ProjectionError, UserRow, category, order,
-    product, snapshot, user,
+    CategoryRow, ProductRow, ProductView, ProjectionError, category, order, product, user,
 };
 
 /// Categories that are kept in memory.
@@ -30,9 +31,9 @@ impl Default for ReadModels {
     }
 }
 
-/// Rows of streams that alone make them are [`ProductRow`], [`OrderRow`] and [`UserRow`]. Views are
-/// [`ProductView`], unless the product's video is being worked on, [`CategoryRow`], [`OrderRow`] and
-/// [`UserRow`].
+/// Rows of streams that alone make them are `ProductRow`, `OrderRow` and `UserRow`. Views are
+/// [`ProductView`], unless the product's video is being worked on, [`CategoryRow`], `OrderRow` and
+/// `UserRow`.
 #[async_trait]
 impl InlineProjections for ReadModels {
     async fn fold(
@@ -41,36 +42,28 @@ impl InlineProjections for ReadModels {
         recorded: &[Recorded],
         before: &HashMap<StreamId, AnyRow>,
     ) -> Result<Folded, BoxedError> {
-        let mut folded = Folded::default();
-        let orders =
-            take::<OrderRow>(&mut folded, StreamType::Order, conn, recorded, before).await?;
-        show(&mut folded, StreamType::Order, &rows(orders));
-        let users = take::<UserRow>(&mut folded, StreamType::User, conn, recorded, before).await?;
-        show(&mut folded, StreamType::User, &rows(users));
-        let products = take(&mut folded, StreamType::Product, conn, recorded, before).await?;
-        let known = |id| self.categories.get(id);
-        let categories = category::fold(conn, "", recorded, &products, known).await?;
-        self.categories.note(&categories);
-        folded.writes.extend(machine::writes("", &categories)?);
-        show(&mut folded, StreamType::Category, &rows(categories));
-        self.show_products(conn, rows(products), &mut folded).await?;
-        Ok(folded)
+        let (categories, folded) = (&self.categories, Folded::default());
+        let mut inline = Inline { conn, recorded, before, categories, folded };
+        for model in MODELS {
+            model.fold(&mut inline).await?;
+        }
+        Ok(inline.folded)
     }
 
     fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
-        snapshot::row::fold(before, part)
+        models::stream(part.first()?.stream.kind)?.row(before, part)
     }
 
     fn row_version(&self, kind: StreamType) -> i32 {
-        snapshot::row::version(kind)
+        models::stream(kind).map_or(0, StreamRow::version)
     }
 
     fn write_row(&self, kind: StreamType, row: &AnyRow) -> Option<String> {
-        snapshot::row::write(kind, row)
+        models::stream(kind)?.write(row)
     }
 
     fn read_row(&self, kind: StreamType, json: &str) -> Option<AnyRow> {
-        snapshot::row::read(kind, json)
+        models::stream(kind)?.read(json)
     }
 
     fn forget(&self) {
@@ -110,17 +103,57 @@ impl InlineProjections for ReadModels {
     }
 }
 
-impl ReadModels {
+/// A batch on its way into the read models.
+pub(crate) struct Inline<'a> {
+    conn: &'a mut PgConnection,
+    recorded: &'a [Recorded],
+    before: &'a HashMap<StreamId, AnyRow>,
+    categories: &'a Kept<CategoryRow>,
+    folded: Folded,
+}
+
+impl Inline<'_> {
+    /// Folds the rows of streams that alone make them.
+    pub(crate) async fn take<F: Fold>(&mut self) -> Result<Vec<Change<F>>, ProjectionError> {
+        let kind = F::Event::STREAM;
+        let before = self.before;
+        let known = |id| Arc::clone(before.get(&StreamId { kind, id })?).downcast::<F>().ok();
+        let changes = machine::fold(self.conn, "", self.recorded, known).await?;
+        self.folded.writes.extend(machine::writes("", &changes)?);
+        for row in changes.iter().filter_map(|change| change.after.as_ref()) {
+            let stream = StreamId { kind, id: row.key() };
+            self.folded.rows.insert(stream, Arc::clone(row) as AnyRow);
+        }
+        Ok(changes)
+    }
+
+    /// Says what the streams look like from then on.
+    pub(crate) fn show<F: Fold>(&mut self, changes: Vec<Change<F>>) {
+        for row in after(changes) {
+            let stream = StreamId { kind: F::Event::STREAM, id: row.key() };
+            self.folded.views.insert(stream, row);
+        }
+    }
+
+    /// Folds products, and the categories that count them.
+    pub(crate) async fn catalogue(&mut self) -> Result<(), ProjectionError> {
+        let products = self.take().await?;
+        let known = |id| self.categories.get(id);
+        let categories = category::fold(self.conn, "", self.recorded, &products, known).await?;
+        self.categories.note(&categories);
+        self.folded.writes.extend(machine::writes("", &categories)?);
+        self.show(categories);
+        self.show_products(after(products).collect()).await
+    }
+
     /// Joins products with their categories. How far a worker is with a video is not in the log.
     async fn show_products(
-        &self,
-        conn: &mut PgConnection,
+        &mut self,
         mut products: Vec<Arc<ProductRow>>,
-        folded: &mut Folded,
     ) -> Result<(), ProjectionError> {
         products.retain(|row| row.processing_status != ProcessingStatus::Processing);
         let ids = products.iter().map(|row| row.category_id.uuid()).collect();
-        let categories = machine::find(conn, &self.categories, ids).await?;
+        let categories = machine::find(self.conn, self.categories, ids).await?;
         for row in products {
             let category = categories.get(&row.category_id.uuid());
             let view = ProductView {
@@ -131,35 +164,12 @@ impl ReadModels {
                 row: ProductRow::clone(&row),
             };
             let stream = StreamId { kind: StreamType::Product, id: row.key() };
-            folded.views.insert(stream, Arc::new(view));
+            self.folded.views.insert(stream, Arc::new(view));
         }
         Ok(())
     }
 }
 
-/// Folds the rows of streams that alone make them.
-async fn take<F: Fold>(
-    folded: &mut Folded,
-    kind: StreamType,
-    conn: &mut PgConnection,
-    recorded: &[Recorded],
-    before: &HashMap<StreamId, AnyRow>,
-) -> Result<Vec<Change<F>>, ProjectionError> {
-    let known = |id| Arc::clone(before.get(&StreamId { kind, id })?).downcast::<F>().ok();
-    let changes = machine::fold(conn, "", recorded, known).await?;
-    folded.writes.extend(machine::writes("", &changes)?);
-    for row in changes.iter().filter_map(|change| change.after.as_ref()) {
-        folded.rows.insert(StreamId { kind, id: row.key() }, Arc::clone(row) as AnyRow);
-    }
-    Ok(changes)
-}
-
-fn show<F: Fold>(folded: &mut Folded, kind: StreamType, rows: &[Arc<F>]) {
-    for row in rows {
-        folded.views.insert(StreamId { kind, id: row.key() }, Arc::clone(row) as AnyRow);
-    }
-}
-
-fn rows<F>(changes: Vec<Change<F>>) -> Vec<Arc<F>> {
-    changes.into_iter().filter_map(|change| change.after).collect()
+fn after<F>(changes: Vec<Change<F>>) -> impl Iterator<Item = Arc<F>> {
+    changes.into_iter().filter_map(|change| change.after)
 }

@@ -2,14 +2,21 @@
 
 use std::marker::PhantomData;
 
-use domain::Recorded;
+use domain::category::Category;
+use domain::order::Order;
+use domain::product::Product;
+use domain::user::User;
+use domain::{Aggregate, Recorded, StreamType};
 use futures::future::BoxFuture;
 use pool::PgConnection;
+use serde::de::DeserializeOwned;
 
 use crate::category::Counts;
 use crate::compare::Comparing;
 use crate::copy::Copying;
+use crate::inline::Inline;
 use crate::machine::{self, Fold, Table};
+use crate::snapshot::{Alone, Shared, StreamRow};
 use crate::streams::Source;
 use crate::{
     CategoryRow, Drift, OrderRow, ProductRow, ProjectionError, RebuildError, UserRow, category,
@@ -19,6 +26,13 @@ use crate::{
 pub(crate) trait Model: Send + Sync {
     /// What it is kept in.
     fn tables(&self) -> &'static [Table];
+
+    /// The kinds of streams that it is made of.
+    fn streams(&self) -> &'static [&'static dyn StreamRow];
+
+    /// Folds a batch that is being appended.
+    fn fold<'a>(&'a self, inline: &'a mut Inline<'_>)
+    -> BoxFuture<'a, Result<(), ProjectionError>>;
 
     /// Fills the empty copies of the tables with that suffix with what the log makes of them.
     fn fill<'a>(
@@ -42,12 +56,31 @@ pub(crate) trait Model: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProjectionError>>;
 }
 
-/// A table whose rows are folded from events alone.
-struct Of<F>(PhantomData<F>);
+/// A table whose rows the streams of one kind of aggregate make alone.
+struct Of<A, F>(PhantomData<(A, F)>);
 
-impl<F: Fold> Model for Of<F> {
+impl<A, F> Model for Of<A, F>
+where
+    A: Aggregate + Sync,
+    F: Fold<Event = A::Event> + DeserializeOwned,
+{
     fn tables(&self) -> &'static [Table] {
         const { &[F::TABLE] }
+    }
+
+    fn streams(&self) -> &'static [&'static dyn StreamRow] {
+        const { &[&Alone::<A, F>::NEW] }
+    }
+
+    fn fold<'a>(
+        &'a self,
+        inline: &'a mut Inline<'_>,
+    ) -> BoxFuture<'a, Result<(), ProjectionError>> {
+        Box::pin(async move {
+            let changes = inline.take::<F>().await?;
+            inline.show(changes);
+            Ok(())
+        })
     }
 
     fn fill<'a>(
@@ -87,6 +120,17 @@ struct Catalogue;
 impl Model for Catalogue {
     fn tables(&self) -> &'static [Table] {
         const { &[ProductRow::TABLE, CategoryRow::TABLE] }
+    }
+
+    fn streams(&self) -> &'static [&'static dyn StreamRow] {
+        const { &[&Alone::<Product, ProductRow>::NEW, &Shared::<Category>::NEW] }
+    }
+
+    fn fold<'a>(
+        &'a self,
+        inline: &'a mut Inline<'_>,
+    ) -> BoxFuture<'a, Result<(), ProjectionError>> {
+        Box::pin(inline.catalogue())
     }
 
     fn fill<'a>(
@@ -134,7 +178,13 @@ impl Model for Catalogue {
 
 /// Every read model that there is.
 pub(crate) static MODELS: [&dyn Model; 3] =
-    [&Catalogue, &Of::<OrderRow>(PhantomData), &Of::<UserRow>(PhantomData)];
+    [&Catalogue, &Of::<Order, OrderRow>(PhantomData), &Of::<User, UserRow>(PhantomData)];
+
+/// What the streams of a kind leave behind.
+pub(crate) fn stream(kind: StreamType) -> Option<&'static dyn StreamRow> {
+    let mut streams = MODELS.iter().flat_map(|model| model.streams());
+    streams.find(|stream| stream.kind() == kind).copied()
+}
 
 /// What these models are kept in.
 pub(crate) fn tables(models: &[&'static dyn Model]) -> impl Iterator<Item = &'static Table> {
@@ -162,4 +212,16 @@ pub async fn outdated(conn: &mut PgConnection) -> Result<Vec<&'static str>, sqlx
         made.iter().any(|(name, version)| name == table.name && *version == table.version)
     };
     Ok(tables(&MODELS).filter(|table| !current(table)).map(|table| table.name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_stream_is_in_a_read_model() {
+        for kind in StreamType::ALL {
+            assert!(stream(kind).is_some(), "{kind}: add its model to MODELS");
+        }
+    }
 }

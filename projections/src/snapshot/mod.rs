@@ -4,7 +4,7 @@
 //! They are disposable: where there is none, or none of this program's format, the stream is read from its
 //! beginning.
 
-pub(crate) mod row;
+mod row;
 mod verify;
 
 use std::collections::HashMap;
@@ -16,6 +16,9 @@ use serde::de::DeserializeOwned;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use crate::models;
+
+pub(crate) use row::{Alone, Shared, StreamRow};
 pub(crate) use verify::verify;
 
 /// A snapshot of a stream.
@@ -103,11 +106,5 @@ pub(crate) fn push_reached(sql: &mut QueryBuilder<'_, Postgres>, stream: StreamI
 
 /// The format of snapshots of that kind that this program reads.
 fn format_of(kind: StreamType) -> i32 {
-    let state = match kind {
-        StreamType::User => domain::user::User::FORMAT,
-        StreamType::Category => domain::category::Category::FORMAT,
-        StreamType::Product => domain::product::Product::FORMAT,
-        StreamType::Order => domain::order::Order::FORMAT,
-    };
-    snapshot_format(state, row::version(kind))
+    snapshot_format(kind.state_format(), models::stream(kind).map_or(0, StreamRow::version))
 }

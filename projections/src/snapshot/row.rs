@@ -1,61 +1,101 @@
-//! Rows that one stream makes alone, as snapshots of streams keep them: a [`ProductRow`], [`OrderRow`] or
-//! [`UserRow`].
+//! What the streams of one kind leave behind, as snapshots keep it: the aggregate, and beside it the row of a
+//! read model, where the stream makes that alone.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use domain::{Recorded, StreamType};
+use domain::{Aggregate, Recorded, StreamEvent, StreamType};
 use log::AnyRow;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Fold, OrderRow, ProductRow, UserRow, machine};
+use super::Snapshot;
+use super::verify::{WrongSnapshot, compare, compare_states};
+use crate::{Fold, machine};
 
-/// The row that events of one stream make of the one before them.
-pub(crate) fn fold(before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
-    fn row<F: Fold>(before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
+/// The streams of one kind.
+pub(crate) trait StreamRow: Send + Sync {
+    /// The kind.
+    fn kind(&self) -> StreamType;
+
+    /// The row that events of one stream make of the one before them; `None` where other streams take part in it.
+    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow>;
+
+    /// The version of the fold that makes the row.
+    fn version(&self) -> i32;
+
+    /// A row as JSON.
+    fn write(&self, row: &AnyRow) -> Option<String>;
+
+    /// What [`StreamRow::write`] has written; `None` where it cannot be read.
+    fn read(&self, json: &str) -> Option<AnyRow>;
+
+    /// Those of a stream's snapshots that are not what its events make.
+    fn wrong(&self, snapshots: &[Snapshot], events: &[Recorded]) -> Vec<WrongSnapshot>;
+}
+
+/// Streams that make their rows alone.
+pub(crate) struct Alone<A, F>(PhantomData<(A, F)>);
+
+/// Streams whose rows others change too.
+pub(crate) struct Shared<A>(PhantomData<A>);
+
+impl<A, F> Alone<A, F> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl<A> Shared<A> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl<A: Aggregate + Sync, F: Fold + DeserializeOwned> StreamRow for Alone<A, F> {
+    fn kind(&self) -> StreamType {
+        F::Event::STREAM
+    }
+
+    fn row(&self, before: Option<&AnyRow>, part: &[Recorded]) -> Option<AnyRow> {
         let before = before.and_then(|row| row.downcast_ref::<F>()).cloned();
         machine::row::<F>(before, part).map(|row| Arc::new(row) as AnyRow)
     }
-    match part.first()?.stream.kind {
-        StreamType::Product => row::<ProductRow>(before, part),
-        StreamType::Order => row::<OrderRow>(before, part),
-        StreamType::User => row::<UserRow>(before, part),
-        StreamType::Category => None,
-    }
-}
 
-/// Of the fold that makes the row.
-pub(crate) const fn version(kind: StreamType) -> i32 {
-    match kind {
-        StreamType::Product => ProductRow::TABLE.version,
-        StreamType::Order => OrderRow::TABLE.version,
-        StreamType::User => UserRow::TABLE.version,
-        StreamType::Category => 0,
+    fn version(&self) -> i32 {
+        F::TABLE.version
     }
-}
 
-/// A row as JSON.
-pub(crate) fn write(kind: StreamType, row: &AnyRow) -> Option<String> {
-    fn as_json<F: Serialize + 'static>(row: &AnyRow) -> Option<String> {
+    fn write(&self, row: &AnyRow) -> Option<String> {
         serde_json::to_string(row.downcast_ref::<F>()?).ok()
     }
-    match kind {
-        StreamType::Product => as_json::<ProductRow>(row),
-        StreamType::Order => as_json::<OrderRow>(row),
-        StreamType::User => as_json::<UserRow>(row),
-        StreamType::Category => None,
+
+    fn read(&self, json: &str) -> Option<AnyRow> {
+        serde_json::from_str::<F>(json).ok().map(|row| Arc::new(row) as AnyRow)
+    }
+
+    fn wrong(&self, snapshots: &[Snapshot], events: &[Recorded]) -> Vec<WrongSnapshot> {
+        compare::<A, F>(snapshots, events)
     }
 }
 
-/// What [`write`] has written; `None` where it cannot be read.
-pub(crate) fn read(kind: StreamType, json: &str) -> Option<AnyRow> {
-    fn from_json<F: DeserializeOwned + Send + Sync + 'static>(json: &str) -> Option<AnyRow> {
-        serde_json::from_str::<F>(json).ok().map(|row| Arc::new(row) as AnyRow)
+impl<A: Aggregate + Sync> StreamRow for Shared<A> {
+    fn kind(&self) -> StreamType {
+        A::STREAM
     }
-    match kind {
-        StreamType::Product => from_json::<ProductRow>(json),
-        StreamType::Order => from_json::<OrderRow>(json),
-        StreamType::User => from_json::<UserRow>(json),
-        StreamType::Category => None,
+
+    fn row(&self, _: Option<&AnyRow>, _: &[Recorded]) -> Option<AnyRow> {
+        None
+    }
+
+    fn version(&self) -> i32 {
+        0
+    }
+
+    fn write(&self, _: &AnyRow) -> Option<String> {
+        None
+    }
+
+    fn read(&self, _: &str) -> Option<AnyRow> {
+        None
+    }
+
+    fn wrong(&self, snapshots: &[Snapshot], events: &[Recorded]) -> Vec<WrongSnapshot> {
+        compare_states::<A>(snapshots, events)
     }
 }

@@ -1,9 +1,5 @@
 //! Compares snapshots with what the log makes of their streams.
 
-use domain::category::Category;
-use domain::order::Order;
-use domain::product::Product;
-use domain::user::User;
 use domain::{Aggregate, Recorded, StreamId, StreamType, replay};
 use log::LogError;
 use pool::PgConnection;
@@ -13,7 +9,10 @@ use uuid::Uuid;
 
 use super::{Snapshot, format_of};
 use crate::verify::{Difference, Drift};
-use crate::{Fold, OrderRow, ProductRow, RebuildError, UserRow};
+use crate::{Fold, RebuildError, models};
+
+/// The version of a snapshot that is wrong, and what is wrong in it; nothing where the stream has no such version.
+pub(super) type WrongSnapshot = (i64, Vec<String>);
 
 /// Snapshots of this program's formats that are not what the log says, the first of them by name. What they
 /// say about people is sealed, and not compared.
@@ -50,7 +49,7 @@ async fn wrong_of(
     conn: &mut PgConnection,
     kind: StreamType,
     id: &str,
-) -> Result<Vec<(i64, Vec<String>)>, RebuildError> {
+) -> Result<Vec<WrongSnapshot>, RebuildError> {
     let snapshots: Vec<Snapshot> = sqlx::query_as(
         "SELECT aggregate_id, sequence, state::text AS state, read_model::text AS read_model \
          FROM snapshots WHERE aggregate_type = $1 AND aggregate_id = $2 AND format = $3 ORDER BY sequence",
@@ -63,28 +62,42 @@ async fn wrong_of(
     let stream_id =
         Uuid::try_parse(id).map_err(|_| LogError::StreamId { position: 0, id: id.to_owned() })?;
     let events = log::stream(conn, StreamId { kind, id: stream_id }, None).await?;
-    Ok(match kind {
-        StreamType::Product => compare::<Product, ProductRow>(&snapshots, &events),
-        StreamType::Order => compare::<Order, OrderRow>(&snapshots, &events),
-        StreamType::User => compare::<User, UserRow>(&snapshots, &events),
-        // Its rows are no part of snapshots.
-        StreamType::Category => compare::<Category, ProductRow>(&snapshots, &events),
+    Ok(models::stream(kind).map(|stream| stream.wrong(&snapshots, &events)).unwrap_or_default())
+}
+
+/// Compares aggregates and rows.
+pub(super) fn compare<A: Aggregate, F: Fold>(
+    snapshots: &[Snapshot],
+    events: &[Recorded],
+) -> Vec<WrongSnapshot> {
+    let mut row = None::<F>;
+    compare_with::<A>(snapshots, events, |recorded, json| {
+        row = F::follow(row.take(), recorded);
+        json.is_none_or(|json| is(json, &row))
     })
 }
 
-fn compare<A: Aggregate, F: Fold>(
+/// Compares aggregates, which have no rows beside them.
+pub(super) fn compare_states<A: Aggregate>(
     snapshots: &[Snapshot],
     events: &[Recorded],
-) -> Vec<(i64, Vec<String>)> {
-    let (mut state, mut row, mut wrong) = (A::default(), None::<F>, vec![]);
+) -> Vec<WrongSnapshot> {
+    compare_with::<A>(snapshots, events, |_, json| json.is_none())
+}
+
+/// `row_is` gets each event, and the row that was stored after it, and says whether that is right.
+fn compare_with<A: Aggregate>(
+    snapshots: &[Snapshot],
+    events: &[Recorded],
+    mut row_is: impl FnMut(&Recorded, Option<&String>) -> bool,
+) -> Vec<WrongSnapshot> {
+    let (mut state, mut wrong) = (A::default(), vec![]);
     let mut left = snapshots.iter().peekable();
     for recorded in events {
-        row = F::follow(row, recorded);
         state = replay(state, [recorded.event.clone()]).unwrap_or_default();
-        let Some(snapshot) = left.next_if(|next| next.sequence == recorded.sequence) else {
-            continue;
-        };
-        let row_is = snapshot.read_model.as_ref().is_none_or(|json| is(json, &row));
+        let snapshot = left.next_if(|next| next.sequence == recorded.sequence);
+        let row_is = row_is(recorded, snapshot.and_then(|found| found.read_model.as_ref()));
+        let Some(snapshot) = snapshot else { continue };
         let parts = [("state", is(&snapshot.state, &bare(&state))), ("read_model", row_is)];
         let differ = parts.into_iter().filter(|(_, is)| !is).map(|(name, _)| name.to_owned());
         let differ: Vec<_> = differ.collect();
