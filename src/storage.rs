@@ -22,6 +22,9 @@ use patient::Patient;
 /// S3 takes no chunks that are smaller, but for the last.
 const BUCKET_CHUNK: usize = 5 << 20;
 const FOLDER_CHUNK: usize = 1 << 20;
+/// An empty folder in the one for files, which goes when that does: where a disk is no longer mounted there may be a
+/// folder of the same name. It is no file, so no list of files has it.
+const MARKER: &str = ".vetted-storage";
 /// Tries of a request more: the one who asked is told soon, and tries again.
 const RETRIES: usize = 2;
 /// For a bucket that does not answer.
@@ -68,7 +71,8 @@ pub async fn open_existing(config: &Config) -> Result<Media, Error> {
         }
         Storage::Folder(folder) => {
             let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
-            let store = Arc::new(Patient(store.with_fsync(true)));
+            let marker = Some(folder.join(MARKER)).filter(|marker| marker.is_dir());
+            let store = Arc::new(Patient { store: store.with_fsync(true), marker });
             Ok(Media { store, chunk: FOLDER_CHUNK, presigner: None })
         }
         Storage::Bucket { name, prefix } => {
@@ -76,7 +80,11 @@ pub async fn open_existing(config: &Config) -> Result<Media, Error> {
             check_reachable(&builder).await?;
             let store = Arc::new(PrefixStore::new(builder.build()?, prefix.as_str()));
             let presigner = config.s3_presigned_urls.then(|| Arc::clone(&store) as Arc<dyn Signer>);
-            Ok(Media { store: Arc::new(Patient(store)), chunk: BUCKET_CHUNK, presigner })
+            Ok(Media {
+                store: Arc::new(Patient { store, marker: None }),
+                chunk: BUCKET_CHUNK,
+                presigner,
+            })
         }
     }
 }
@@ -128,6 +136,6 @@ pub fn folder(config: &Config) -> Option<PathBuf> {
 }
 
 fn make(folder: &Path) -> Result<(), Error> {
-    fs::create_dir_all(folder)
+    fs::create_dir_all(folder.join(MARKER))
         .map_err(|source| Error::Folder { folder: folder.display().to_string(), source })
 }

@@ -55,8 +55,8 @@ pub async fn restore(
     let storage = storage::open(config).await?.store;
     let database = Database::open_session_unbound(config, Missing::Create).await?;
     let restored = async {
-        checked.fill(config, &database).await?;
-        let finish = checked.finish(config, &database.pool, &storage, verify);
+        let missing = checked.fill(config, &database, &storage).await?;
+        let finish = checked.finish(config, &database.pool, &storage, missing, verify);
         let finished = or_interrupted(finish).await;
         finished
             .map_err(|error| Error::Usage(format!("the database is restored; what comes after it was not done, and the next start does it: {error}")))
@@ -96,12 +96,19 @@ impl<'a> Checked<'a> {
         Ok(Self { folder, manifest, check, secrets })
     }
 
-    /// Fills the database and writes the secrets file, or leaves nothing.
-    async fn fill(&self, config: &Config, database: &Database) -> Result<(), Error> {
+    /// Puts files back that are missing, fills the database and writes the secrets file. Where it fails there is no
+    /// database, so that it can be done again; files stay.
+    async fn fill(
+        &self,
+        config: &Config,
+        database: &Database,
+        storage: &Arc<dyn ObjectStore>,
+    ) -> Result<read::Missing, Error> {
         let pool = &database.pool;
         let server = database::server_version(pool).await?;
         let tool = Tool::find("pg_restore", server, database.url())?;
         database::make_room(pool).await?;
+        let missing = or_interrupted(self.put_back(config, storage)).await?;
         self.restore_dump(config, &tool).await?;
         let is_missing = keys::is_missing(&config.secrets_file, &self.check)?;
         let taken = or_interrupted(self.take_over(config, pool, is_missing)).await;
@@ -112,7 +119,17 @@ impl<'a> Checked<'a> {
             }
             database::clear(pool).await?;
         }
-        taken
+        taken.map(|()| missing)
+    }
+
+    async fn put_back(
+        &self,
+        config: &Config,
+        storage: &Arc<dyn ObjectStore>,
+    ) -> Result<read::Missing, Error> {
+        let progress = Progress::new(config.log_format, "comparing the files of the storage");
+        let at = |done, total| progress.at(done, total);
+        read::put_back(&self.manifest, self.folder, storage, at).await
     }
 
     /// In one transaction: where it fails, nothing has changed.
@@ -165,12 +182,9 @@ impl<'a> Checked<'a> {
         config: &Config,
         pool: &PgPool,
         storage: &Arc<dyn ObjectStore>,
+        missing: read::Missing,
         verify: bool,
     ) -> Result<Restored, Error> {
-        let progress = Progress::new(config.log_format, "comparing the files of the storage");
-        let at = |done, total| progress.at(done, total);
-        let missing = read::put_back(&self.manifest, self.folder, storage, at).await?;
-        drop(progress);
         let commands = parts::commands(config, pool, &config.public_url, Missing::Leave).await?;
         let erased = erasures::apply(config, &commands, storage).await?;
         let drift = if verify { Some(read_models::drifts(config, pool).await?) } else { None };

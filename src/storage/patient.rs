@@ -1,6 +1,7 @@
-//! A storage that hangs: nothing waits for it for ever.
+//! A storage that hangs, or is gone: nothing waits for it for ever, and nothing is put in its place.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,13 +20,31 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// For parts to become one file, which is told of at its end only.
 const LONG_PATIENCE: Duration = Duration::from_mins(2);
 
-/// The same storage, whose operations end.
+/// A storage whose operations end.
 #[derive(Debug)]
-pub struct Patient<T>(pub T);
+pub struct Patient<T> {
+    pub store: T,
+    /// A folder that is there for as long as the storage is.
+    pub marker: Option<PathBuf>,
+}
+
+impl<T> Patient<T> {
+    async fn check_is_there(&self) -> Result<()> {
+        let Some(marker) = &self.marker else { return Ok(()) };
+        match tokio::fs::try_exists(marker).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let source = format!("{} is gone: is its disk mounted?", marker.display()).into();
+                Err(Error::Generic { store: "storage", source })
+            }
+            Err(source) => Err(Error::Generic { store: "storage", source: source.into() }),
+        }
+    }
+}
 
 impl<T: fmt::Display> fmt::Display for Patient<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        self.store.fmt(formatter)
     }
 }
 
@@ -61,7 +80,8 @@ impl<T: ObjectStore> ObjectStore for Patient<T> {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        within(PATIENCE, self.0.put_opts(location, payload, options)).await
+        self.check_is_there().await?;
+        within(PATIENCE, self.store.put_opts(location, payload, options)).await
     }
 
     async fn put_multipart_opts(
@@ -69,12 +89,14 @@ impl<T: ObjectStore> ObjectStore for Patient<T> {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let begun = within(PATIENCE, self.0.put_multipart_opts(location, options)).await?;
+        self.check_is_there().await?;
+        let begun = within(PATIENCE, self.store.put_multipart_opts(location, options)).await?;
         Ok(Box::new(PatientUpload(begun)))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let mut found = within(PATIENCE, self.0.get_opts(location, options)).await?;
+        self.check_is_there().await?;
+        let mut found = within(PATIENCE, self.store.get_opts(location, options)).await?;
         found.payload = match found.payload {
             GetResultPayload::Stream(pieces) => GetResultPayload::Stream(flowing(pieces)),
             file @ GetResultPayload::File(..) => file,
@@ -86,19 +108,20 @@ impl<T: ObjectStore> ObjectStore for Patient<T> {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        flowing(self.0.delete_stream(locations))
+        flowing(self.store.delete_stream(locations))
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        flowing(self.0.list(prefix))
+        flowing(self.store.list(prefix))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        within(PATIENCE, self.0.list_with_delimiter(prefix)).await
+        within(PATIENCE, self.store.list_with_delimiter(prefix)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        within(LONG_PATIENCE, self.0.copy_opts(from, to, options)).await
+        self.check_is_there().await?;
+        within(LONG_PATIENCE, self.store.copy_opts(from, to, options)).await
     }
 }
 

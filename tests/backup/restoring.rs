@@ -68,6 +68,29 @@ async fn a_fresh_place_gets_the_database_the_keys_and_the_copied_files() {
 }
 
 #[tokio::test]
+async fn a_restore_whose_files_could_not_be_put_back_can_be_done_again() {
+    let (place, shelf) = (Place::new(), Shelf::new());
+    let app = place.app().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let product = app.product_with(&seller, &category, video::mp4()).await;
+    app.processed(&seller, &product).await;
+    let whole = shelf.path("whole");
+    app.run(&["backup", text(&whole), "--media"]).await.expect(0);
+    let (elsewhere, database) = (Place::new(), TestDatabase::empty().await);
+    let program = program_on(&database, &elsewhere);
+    // There is a file where a folder has to be.
+    std::fs::create_dir_all(elsewhere.media()).unwrap();
+    std::fs::write(elsewhere.media().join("posters"), "").unwrap();
+
+    program.run(&["restore", text(&whole)]).await.expect(1);
+
+    std::fs::remove_file(elsewhere.media().join("posters")).unwrap();
+    let restored = program.run(&["restore", text(&whole), "--json"]).await.expect(0).json();
+    assert_eq!(restored["missing"]["files"], json!(0), "{restored}");
+}
+
+#[tokio::test]
 async fn a_backup_that_was_changed_is_refused_before_anything_is_touched() {
     let (place, shelf) = (Place::new(), Shelf::new());
     let (app, _, _) = backed_up(&place, &shelf).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::lapse;
-use crate::support::{MailServer, Proxy, TestApp, eventually};
+use crate::support::{MailServer, Manner, Proxy, TestApp, eventually};
 
 const MAILS: usize = 60;
 /// Conversations with a mail server at a time.
@@ -101,4 +101,31 @@ async fn mails_to_a_slow_domain_hold_up_no_others() {
         eventually("some are sent", async || Some(server.taken()).filter(|taken| taken.len() >= 5))
             .await;
     assert!(first.iter().all(|mail| mail.to.contains("@example.com")), "{first:?}");
+}
+
+/// What it says to everybody is not about a mail; and who waited while it was silent does not go on waiting.
+#[tokio::test]
+async fn no_mail_is_given_up_that_a_mail_server_was_not_told_of() {
+    for manner in [Manner::Refusing, Manner::Silent] {
+        let server = MailServer::serve(Duration::ZERO).await;
+        server.set_manner(manner);
+        let url = format!("smtp://{}", server.address());
+        let app = TestApp::start_with(&[("SMTP_URL", &url)]).await;
+        for number in 0..3 {
+            register(&app, number).await;
+        }
+        let put_off = "SELECT count(*) FROM effects WHERE subscriber = 'mailer' AND due_at > now()";
+        eventually("they are put off", async || {
+            let put_off: i64 = sqlx::query_scalar(put_off).fetch_one(&app.pool()).await.unwrap();
+            (put_off == 3).then_some(())
+        })
+        .await;
+
+        server.set_manner(Manner::Prompt);
+
+        eventually("every mail is sent", async || (ids(&server).len() == 3).then_some(())).await;
+        let given_up = app.run(&["worker", "dead-letters", "list", "--json"]).await.expect(0);
+        assert_eq!(given_up.stdout, "", "{manner:?}");
+        app.finish().await;
+    }
 }

@@ -3,6 +3,7 @@
 mod clocks;
 mod cluster;
 mod crashes;
+mod durability;
 mod hang_ups;
 mod losses;
 mod mails;

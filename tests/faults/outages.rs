@@ -182,6 +182,34 @@ async fn a_storage_that_is_gone_is_told_of_and_named() {
 }
 
 #[tokio::test]
+async fn a_folder_of_files_that_is_gone_is_named_and_not_made_again() {
+    let app = TestApp::start().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let product = app.product_with(&seller, &category, video::mp4()).await;
+    app.processed(&seller, &product).await;
+    let submit =
+        || app.post("/products/").by(&seller).multipart(video_form(&category, video::mp4())).send();
+    let (media, away) = (app.data_dir().join("media"), app.data_dir().join("media.away"));
+
+    // Its disk is no longer mounted: first there is nothing, then an empty folder of the same name.
+    std::fs::rename(&media, &away).unwrap();
+    for _ in 0..2 {
+        passing(submit().await);
+        passing(app.get(&format!("/products/{product}/video/")).by(&seller).send().await);
+        readiness_names(&app, "storage").await;
+        assert!(std::fs::read_dir(&media).into_iter().flatten().next().is_none());
+        std::fs::create_dir_all(&media).unwrap();
+    }
+
+    std::fs::remove_dir(&media).unwrap();
+    std::fs::rename(&away, &media).unwrap();
+    is_ready_again(&app).await;
+    submit().await.expect(201);
+    app.get(&format!("/products/{product}/video/")).by(&seller).send().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_storage_that_hangs_is_not_waited_for() {
     let (bucket, proxy, app) = with_storage_behind_a_proxy().await;
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);

@@ -35,6 +35,10 @@ pub enum Manner {
     Tarpit(Duration),
     /// 451 to each recipient.
     PuttingOff,
+    /// 554 instead of a greeting, and the connection ends.
+    Refusing,
+    /// No greeting, however long a client waits.
+    Silent,
 }
 
 /// A mail that it has taken.
@@ -95,6 +99,11 @@ struct Conversation {
 
 impl Conversation {
     async fn hold(mut self) -> std::io::Result<()> {
+        match self.manner() {
+            Manner::Refusing => return self.answer("554 5.7.1 go away").await,
+            Manner::Silent => return std::future::pending().await,
+            Manner::Prompt | Manner::Tarpit(_) | Manner::PuttingOff => {}
+        }
         self.answer("220 tests").await?;
         let mut to = String::new();
         while let Some(line) = self.lines.next_line().await? {

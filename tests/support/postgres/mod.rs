@@ -4,3 +4,4 @@ mod pair;
 mod server;
 
 pub use pair::Pair;
+pub use server::Server;

@@ -53,10 +53,18 @@ pub enum MailServerError {
     /// It does not take the user or the password.
     #[error("password refused")]
     Login,
+    /// It takes a connection, and says nothing.
+    #[error(transparent)]
+    Silent(#[from] Silent),
     /// Anything else.
     #[error(transparent)]
     Connection(#[from] lettre::transport::smtp::Error),
 }
+
+/// A mail server that says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer")]
+pub struct Silent;
 
 impl MailSettings {
     /// Mails go to an SMTP server: `smtp://` (STARTTLS where another machine offers it, or as

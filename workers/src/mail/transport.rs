@@ -8,14 +8,17 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::{self, AsyncSmtpTransport};
 use lettre::{AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::folder::Folder;
-use super::{Letter, MailServerError, MailSettingsError};
+use super::{Letter, MailServerError, MailSettingsError, Silent};
 use crate::subscriber::Failed;
 
-/// For each step of the conversation.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// To connect, be greeted and log in.
+const TO_CONNECT: Duration = Duration::from_secs(20);
+/// To hand over one mail. A server that is given up too soon may have taken it (RFC 5321, 4.5.3.2.6).
+const TO_HAND_OVER: Duration = Duration::from_mins(10);
 
 #[derive(Clone)]
 pub(super) enum Transport {
@@ -28,7 +31,7 @@ impl Transport {
         let wrong = |_| MailSettingsError::Smtp;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
             .map_err(wrong)?
-            .timeout(Some(PATIENCE));
+            .timeout(Some(TO_CONNECT));
         let url = Url::parse(url.expose_secret()).map_err(|_| MailSettingsError::Smtp)?;
         if let Some(host) = leaves_in_the_clear(&url) {
             let tls = TlsParameters::new(host).map_err(wrong)?;
@@ -39,21 +42,15 @@ impl Transport {
 
     pub(super) async fn send(&self, letter: &Letter, message: &Message) -> Result<(), Failed> {
         match self {
-            Self::Smtp(server) => match server.send(message.clone()).await {
-                Ok(_) => Ok(()),
-                Err(error) if is_cut_off(&error) && server.test_connection().await.is_err() => {
-                    Err(Failed::Outage(unreachable(&error).to_owned()))
-                }
-                Err(error) => Err(refused(&error)),
-            },
+            Self::Smtp(server) => send(server, message).await,
             Self::Files(folder) => folder.take(letter, message.formatted()),
         }
     }
 
     pub(super) async fn check(&self) -> Result<(), MailServerError> {
         match self {
-            Self::Smtp(server) => match server.test_connection().await {
-                Ok(_) => Ok(()),
+            Self::Smtp(server) => match connect(server).await? {
+                Ok(()) => Ok(()),
                 Err(error) if refuses_login(&error) => Err(MailServerError::Login),
                 Err(error) => Err(error.into()),
             },
@@ -77,6 +74,34 @@ impl Transport {
             Self::Files(folder) => folder.forget(person).await,
         }
     }
+}
+
+/// What a server says before it is told of a mail is not about the mail, whichever code it has.
+async fn send(
+    server: &AsyncSmtpTransport<Tokio1Executor>,
+    message: &Message,
+) -> Result<(), Failed> {
+    let outage = |text: &str| Failed::Outage(text.to_owned());
+    let away = "the mail server cannot be reached";
+    let connected = connect(server).await.map_err(|_| outage(away))?;
+    connected.map_err(|error| outage(unreachable(&error)))?;
+    let sent = timeout(TO_HAND_OVER, server.send(message.clone())).await;
+    let sent = sent.map_err(|_| Failed::Transient("the mail server did not end".to_owned()))?;
+    match sent {
+        Ok(_) => Ok(()),
+        Err(error) if is_cut_off(&error) && !matches!(connect(server).await, Ok(Ok(()))) => {
+            Err(outage(unreachable(&error)))
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// A connection that the server has greeted and let log in, left for the next mail.
+async fn connect(
+    server: &AsyncSmtpTransport<Tokio1Executor>,
+) -> Result<Result<(), smtp::Error>, Silent> {
+    let connected = timeout(TO_CONNECT, server.test_connection()).await;
+    connected.map(|connected| connected.map(drop)).map_err(|_| Silent)
 }
 
 /// The host, where the URL leaves TLS open and the way goes beyond this machine.
