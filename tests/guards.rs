@@ -60,6 +60,18 @@ fn crates_are_built_only_on_those_below_them() {
     }
 }
 
+/// The image is built of what `.dockerignore` lets through.
+#[test]
+fn the_image_gets_every_crate() {
+    let let_through = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
+    let (members, _) = members.expect("the workspace's members");
+    for member in members.split(',').map(|name| name.trim().trim_matches('"')) {
+        assert!(let_through.lines().any(|line| line == format!("!{member}")), "{member}");
+    }
+}
+
 /// What has landed is on somebody's database: a change is another migration. A new one is added with
 /// `(cd migrations && sha256sum *.sql) > tests/migrations.sha256`.
 #[test]
