@@ -106,7 +106,7 @@ async fn mails_to_a_slow_domain_hold_up_no_others() {
 /// What it says to everybody is not about a mail; and who waited while it was silent does not go on waiting.
 #[tokio::test]
 async fn no_mail_is_given_up_that_a_mail_server_was_not_told_of() {
-    for manner in [Manner::Refusing, Manner::Silent] {
+    for manner in [Manner::Refusing, Manner::Silent, Manner::Flooding] {
         let server = MailServer::serve(Duration::ZERO).await;
         server.set_manner(manner);
         let url = format!("smtp://{}", server.address());

@@ -39,6 +39,8 @@ pub enum Manner {
     Refusing,
     /// No greeting, however long a client waits.
     Silent,
+    /// A greeting without an end.
+    Flooding,
 }
 
 /// A mail that it has taken.
@@ -102,6 +104,9 @@ impl Conversation {
         match self.manner() {
             Manner::Refusing => return self.answer("554 5.7.1 go away").await,
             Manner::Silent => return std::future::pending().await,
+            Manner::Flooding => loop {
+                self.writer.write_all(&[b'2'; 1 << 16]).await?;
+            },
             Manner::Prompt | Manner::Tarpit(_) | Manner::PuttingOff => {}
         }
         self.answer("220 tests").await?;

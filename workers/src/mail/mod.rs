@@ -2,9 +2,12 @@
 
 mod compose;
 mod domains;
+mod encryption;
 pub(crate) mod folder;
 mod letter;
 mod letters;
+mod server;
+mod stream;
 mod transport;
 
 use std::path::PathBuf;
@@ -19,6 +22,7 @@ use domains::{Domains, Place};
 use folder::Folder;
 pub(crate) use letter::Letter;
 pub(crate) use letters::Letters;
+pub use server::MailServerError;
 use transport::Transport;
 
 use crate::subscriber::Failed;
@@ -46,25 +50,6 @@ pub enum MailSettingsError {
     )]
     Smtp,
 }
-
-/// A mail server that can't be used now.
-#[derive(Debug, thiserror::Error)]
-pub enum MailServerError {
-    /// It does not take the user or the password.
-    #[error("password refused")]
-    Login,
-    /// It takes a connection, and says nothing.
-    #[error(transparent)]
-    Silent(#[from] Silent),
-    /// Anything else.
-    #[error(transparent)]
-    Connection(#[from] lettre::transport::smtp::Error),
-}
-
-/// A mail server that says nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer")]
-pub struct Silent;
 
 impl MailSettings {
     /// Mails go to an SMTP server: `smtp://` (STARTTLS where another machine offers it, or as
