@@ -105,7 +105,7 @@ impl Conversation {
             Manner::Refusing => return self.answer("554 5.7.1 go away").await,
             Manner::Silent => return std::future::pending().await,
             Manner::Flooding => loop {
-                self.writer.write_all(&[b'2'; 1 << 16]).await?;
+                self.writer.write_all(&[b'2'; 1 << 13]).await?;
             },
             Manner::Prompt | Manner::Tarpit(_) | Manner::PuttingOff => {}
         }
