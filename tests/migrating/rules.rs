@@ -173,6 +173,7 @@ fn migrations() -> Vec<Migration> {
     let mut all: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_name() != "README.md")
         .map(|entry| Migration {
             name: entry.file_name().into_string().unwrap(),
             text: std::fs::read_to_string(entry.path()).unwrap(),
