@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use pool::{Limits, PgConnection, PgPool, Pooler, Setting};
+use pool::{Limits, PgConnection, PgPool, Pooler, Setting, UNFLUSHED};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
@@ -32,8 +32,6 @@ const SETTINGS: [Setting; 5] = [
     // A transaction whose request went away must not hold the log's lock for long.
     ("idle_in_transaction_session_timeout", "10s"),
 ];
-/// Commits that do not wait for the disk.
-const UNFLUSHED: [Setting; 1] = [("synchronous_commit", "off")];
 
 /// How long a server that is just starting is waited for, and one that does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -180,9 +178,10 @@ pub fn for_workers(pool: &PgPool) -> PgPool {
 }
 
 /// A pool for how far workers are, without a connection yet. A crash of the database may lose what was committed last
-/// by it, and then that is done again; nothing else may be committed by it.
+/// by it, and then that is done again; nothing else may be committed by it. Claims on an `Idempotency-Key` are the other
+/// commits of that kind (`commands/src/idempotency.rs`).
 pub fn for_progress(pool: &PgPool) -> PgPool {
-    pool.with(&UNFLUSHED, PROGRESS_LIMITS)
+    pool.with(&[UNFLUSHED], PROGRESS_LIMITS)
 }
 
 async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {

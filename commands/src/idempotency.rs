@@ -5,29 +5,27 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use domain::{Refusal, RefusalKind, Role, StreamType};
-use pool::{Limits, PgConnection, PgPool};
+use pool::{Limits, PgConnection, PgPool, UNFLUSHED};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::{CommandError, IdempotencyClaim, RELAXED};
+use crate::{CommandError, IdempotencyClaim, PATIENCE};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
 const CLAIM_SECONDS: i32 = 5;
 /// How often the claim of a request that still runs is renewed.
 const RENEWAL: Duration = Duration::from_millis(1_500);
+const CLAIMS: Limits = Limits { connections: 4, patience: PATIENCE };
 
 /// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
 #[derive(Clone)]
 pub struct Idempotency {
     pool: PgPool,
-    /// For claims, which need not outlast what is done under them.
+    /// For claims: the append's own transaction confirms one, so one that a crash loses was of no use yet.
     claims: PgPool,
 }
-
-/// As patient as with other connections.
-const CLAIMS: Limits = Limits { connections: 4, patience: Duration::from_millis(800) };
 
 /// The first answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +77,7 @@ pub enum Begun {
 
 impl Idempotency {
     pub(crate) fn new(of: &PgPool, pool: PgPool) -> Self {
-        Self { claims: of.with(&[RELAXED], CLAIMS), pool }
+        Self { claims: of.with(&[UNFLUSHED], CLAIMS), pool }
     }
 
     /// Claims a key, or tells where it stands. A claim lapses unless it is [kept](Self::keeping).

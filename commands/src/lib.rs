@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use domain::{Role, UserId};
 use log::InlineProjections;
-use pool::{Limits, PgPool, Setting};
+use pool::{Limits, PgPool};
 use tokio::sync::{broadcast, watch};
 
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
@@ -52,10 +52,9 @@ use payload::Nonces;
 use store::Store;
 use uploads::Uploads;
 
-/// As patient as with other connections.
-const WRITES: Limits = Limits { connections: 8, patience: Duration::from_millis(800) };
-/// Commits that wait neither for a disk nor for a standby: what is lost with one came after it.
-const RELAXED: Setting = ("synchronous_commit", "off");
+/// How long a connection may be waited for: a client is told within a second that there is none.
+const PATIENCE: Duration = Duration::from_millis(800);
+const WRITES: Limits = Limits { connections: 8, patience: PATIENCE };
 
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]

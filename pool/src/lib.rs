@@ -13,5 +13,5 @@ mod transaction;
 
 pub use connection::{Connections, PgConnection, PgPool, PoolConnection};
 pub use migration::{MigrationError, migrate};
-pub use pooler::{Limits, Pooler, Setting};
+pub use pooler::{Limits, Pooler, Setting, UNFLUSHED};
 pub use transaction::Transaction;

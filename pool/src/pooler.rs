@@ -18,6 +18,9 @@ pub enum Pooler {
 /// Name and value of a setting of PostgreSQL; neither needs to be quoted.
 pub type Setting = (&'static str, &'static str);
 
+/// Commits that wait neither for the disk nor for a standby: for what is done again where a crash loses it.
+pub const UNFLUSHED: Setting = ("synchronous_commit", "off");
+
 /// How many connections a pool has, and how long one is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use pool::{Limits, PgConnection, PgPool, PoolConnection, Setting};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long one may be waited for: a client is told within a second that there is none.
-const PATIENCE: Duration = Duration::from_millis(800);
+use crate::PATIENCE;
 
 /// How long one that nobody uses is trusted: what stands between may cut it later, so the pool is
 /// to ask.

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::read_models;
 
 /// Connections that one process may take.
-const OF_A_PROCESS: i64 = 40;
+const OF_A_PROCESS: i64 = 50;
 /// Events that wait for longer than a moment.
 const BEHIND: i64 = 10_000;
 
