@@ -55,6 +55,11 @@ impl Store {
         join_all((0..count).map(|_| self.product(category))).await
     }
 
+    pub(crate) async fn read_models_are_right(&self) {
+        let drifts = projections::verify(&self.pool, self.commands.vault(), |_, _| {}).await;
+        assert_eq!(drifts.unwrap(), []);
+    }
+
     /// Where its database is.
     pub(crate) fn url(&self) -> &str {
         &self.database.url
@@ -135,12 +140,25 @@ async fn what_a_replica_remembers_of_rows_never_outlives_anothers_write() {
     let log = store.log().await;
     assert!(log.iter().zip(1..).all(|(recorded, position)| recorded.position == position));
     assert!(log.is_sorted_by_key(|recorded| recorded.at));
-    assert!(
-        projections::verify(&store.pool, store.commands.vault(), |_, _| {})
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    store.read_models_are_right().await;
+}
+
+#[tokio::test]
+async fn bytes_of_the_log_are_those_that_were_appended() {
+    let store = Store::start().await;
+    store.category("Lamps").await;
+    store.category("Chairs").await;
+    let mut conn = store.pool.acquire().await.unwrap();
+
+    let raw = log::raw(&mut conn, &[2, 1, 3]).await.unwrap();
+
+    let [first, second] = &raw[..] else { panic!("two of these positions exist: {raw:?}") };
+    assert_eq!((first.position, second.position), (1, 2));
+    // As serde writes it, spaces and order included.
+    assert_eq!(first.payload, r#"{"CategoryCreated":{"name":"Lamps","description":""}}"#);
+    assert!(first.metadata.starts_with(r#"{"actor":{"user":{"id":""#), "{}", first.metadata);
+    assert_eq!((first.salt.len(), second.salt.len()), (32, 32));
+    assert_ne!(first.salt, second.salt);
 }
 
 /// As a rebuild does that puts its tables in the place of those that serve.
@@ -173,8 +191,7 @@ async fn who_holds_the_head_gets_the_tables_of_a_command_that_waits_for_it() {
     locked.expect("the command gives way");
     swap.commit().await.unwrap();
     waiting.await.unwrap().expect("and is carried out");
-    let drifts = projections::verify(&store.pool, store.commands.vault(), |_, _| {}).await;
-    assert!(drifts.unwrap().is_empty());
+    store.read_models_are_right().await;
 }
 
 /// Rows of the log that were read on connections that have ended since.
@@ -341,12 +358,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
     .await
     .unwrap();
     assert_eq!(open, 0);
-    assert!(
-        projections::verify(&store.pool, store.commands.vault(), |_, _| {})
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    store.read_models_are_right().await;
 }
 
 #[tokio::test]
@@ -370,12 +382,7 @@ async fn many_that_a_replica_never_saw_are_decided_at_once() {
     }
     let not_found = |no: &domain::Refusal| no.kind == domain::RefusalKind::NotFound;
     assert!(matches!(&missing, Err(CommandError::Refused(no)) if not_found(no)), "{missing:?}");
-    assert!(
-        projections::verify(&store.pool, store.commands.vault(), |_, _| {})
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    store.read_models_are_right().await;
 }
 
 #[tokio::test]

@@ -8,7 +8,19 @@ use serde_json::{Value, json};
 
 use super::{Place, Shelf, backed_up, is_forgotten, program_on, sentence, tables, text};
 use crate::support::program::Program;
-use crate::support::{Bucket, TestDatabase, video};
+use crate::support::{Bucket, TestApp, TestDatabase, video};
+
+/// A program with a product whose video is finished, and its backup with copies of the files.
+async fn backed_up_with_a_video(place: &Place, shelf: &Shelf) -> (TestApp, PathBuf) {
+    let app = place.app().await;
+    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+    let category = app.category(&staff, "Lamps").await;
+    let product = app.product_with(&seller, &category, video::mp4()).await;
+    app.processed(&seller, &product).await;
+    let whole = shelf.path("whole");
+    app.run(&["backup", text(&whole), "--media"]).await.expect(0);
+    (app, whole)
+}
 
 #[tokio::test]
 async fn a_person_who_was_erased_after_the_backup_stays_erased_when_it_is_restored() {
@@ -70,13 +82,7 @@ async fn a_fresh_place_gets_the_database_the_keys_and_the_copied_files() {
 #[tokio::test]
 async fn a_restore_whose_files_could_not_be_put_back_can_be_done_again() {
     let (place, shelf) = (Place::new(), Shelf::new());
-    let app = place.app().await;
-    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
-    let category = app.category(&staff, "Lamps").await;
-    let product = app.product_with(&seller, &category, video::mp4()).await;
-    app.processed(&seller, &product).await;
-    let whole = shelf.path("whole");
-    app.run(&["backup", text(&whole), "--media"]).await.expect(0);
+    let (_app, whole) = backed_up_with_a_video(&place, &shelf).await;
     let (elsewhere, database) = (Place::new(), TestDatabase::empty().await);
     let program = program_on(&database, &elsewhere);
     // There is a file where a folder has to be.
@@ -136,13 +142,7 @@ async fn a_backup_that_was_changed_is_refused_before_anything_is_touched() {
 #[tokio::test]
 async fn copies_of_files_that_were_changed_are_refused_too() {
     let (place, shelf) = (Place::new(), Shelf::new());
-    let app = place.app().await;
-    let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
-    let category = app.category(&staff, "Lamps").await;
-    let product = app.product_with(&seller, &category, video::mp4()).await;
-    app.processed(&seller, &product).await;
-    let whole = shelf.path("whole");
-    app.run(&["backup", text(&whole), "--media"]).await.expect(0);
+    let (_app, whole) = backed_up_with_a_video(&place, &shelf).await;
     let poster = super::files(&whole.join("media/posters")).remove(0);
     fs::write(&poster, "another picture").unwrap();
     let fresh = TestDatabase::empty().await;

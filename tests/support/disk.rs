@@ -18,7 +18,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// None where mounting is not allowed, as it is to root alone.
+    /// None where mounting is not allowed: it takes root.
     pub fn mount(scratch: &Scratch, name: &str, account: Option<Account>) -> Option<Self> {
         let path = scratch.folder(&format!("disk-{name}"), account);
         let owner = account.map(|account| format!(",{}", account.mount_options()));

@@ -73,7 +73,7 @@ async fn end_sessions(pool: &PgPool) {
     }
 }
 
-/// Errors that pass by themselves, in one of 200 rows: as it is written, and of events also as they are committed.
+/// Errors that pass by themselves, in one of 200 rows: on its write, and for events also on the commit.
 const FAIL: &str = "CREATE OR REPLACE FUNCTION fail_at_random() RETURNS trigger LANGUAGE plpgsql AS $body$
     BEGIN
         IF random() < 0.005 THEN

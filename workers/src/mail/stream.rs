@@ -82,7 +82,7 @@ pub(super) async fn wrapped(
     Ok(Box::new(Wrapped(stream.compat())))
 }
 
-/// lettre's own stream, for lettre.
+/// lettre's encrypted stream in the form in which lettre takes streams.
 #[derive(Debug)]
 struct Wrapped(Compat<Encrypted>);
 
