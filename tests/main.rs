@@ -22,6 +22,8 @@ mod compose;
 #[cfg(test)]
 mod conventions;
 #[cfg(test)]
+mod erasing;
+#[cfg(test)]
 mod erasure;
 #[cfg(test)]
 mod factors;

@@ -5,6 +5,7 @@ use log::LogError;
 use secrecy::SecretString;
 
 use crate::data_error::{is_data_error, refused_value};
+use crate::identity::invalid_token;
 use crate::outage::is_outage;
 use crate::store::StoreError;
 
@@ -126,6 +127,7 @@ impl From<StoreError> for CommandError {
             StoreError::Taken(reservation) => Self::Taken(reservation),
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Busy => Self::Busy,
+            StoreError::Erased => invalid_token(),
             error @ (StoreError::Unavailable(_) | StoreError::Stopped) => {
                 Self::Unavailable(error.to_string())
             }

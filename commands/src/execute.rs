@@ -8,7 +8,7 @@ use rand::RngExt;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::store::{Loaded, Side, StoreError};
+use crate::store::{Guard, Loaded, Side, StoreError};
 use crate::{CommandError, Commands, Context, Done};
 
 /// Tries before a lost race is given up.
@@ -133,6 +133,7 @@ impl Commands {
             Ok(events) => events,
             Err(error) => return Attempt::Decided(Err(error)),
         };
+        loaded.side.guards.extend(context.person().map(Guard::NotErased));
         loaded.metadata = Some(context.metadata.clone());
         loaded.side.idempotency = context.idempotency.clone().map(|claim| {
             let id: Uuid = loaded.id.into();

@@ -265,24 +265,38 @@ impl Commands {
         }
     }
 
-    /// Destroys a person's key, and with it all that the log says about them; every session ends, and
-    /// the address is free again.
-    pub(crate) async fn destroy_key(
+    /// Writes down that a person is to be forgotten: every session ends, nobody sees their address, and it is
+    /// free again.
+    pub(crate) async fn request_erasure(
         &self,
         context: &Context,
         user: UserId,
     ) -> Result<Done, CommandError> {
         let commands = self.clone();
+        self.execute_with::<User, _>(context, user, move |person| {
+            let email = person.account().map(|account| &account.email);
+            let side = Side {
+                guards: admin_remains(user, person).into_iter().collect(),
+                release: email.and_then(|email| commands.claim_of(email)),
+                effects: vec![Effect::ForgetPerson(user)],
+                ..Side::default()
+            };
+            Ok((UserCommand::RequestErasure, side))
+        })
+        .await
+    }
+
+    /// Destroys the key of a person who is to be forgotten, and with it all that the log says about them.
+    pub(crate) async fn destroy_key(
+        &self,
+        context: &Context,
+        user: UserId,
+    ) -> Result<Done, CommandError> {
         let erased = self
-            .execute_with::<User, _>(context, user, move |person| {
-                let email = person.account().map(|account| &account.email);
-                let side = Side {
-                    guards: admin_remains(user, person).into_iter().collect(),
-                    release: email.and_then(|email| commands.claim_of(email)),
-                    effects: vec![Effect::DestroyKeys(user)],
-                    ..Side::default()
-                };
-                Ok((UserCommand::Erase, side))
+            .execute_with::<User, _>(context, user, move |_| {
+                // Once more: a request that was under way may have left something.
+                let effects = vec![Effect::ForgetPerson(user), Effect::DestroyKey(user)];
+                Ok((UserCommand::Erase, Side { effects, ..Side::default() }))
             })
             .await;
         self.parts.vault.forget(user);

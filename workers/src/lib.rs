@@ -3,6 +3,7 @@
 
 mod backoff;
 mod dead_letters;
+mod eraser;
 mod give_way;
 mod health;
 mod interval;

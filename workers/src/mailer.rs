@@ -125,6 +125,7 @@ impl Mailer {
             | E::SessionEnded { .. }
             | E::AllSessionsEnded
             | E::PasswordChangeRequired
+            | E::ErasureRequested
             | E::PersonErased => None,
         }
     }

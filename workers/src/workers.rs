@@ -9,6 +9,7 @@ use pool::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::eraser::{ERASER, Eraser};
 use crate::health::{Health, TaskState};
 use crate::mail::MailSettings;
 use crate::mailer::Mailer;
@@ -64,7 +65,7 @@ impl Workers {
     /// Nothing runs yet.
     pub fn new(parts: Parts) -> Self {
         let health = Health::default();
-        let names = [relay::NAME, MAILER, FINALIZER, SWEEPER, VIDEOS];
+        let names = [relay::NAME, MAILER, ERASER, FINALIZER, SWEEPER, VIDEOS];
         for name in names {
             health.set(name, TaskState::Running);
         }
@@ -93,12 +94,15 @@ impl Workers {
         let batch = parts.mail.at_once(parts.pace.batch);
         let letters = Pace { concurrency, batch, attempts: MAIL_TRIES, ..parts.pace };
         let mailer = subscriber(&parts, mailer, letters);
+        let eraser = Eraser::new(parts.commands.clone());
+        let eraser =
+            subscriber(&parts, eraser, Pace { batch: 1, attempts: ERASURE_TRIES, ..parts.pace });
         let needs = parts.needs();
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
         let finalizer = subscriber(&parts, parts.finalizer(&needs), videos);
         let keep = |name| (name, self.health.clone(), shutdown.clone());
         let (relaying, mailing, finalizing) = (keep(relay::NAME), keep(MAILER), keep(FINALIZER));
-        let (sweeping, sweeper) = (keep(SWEEPER), parts.sweeper());
+        let (erasing, sweeping, sweeper) = (keep(ERASER), keep(SWEEPER), parts.sweeper());
         tokio::join!(
             watch(needs, self.health.clone(), shutdown.clone()),
             supervise(relaying.0, relaying.1, relaying.2, |stop| relay.clone().run(stop)),
@@ -106,6 +110,7 @@ impl Workers {
             supervise(finalizing.0, finalizing.1, finalizing.2, |stop| {
                 Arc::clone(&finalizer).run(stop)
             }),
+            supervise(erasing.0, erasing.1, erasing.2, |stop| Arc::clone(&eraser).run(stop)),
             supervise(sweeping.0, sweeping.1, sweeping.2, |stop| sweeper.clone().run(stop)),
         );
     }
@@ -114,6 +119,8 @@ impl Workers {
 /// Of a letter that its server puts off: for a day (RFC 5321, 4.5.4.1, has four to five days for what a
 /// server relays; a link that somebody waits for is of no use then).
 const MAIL_TRIES: u32 = 30;
+/// Of an erasure, which nothing may keep from being carried out: for more than a year.
+const ERASURE_TRIES: u32 = 10_000;
 const MAILER: &str = "mailer";
 const FINALIZER: &str = "video-finalizer";
 const SWEEPER: &str = "sweeper";

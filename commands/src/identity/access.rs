@@ -218,7 +218,7 @@ impl AccessTokens {
     }
 }
 
-pub(super) const fn invalid_token() -> CommandError {
+pub(crate) const fn invalid_token() -> CommandError {
     CommandError::Unauthorized {
         code: "invalid_token",
         detail: "The token is invalid or has expired: sign in again, or refresh it.",

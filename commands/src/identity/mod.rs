@@ -29,6 +29,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
 
+pub(crate) use access::invalid_token;
 pub use access::{Authenticated, Limit, Standing};
 pub use binding::{BindingError, Missing, compare, secrets_belong, secrets_of};
 pub use encryption::{EncryptionKey, thumbprint};

@@ -1,4 +1,4 @@
-use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
+use domain::{CategoryId, Event, Metadata, SessionId, StreamId, StreamType, UserId};
 use log::AnyRow;
 use serde_json::Value;
 
@@ -59,6 +59,8 @@ pub(crate) enum Guard {
     CategoryEmpty(CategoryId),
     /// An active ADMIN other than this account remains.
     AdminRemains(UserId),
+    /// That person, who gave the command, has not asked to be forgotten.
+    NotErased(UserId),
 }
 
 /// A name that may be held once.
@@ -92,9 +94,11 @@ pub(crate) enum Effect {
     RemoveSecondFactor(UserId),
     /// Hashes of other recovery codes.
     ReplaceRecoveryCodes(UserId, Vec<[u8; 32]>),
-    /// A person's key, password and second factor are destroyed, what is known of their sign-ins is
-    /// forgotten, and no name is kept for them.
-    DestroyKeys(UserId),
+    /// A person's password and second factor are destroyed, what is known of their sign-ins is
+    /// forgotten, no name is kept for them, and no command is taken from them any more.
+    ForgetPerson(UserId),
+    /// A person's key is destroyed, and with it all that the log says about them.
+    DestroyKey(UserId),
 }
 
 impl Claim {
@@ -121,17 +125,17 @@ impl Append {
         Appended { done, row: None }
     }
 
-    /// Whether there is nothing beside the events and the versions that they stand on.
+    /// Whether there is nothing beside the events and what one statement can state of their guards.
     pub(crate) fn is_plain(&self) -> bool {
         let Side { guards, claim, release, hold, take, effects, idempotency } = &self.side;
-        let versions = |guard: &Guard| matches!(guard, Guard::StreamAt(..));
+        let stated = |guard: &Guard| matches!(guard, Guard::StreamAt(..) | Guard::NotErased(_));
         claim.is_none()
             && release.is_none()
             && hold.is_none()
             && take.is_none()
             && effects.is_empty()
             && idempotency.is_none()
-            && guards.iter().all(versions)
+            && guards.iter().all(stated)
             && !self.events.iter().any(|encoded| access::is_ended_by(&encoded.event))
     }
 
@@ -139,7 +143,15 @@ impl Append {
     pub(crate) fn stands_on(&self) -> impl Iterator<Item = (StreamId, i64)> {
         self.side.guards.iter().filter_map(|guard| match guard {
             Guard::StreamAt(stream, version) => Some((*stream, *version)),
-            Guard::CategoryEmpty(_) | Guard::AdminRemains(_) => None,
+            Guard::CategoryEmpty(_) | Guard::AdminRemains(_) | Guard::NotErased(_) => None,
+        })
+    }
+
+    /// Who must not have asked to be forgotten.
+    pub(crate) fn people(&self) -> impl Iterator<Item = UserId> {
+        self.side.guards.iter().filter_map(|guard| match guard {
+            Guard::NotErased(person) => Some(*person),
+            Guard::StreamAt(..) | Guard::CategoryEmpty(_) | Guard::AdminRemains(_) => None,
         })
     }
 
@@ -148,10 +160,17 @@ impl Append {
         self.side.guards.iter().filter_map(|guard| match guard {
             Guard::StreamAt(stream, _) => Some(*stream),
             Guard::CategoryEmpty(category) => {
-                Some(StreamId { kind: domain::StreamType::Category, id: category.uuid() })
+                Some(StreamId { kind: StreamType::Category, id: category.uuid() })
             }
-            Guard::AdminRemains(_) => None,
+            Guard::AdminRemains(_) | Guard::NotErased(_) => None,
         })
+    }
+
+    /// The streams that another command of the same batch may not write to.
+    pub(crate) fn undisturbed(&self) -> impl Iterator<Item = StreamId> {
+        let people =
+            self.people().map(|person| StreamId { kind: StreamType::User, id: person.uuid() });
+        self.watched().chain(people)
     }
 
     /// Whether it counts on another ADMIN: two such in one batch could count on each other.

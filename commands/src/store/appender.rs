@@ -104,13 +104,13 @@ fn compatible(backlog: &mut VecDeque<Waiting>) -> Vec<Waiting> {
         let clashes = batch.len() >= BATCH
             || written.contains(&append.stream)
             || watched.contains(&append.stream)
-            || append.watched().any(|stream| written.contains(&stream))
+            || append.undisturbed().any(|stream| written.contains(&stream))
             || (counts_on_an_admin && append.counts_on_an_admin());
         if clashes {
             later.push_back(waiting);
         } else {
             written.insert(append.stream);
-            watched.extend(append.watched());
+            watched.extend(append.undisturbed());
             counts_on_an_admin |= append.counts_on_an_admin();
             batch.push(waiting);
         }

@@ -48,6 +48,9 @@ pub enum StoreError {
     /// A guard said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Who gave the command has asked to be forgotten.
+    #[error("the person has asked to be erased")]
+    Erased,
     /// More is waiting than can be carried out in time.
     #[error("the appender is overloaded")]
     Busy,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 
-use domain::{Recorded, Refusal, RefusalKind, StreamId};
+use domain::{Recorded, Refusal, RefusalKind, StreamId, UserId};
 use log::{AnyRow, Folded, InlineProjections};
 use pool::PgConnection;
 use sqlx::Row as _;
@@ -195,6 +195,7 @@ async fn judge(
     appends: &[&Append],
 ) -> Result<Vec<Verdict>, Failure> {
     let versions = versions(conn, appends).await?;
+    let erased = erased(conn, appends).await?;
     let at = |stream: &StreamId, version| versions.get(stream).copied().unwrap_or(0) == version;
     let mut verdicts = Vec::with_capacity(appends.len());
     for append in appends {
@@ -208,7 +209,10 @@ async fn judge(
                 Guard::StreamAt(stream, version) if !at(stream, *version) => {
                     verdict = Err(StoreError::Conflict);
                 }
-                Guard::StreamAt(..) => {}
+                Guard::NotErased(person) if erased.contains(&person.uuid()) => {
+                    verdict = Err(StoreError::Erased);
+                }
+                Guard::StreamAt(..) | Guard::NotErased(_) => {}
                 Guard::CategoryEmpty(category) => {
                     let empty = read_models.category_is_empty(conn, *category).await;
                     if !empty.map_err(Failure::Projection)? {
@@ -266,6 +270,25 @@ async fn versions(
     .fetch_all(conn)
     .await?;
     rows.iter().map(version).collect()
+}
+
+/// Those of the people who gave these commands that have asked to be forgotten.
+async fn erased(
+    conn: &mut PgConnection,
+    appends: &[&Append],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let people: HashSet<_> = appends.iter().flat_map(|append| append.people()).collect();
+    if people.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let erased: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT user_id FROM person_keys WHERE user_id = ANY($1)
+         AND (erasure_requested_at IS NOT NULL OR erased_at IS NOT NULL)",
+    )
+    .bind(people.into_iter().map(UserId::uuid).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    Ok(erased.into_iter().collect())
 }
 
 fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> {
@@ -374,7 +397,7 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
             )
             .bind(user.uuid())
             .bind(slices(hashes)),
-            Effect::DestroyKeys(user) => sqlx::query(
+            Effect::ForgetPerson(user) => sqlx::query(
                 "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
                  factor AS (DELETE FROM second_factors WHERE user_id = $1),
                  codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
@@ -384,7 +407,12 @@ async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::E
                  uploads AS (UPDATE uploads SET metadata = '', expires_at =
                                  CASE WHEN product IS NULL THEN now() ELSE expires_at END
                              WHERE owner = $1)
-                 UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
+                 UPDATE person_keys SET erasure_requested_at = coalesce(erasure_requested_at, now())
+                 WHERE user_id = $1",
+            )
+            .bind(user.uuid()),
+            Effect::DestroyKey(user) => sqlx::query(
+                "UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
             )
             .bind(user.uuid()),
         }
