@@ -93,7 +93,7 @@ impl User {
             return Ok(vec![E::UserRegistered { email, role }]);
         }
         if self.is_being_erased {
-            return self.decide_on_erasure(&command);
+            return decide_on_erasure(&command);
         }
         let account = self.account.as_ref().ok_or(Error::NotFound)?;
         Ok(match command {
@@ -141,15 +141,6 @@ impl User {
         })
     }
 
-    /// Nothing but the erasure goes on.
-    fn decide_on_erasure(&self, command: &UserCommand) -> Result<Vec<UserEvent>, UserError> {
-        match command {
-            UserCommand::RequestErasure => Ok(vec![]),
-            UserCommand::Erase => Ok(vec![UserEvent::PersonErased]),
-            _ => Err(UserError::NotFound),
-        }
-    }
-
     fn evolve(&mut self, event: UserEvent) {
         use UserEvent as E;
         if let E::UserRegistered { email, role } = event {
@@ -193,6 +184,15 @@ impl User {
             | E::ErasureRequested
             | E::PersonErased => {}
         }
+    }
+}
+
+/// Of somebody who asked to be forgotten: nothing but that goes on.
+fn decide_on_erasure(command: &UserCommand) -> Result<Vec<UserEvent>, UserError> {
+    match command {
+        UserCommand::RequestErasure => Ok(vec![]),
+        UserCommand::Erase => Ok(vec![UserEvent::PersonErased]),
+        _ => Err(UserError::NotFound),
     }
 }
 
