@@ -82,6 +82,8 @@ mod tls;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]
+mod tracing;
+#[cfg(test)]
 mod uploads;
 #[cfg(test)]
 mod walk;

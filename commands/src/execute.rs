@@ -6,6 +6,7 @@ use cqrs_es::event_sink::EventSink;
 use domain::{Aggregate, RefusalKind, Refuse, StreamId};
 use rand::RngExt;
 use serde_json::json;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::store::{Guard, Loaded, Side, StoreError};
@@ -81,7 +82,8 @@ impl Commands {
                 Stream::Known => commands.retried(&context, id, prepare).await,
             }
         };
-        tokio::spawn(task).await.map_err(CommandError::fault)?
+        let span = tracing::debug_span!("command", aggregate = A::STREAM.as_str(), id = %id.into());
+        tokio::spawn(task.instrument(span)).await.map_err(CommandError::fault)?
     }
 
     async fn retried<A, F>(
@@ -149,6 +151,7 @@ impl Commands {
 
 /// The events that the command leads to; the loaded aggregate is in its new state then. What the
 /// actor may not know of stays unknown: a version is compared only after that.
+#[tracing::instrument(level = "debug", skip_all)]
 async fn decide<A: Aggregate>(
     context: &Context,
     loaded: &mut Loaded<A>,

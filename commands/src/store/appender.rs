@@ -57,6 +57,7 @@ impl Appender {
 
     /// Commits a batch. Where the database refuses it, each half is tried on its own, so that one
     /// bad command does not fail its neighbours. What it rolled back for the sake of another is carried out again.
+    #[tracing::instrument(level = "debug", name = "batch", skip_all, fields(commands = batch.len()))]
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let mut halves = VecDeque::from([batch]);
         let mut again = AGAIN;

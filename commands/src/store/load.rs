@@ -108,6 +108,7 @@ impl Store {
     }
 
     /// The aggregate as the log has it.
+    #[tracing::instrument(level = "debug", name = "load", skip_all)]
     pub(crate) async fn load_afresh<A: Aggregate>(
         &self,
         id: A::Id,

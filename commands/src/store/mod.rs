@@ -150,6 +150,7 @@ impl Store {
         self.turns.get_with(stream, Arc::default)
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(events = append.events.len()))]
     async fn append(&self, append: Append) -> Verdict {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(appender::Waiting { append, reply }).map_err(|error| match error {

@@ -9,6 +9,7 @@ use pool::PgConnection;
 use sqlx::Row as _;
 use sqlx::error::DatabaseError;
 use time::OffsetDateTime;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::append::{Append, Appended, Effect, Guard};
@@ -157,7 +158,8 @@ impl<'c> Transaction<'c> {
         let recorded = record(&winners, self.head.position, self.head.at);
         let before = rows(&winners);
         let folding = read_models.fold(tx, &recorded, &before);
-        let mut folded = folding.await.map_err(Failure::Projection)?;
+        let mut folded =
+            folding.instrument(tracing::debug_span!("fold")).await.map_err(Failure::Projection)?;
         if !write::write(tx, &winners, &recorded, &folded.writes).await? {
             return Err(Failure::Overtaken);
         }

@@ -9,6 +9,7 @@ use domain::Recorded;
 use futures::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::effects::{Claim, Claimed, Place};
@@ -133,7 +134,8 @@ impl<H: Handler> Subscriber<H> {
             let error = "every try ended with the program itself".to_owned();
             Ended::Failed(Failed::Permanent(error))
         } else {
-            match AssertUnwindSafe(self.handler.handle(one.event)).catch_unwind().await {
+            let handled = self.handler.handle(one.event).instrument(self.span_of(one));
+            match AssertUnwindSafe(handled).catch_unwind().await {
                 Ok(Ok(())) => Ended::Done,
                 Ok(Err(failed)) => Ended::Failed(failed),
                 Err(_) => {
@@ -142,6 +144,18 @@ impl<H: Handler> Subscriber<H> {
                 }
             }
         }
+    }
+
+    fn span_of(&self, one: &Try<'_>) -> Span {
+        let Try { event, place, claim } = one;
+        tracing::debug_span!(
+            "try",
+            subscriber = self.handler.name(),
+            event = event.event.name(),
+            position = place.position,
+            attempt = claim.attempts,
+            request_id = event.metadata.request_id
+        )
     }
 
     async fn make_lasting(&self, ended: &mut [Ended]) {
