@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use commands::identity::{Identity, Secrets};
 use commands::{CommandError, Commands, Context, Reservation};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
@@ -10,6 +9,7 @@ use domain::{
     Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId,
 };
 use futures::future::join_all;
+use identity::{Identity, Secrets};
 use pool::PgPool;
 use serde_json::json;
 use uuid::Uuid;

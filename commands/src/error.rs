@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use domain::{FieldErrors, Refusal, RefusalKind};
+use identity::IdentityError;
 use log::LogError;
 use secrecy::SecretString;
 
@@ -109,6 +110,18 @@ impl From<sqlx::Error> for CommandError {
                 Self::Refused(refused_value(&*refused))
             }
             other => Self::fault(other),
+        }
+    }
+}
+
+impl From<IdentityError> for CommandError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Busy => Self::Busy,
+            IdentityError::TooManyAttempts { retry_after } => Self::TooManyAttempts { retry_after },
+            IdentityError::Database(error) => error.into(),
+            IdentityError::Vault(error) => Self::fault(error),
+            IdentityError::Fault(error) => Self::Fault(error),
         }
     }
 }

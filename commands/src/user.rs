@@ -8,10 +8,10 @@ use domain::user::{
     UndoEmailChange, User, UserCommand, UserError,
 };
 use domain::{EmailAddress, FieldErrors, Personal, RefusalKind, Refuse, Role, UserId};
+use identity::{LinkHolder, links, passwords};
 use uuid::Uuid;
 
 use crate::execute::Stream;
-use crate::identity::{LinkHolder, links, passwords};
 use crate::store::{Claim, Effect, Guard, Side};
 use crate::{CommandError, Commands, Context, Done, Parts, Reservation};
 
@@ -335,7 +335,7 @@ impl Commands {
     ) -> Result<String, CommandError> {
         match passwords::weakness(password, email) {
             Some(weakness) => Err(CommandError::field(field, weakness)),
-            None => self.parts.identity.passwords().hash(password).await,
+            None => Ok(self.parts.identity.passwords().hash(password).await?),
         }
     }
 }

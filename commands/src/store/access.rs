@@ -2,10 +2,9 @@
 
 use domain::user::{AccessEnd, UserEvent};
 use domain::{Event, Recorded, SessionId, StreamEvent};
+use identity::spared_by;
 use pool::PgConnection;
 use uuid::Uuid;
-
-use crate::identity::spared_by;
 
 /// Whether an event ends access, so that its append is more than rows of the log.
 pub(super) fn is_ended_by(event: &Event) -> bool {

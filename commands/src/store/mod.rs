@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{OrderId, ProductId, Refusal, StreamId, UserId};
+use identity::{Revocations, Vault, VaultError};
 use log::{BoxedError, InlineProjections, LogError};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -31,9 +32,7 @@ pub(crate) use load::Loaded;
 use streams::Streams;
 
 use crate::Reservation;
-use crate::identity::Revocations;
 use crate::outage::is_outage;
-use crate::{Vault, VaultError};
 use transaction::Verdict;
 
 /// Why an append did not happen. A lost race, a taken name and a fault are different things.

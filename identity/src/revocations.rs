@@ -7,13 +7,14 @@ use domain::{Event, Recorded, SessionId, UserId};
 use moka::sync::Cache;
 use tokio::sync::broadcast;
 
-use super::access::{LIFETIME, Standing};
-use super::access_ends::AccessEnds;
+use crate::access::{ACCESS_LIFETIME, Standing};
+use crate::access_ends::AccessEnds;
 
 /// Entries outlive every token that they concern.
-const KEPT: Duration = Duration::from_secs(LIFETIME + 60);
+const KEPT: Duration = Duration::from_secs(ACCESS_LIFETIME.as_secs() + 60);
 
-pub(crate) struct Revocations {
+/// Which access tokens are over, as far as a process knows.
+pub struct Revocations {
     sessions: Cache<SessionId, ()>,
     accounts: Cache<UserId, AccessEnds>,
     /// Whose tokens were ended just now.
@@ -35,19 +36,19 @@ impl Default for Revocations {
 
 impl Revocations {
     /// Whether a token is over before its time.
-    pub(crate) fn cover(&self, standing: &Standing) -> bool {
+    pub fn cover(&self, standing: &Standing) -> bool {
         let who = &standing.who;
         let ends = self.accounts.get(&who.user).unwrap_or_default();
         self.sessions.contains_key(&who.session) || ends.cover(standing.generation, who.session)
     }
 
     /// Whose tokens end, from now on: all of them, or some.
-    pub(crate) fn ended(&self) -> broadcast::Receiver<UserId> {
+    pub fn ended(&self) -> broadcast::Receiver<UserId> {
         self.ended.subscribe()
     }
 
     /// Takes in what was committed, by this process or another; twice does no harm.
-    pub(crate) fn note(&self, recorded: &[Recorded]) {
+    pub fn note(&self, recorded: &[Recorded]) {
         for recorded in recorded {
             let Event::User(event) = &recorded.event else { continue };
             let user = UserId::from_uuid(recorded.stream.id);
@@ -78,7 +79,7 @@ impl Revocations {
 }
 
 /// The session that an act leaves alone.
-pub(crate) const fn spared_by(end: AccessEnd, recorded: &Recorded) -> Option<SessionId> {
+pub const fn spared_by(end: AccessEnd, recorded: &Recorded) -> Option<SessionId> {
     match end {
         AccessEnd::OtherSessions => recorded.metadata.session_id,
         AccessEnd::Tokens | AccessEnd::Sessions => None,

@@ -1,53 +1,18 @@
-//! Who somebody is: secrets, passwords, links in mails, access tokens and sessions.
-
-mod access;
-mod access_ends;
-#[cfg(test)]
-mod access_model;
-mod binding;
-mod challenge;
-mod encryption;
-mod follow;
-pub mod journal;
-mod keyring;
-pub(crate) mod links;
-mod login;
-mod media_links;
-pub(crate) mod passwords;
-mod revocations;
-mod second_factor;
-mod secrets;
-mod sessions;
-mod sign_ins;
-mod throttle;
-mod totp;
+//! Everything that knows a secret, put together.
 
 use std::sync::Arc;
 
 use domain::{EmailAddress, Role, UserId};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use url::Url;
 
-pub use access::{Authenticated, Limit, Standing};
-pub use binding::{BindingError, Missing, compare, secrets_belong, secrets_of};
-pub use encryption::{EncryptionKey, thumbprint};
-pub use follow::SessionFollower;
-pub use links::{LinkHolder, Links};
-pub use media_links::{MediaHolder, MediaKind, MediaLink};
-pub use second_factor::{Enrolment, SecondFactor};
-pub use secrets::{Secrets, SecretsError};
-pub use sessions::{Session, Tokens};
-pub use sign_ins::Origin;
-pub use totp::RecoveryCodes;
-
-pub(crate) use access::AccessTokens;
-pub(crate) use keyring::Keyring;
-pub(crate) use media_links::MediaLinks;
-pub(crate) use passwords::Passwords;
-pub(crate) use revocations::{Revocations, spared_by};
-
-use crate::CommandError;
+use crate::access::{AccessTokens, Standing};
+use crate::keyed::keyed;
+use crate::keyring::Keyring;
+use crate::links::Links;
+use crate::media_links::MediaLinks;
+use crate::passwords::Passwords;
+use crate::revocations::Revocations;
+use crate::secrets::{Secrets, SecretsError};
 
 /// Days without a refresh after which a session is over, unless configured otherwise.
 pub const SESSION_IDLE_DAYS: i32 = 7;
@@ -64,8 +29,8 @@ pub struct Identity {
     refresh: [u8; 32],
     session_idle_days: i32,
     attempts: [u8; 32],
-    challenges: [u8; 32],
-    recovery: [u8; 32],
+    pub(crate) challenges: [u8; 32],
+    pub(crate) recovery: [u8; 32],
     needing_second_factor: Vec<Role>,
     digests: [u8; 32],
     erasures: [u8; 32],
@@ -73,11 +38,11 @@ pub struct Identity {
 
 /// Proves that a record of an erasure was written by a program with these secrets.
 #[derive(Clone)]
-pub(crate) struct ErasureKey([u8; 32]);
+pub struct ErasureKey([u8; 32]);
 
 impl ErasureKey {
     /// What only the holder of the key can tell of a person and a moment.
-    pub(crate) fn proof(&self, person: UserId, at: &str) -> [u8; 32] {
+    pub fn proof(&self, person: UserId, at: &str) -> [u8; 32] {
         keyed(&self.0, &[person.uuid().as_bytes(), at.as_bytes()])
     }
 }
@@ -117,79 +82,78 @@ impl Identity {
         Self { needing_second_factor, ..self }
     }
 
-    pub(crate) fn needs_second_factor(&self, role: Role) -> bool {
+    /// Whether accounts of a role have to have a second factor.
+    pub fn needs_second_factor(&self, role: Role) -> bool {
         self.needing_second_factor.contains(&role)
     }
 
+    /// Days without a refresh after which a session is over.
     pub(crate) const fn session_idle_days(&self) -> i32 {
         self.session_idle_days
     }
 
-    pub(crate) const fn keyring(&self) -> &Arc<Keyring> {
+    /// The keys in use.
+    pub const fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
     }
 
+    /// Access tokens.
     pub(crate) const fn access(&self) -> &AccessTokens {
         &self.access
     }
 
-    pub(crate) const fn links(&self) -> &Links {
+    /// Links in mails.
+    pub const fn links(&self) -> &Links {
         &self.links
     }
 
-    pub(crate) const fn media_links(&self) -> &MediaLinks {
+    /// Links to files and live events.
+    pub const fn media_links(&self) -> &MediaLinks {
         &self.media_links
     }
 
-    pub(crate) const fn passwords(&self) -> &Passwords {
+    /// Hashes and verifies passwords.
+    pub const fn passwords(&self) -> &Passwords {
         &self.passwords
     }
 
-    pub(crate) const fn revocations(&self) -> &Arc<Revocations> {
+    /// What ended access tokens before their time.
+    pub const fn revocations(&self) -> &Arc<Revocations> {
         &self.revocations
     }
 
-    pub(crate) fn authenticate(&self, bearer: &str) -> Result<Standing, CommandError> {
-        let standing = self.access.read(bearer)?;
-        if self.stands(&standing) { Ok(standing) } else { Err(access::invalid_token()) }
+    /// Whom a bearer token speaks for, if it does.
+    pub fn authenticate(&self, bearer: &str) -> Option<Standing> {
+        self.access.read(bearer).filter(|standing| self.stands(standing))
     }
 
-    pub(crate) fn stands(&self, standing: &Standing) -> bool {
+    /// Whether a token that was good still is.
+    pub fn stands(&self, standing: &Standing) -> bool {
         !standing.is_over() && !self.revocations.cover(standing)
     }
 
     /// The refresh token that takes another's place.
-    fn successor(&self, refresh: &str) -> [u8; 32] {
+    pub(crate) fn successor(&self, refresh: &str) -> [u8; 32] {
         keyed(&self.refresh, &[refresh.as_bytes()])
     }
 
-    pub(crate) fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
+    /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
+    pub fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
         keyed(&self.digests, &[digest])
     }
 
-    pub(crate) const fn erasure_key(&self) -> ErasureKey {
+    /// The key that proves records of erasures.
+    pub const fn erasure_key(&self) -> ErasureKey {
         ErasureKey(self.erasures)
     }
 
     /// The name of somebody who tries passwords.
-    fn subject(&self, parts: &[&[u8]]) -> String {
+    pub(crate) fn subject(&self, parts: &[&[u8]]) -> String {
         hex::encode(keyed(&self.attempts, parts))
     }
 
     /// The name under which an address is looked up: it tells nothing without the key.
-    pub(crate) fn lookup(&self, email: &EmailAddress) -> String {
+    pub fn lookup(&self, email: &EmailAddress) -> String {
         hex::encode(keyed(&self.lookup, &[email.folded().as_bytes()]))
     }
-}
-
-/// HMAC-SHA-256 (RFC 2104) over parts, each led by its length.
-fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        unreachable!("HMAC takes keys of any length");
-    };
-    for part in parts {
-        mac.update(&(part.len() as u64).to_be_bytes());
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }

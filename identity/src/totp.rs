@@ -5,8 +5,10 @@ use rand::Rng;
 use secrecy::{ExposeSecret, SecretString};
 use totp_rs::{Builder, Secret, Totp};
 
-use super::Identity;
-use crate::{CommandError, clock};
+use crate::clock;
+use crate::error::IdentityError;
+use crate::identity::Identity;
+use crate::keyed::keyed;
 
 /// Bytes of a secret: 160 bits, as RFC 4226 recommends.
 const SECRET: usize = 20;
@@ -24,7 +26,7 @@ pub struct RecoveryCodes(pub Vec<SecretString>);
 
 /// A code that was given, as far as it can be judged without what was used before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
+pub enum Code {
     /// Right in that time step.
     TimeStep(i64),
     /// The keyed hash of what may be a recovery code.
@@ -33,7 +35,7 @@ pub(super) enum Code {
 
 impl Code {
     /// What the journal calls it.
-    pub(super) const fn method(self) -> &'static str {
+    pub const fn method(self) -> &'static str {
         match self {
             Self::TimeStep(_) => "second_factor",
             Self::Recovery(_) => "recovery_code",
@@ -41,52 +43,52 @@ impl Code {
     }
 }
 
-pub(super) fn new_secret() -> [u8; SECRET] {
+pub(crate) fn new_secret() -> [u8; SECRET] {
     let mut secret = [0; SECRET];
     rand::rng().fill_bytes(&mut secret);
     secret
 }
 
 /// The secret as a person types it into an app (base32, RFC 4648).
-pub(super) fn base32(secret: &[u8]) -> SecretString {
+pub(crate) fn base32(secret: &[u8]) -> SecretString {
     Secret::new(secret.into()).to_base32().into()
 }
 
 /// The address that an app reads from a QR code.
-pub(super) fn otpauth_url(secret: &[u8], account: &str) -> Result<SecretString, CommandError> {
+pub(crate) fn otpauth_url(secret: &[u8], account: &str) -> Result<SecretString, IdentityError> {
     // The label has a colon between issuer and account.
     let account = account.replace(':', "_");
     let builder = Builder::new().with_secret(Secret::new(secret.into()));
     let totp = builder.with_issuer(Some(ISSUER)).with_account_name(account).build();
-    let url = totp.and_then(|totp| totp.to_url()).map_err(CommandError::fault)?;
+    let url = totp.and_then(|totp| totp.to_url()).map_err(IdentityError::fault)?;
     Ok(url.into())
 }
 
 /// The time step in which a code of 6 digits is right: the present one, or one beside it, as clocks
 /// differ.
-pub(super) fn time_step(secret: &[u8], code: &str) -> Result<Option<i64>, CommandError> {
+pub(crate) fn time_step(secret: &[u8], code: &str) -> Result<Option<i64>, IdentityError> {
     let totp: Totp = Builder::new()
         .with_secret(Secret::new(secret.into()))
         .build()
-        .map_err(CommandError::fault)?;
+        .map_err(IdentityError::fault)?;
     let now = u64::try_from(clock::unix_now()).unwrap_or_default();
-    totp.check(code, now).map(i64::try_from).transpose().map_err(CommandError::fault)
+    totp.check(code, now).map(i64::try_from).transpose().map_err(IdentityError::fault)
 }
 
 /// What was typed, without the spaces and hyphens that people put in.
-pub(super) fn typed(code: &str) -> String {
+pub(crate) fn typed(code: &str) -> String {
     let letters = code.chars().filter(|letter| !letter.is_whitespace() && *letter != '-');
     letters.map(|letter| letter.to_ascii_uppercase()).collect()
 }
 
 /// Whether it has the form of a time-based code.
-pub(super) fn is_time_based(typed: &str) -> bool {
+pub(crate) fn is_time_based(typed: &str) -> bool {
     typed.len() == 6 && typed.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Identity {
     /// New recovery codes, and what is kept of them.
-    pub(super) fn recovery_codes(&self, user: UserId) -> (RecoveryCodes, Vec<[u8; 32]>) {
+    pub fn recovery_codes(&self, user: UserId) -> (RecoveryCodes, Vec<[u8; 32]>) {
         let codes: Vec<_> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
         let hash = |code: &SecretString| self.recovery_hash(user, &typed(code.expose_secret()));
         let hashes = codes.iter().map(hash).collect();
@@ -94,8 +96,8 @@ impl Identity {
     }
 
     /// The code is random, so a keyed hash that takes no time is enough.
-    pub(super) fn recovery_hash(&self, user: UserId, typed: &str) -> [u8; 32] {
-        super::keyed(&self.recovery, &[user.uuid().as_bytes(), typed.as_bytes()])
+    pub(crate) fn recovery_hash(&self, user: UserId, typed: &str) -> [u8; 32] {
+        keyed(&self.recovery, &[user.uuid().as_bytes(), typed.as_bytes()])
     }
 }
 

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use domain::{EmailAddress, SecurityEvent, SessionId, UserId};
-use pool::PgConnection;
+use pool::{PgConnection, PgPool};
 
-use super::Identity;
-use super::journal::JournalEntry;
-use crate::{CommandError, Commands, Context};
+use crate::identity::Identity;
+use crate::journal::JournalEntry;
 
 /// Rows of one person that are kept of those that failed, and as many of the others: failures, which
 /// anybody can cause, push no sign-in out.
@@ -26,25 +25,25 @@ pub struct Origin {
 
 /// Somebody has signed in to an account, or has tried to.
 #[derive(Clone, Copy)]
-pub(super) struct SignIn {
+pub struct SignIn {
+    /// Whose account.
     pub user: UserId,
+    /// What happened.
     pub event: SecurityEvent,
+    /// The session that came of it.
     pub session: Option<SessionId>,
     /// By which proof, or why not.
     pub detail: Option<&'static str>,
 }
 
 impl SignIn {
-    pub(super) const fn failed(
-        user: UserId,
-        event: SecurityEvent,
-        detail: Option<&'static str>,
-    ) -> Self {
+    /// One that failed.
+    pub const fn failed(user: UserId, event: SecurityEvent, detail: Option<&'static str>) -> Self {
         Self { user, event, session: None, detail }
     }
 
     /// Writes the line of the journal.
-    pub(super) fn tell(self, origin: &Origin) {
+    pub fn tell(self, origin: &Origin) {
         JournalEntry {
             user: Some(self.user),
             session: self.session,
@@ -57,7 +56,7 @@ impl SignIn {
 
     /// Keeps it for the person, unless they were erased meanwhile: the row of `credentials`, which an
     /// erasure deletes, is locked.
-    pub(super) async fn keep(
+    pub async fn keep(
         self,
         conn: &mut PgConnection,
         region: Option<&str>,
@@ -82,25 +81,51 @@ impl SignIn {
         .await
         .map(drop)
     }
-}
 
-impl Commands {
-    /// Tells the journal of a failure, and keeps it for the person.
-    pub(super) async fn note_failure(&self, failed: SignIn, origin: &Origin) {
-        failed.tell(origin);
-        self.keep_failure(failed, origin).await;
+    /// Keeps a failure; where that can't be done, it changes nothing for the person who failed.
+    async fn keep_failure(self, pool: &PgPool, origin: &Origin) {
+        let kept = async {
+            let mut conn = pool.acquire().await?;
+            self.keep(&mut conn, Some(&origin.region)).await
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!("a failed sign-in could not be kept: {error}");
+        }
     }
 
+    /// Tells the journal of a failure, and keeps it for the person.
+    pub async fn note_failure(self, pool: &PgPool, origin: &Origin) {
+        self.tell(origin);
+        self.keep_failure(pool, origin).await;
+    }
+
+    /// Notes that a refresh token of that session was used twice.
+    pub async fn note_reuse(
+        pool: &PgPool,
+        request_id: &str,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<(), sqlx::Error> {
+        let (event, session) = (SecurityEvent::RefreshTokenReused, Some(session));
+        let entry = JournalEntry::new(event, request_id);
+        JournalEntry { user: Some(user), session, ..entry }.write();
+        let mut conn = pool.acquire().await?;
+        Self { user, event, session, detail: None }.keep(&mut conn, None).await
+    }
+}
+
+impl Identity {
     /// Tells the journal of an address or a password that was wrong; where there is such an account,
     /// keeps it for the person.
-    pub(super) async fn note_wrong_password(
+    pub async fn note_wrong_password(
         &self,
+        pool: &PgPool,
         email: &str,
         user: Option<UserId>,
         origin: &Origin,
     ) {
         let event = SecurityEvent::SignInFailed;
-        let address = self.parts.identity.address_name(email);
+        let address = self.address_name(email);
         JournalEntry {
             user,
             client: Some(&origin.region),
@@ -110,39 +135,10 @@ impl Commands {
         }
         .write();
         if let Some(user) = user {
-            self.keep_failure(SignIn::failed(user, event, Some("password")), origin).await;
+            SignIn::failed(user, event, Some("password")).keep_failure(pool, origin).await;
         }
     }
 
-    /// A refresh token of that session was used twice.
-    pub(super) async fn note_reuse(
-        &self,
-        context: &Context,
-        user: UserId,
-        session: SessionId,
-    ) -> Result<(), CommandError> {
-        let event = SecurityEvent::RefreshTokenReused;
-        let session = Some(session);
-        let request_id = &context.metadata.request_id;
-        let entry = JournalEntry::new(event, request_id);
-        JournalEntry { user: Some(user), session, ..entry }.write();
-        let mut conn = self.parts.writes.acquire().await?;
-        Ok(SignIn { user, event, session, detail: None }.keep(&mut conn, None).await?)
-    }
-
-    /// What can't be kept changes nothing for the person who failed.
-    async fn keep_failure(&self, failed: SignIn, origin: &Origin) {
-        let kept = async {
-            let mut conn = self.parts.writes.acquire().await?;
-            failed.keep(&mut conn, Some(&origin.region)).await
-        };
-        if let Err(error) = kept.await {
-            tracing::warn!("a failed sign-in could not be kept: {error}");
-        }
-    }
-}
-
-impl Identity {
     /// The name of an address in the journal: the same each time, and it tells nothing without the
     /// key.
     fn address_name(&self, email: &str) -> String {

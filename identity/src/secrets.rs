@@ -15,8 +15,9 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EncryptionKey, keyed};
 use crate::clock;
+use crate::encryption::EncryptionKey;
+use crate::keyed::keyed;
 
 /// Seconds for which a new signing key is published and accepted, but does not sign yet, and for
 /// which a new encryption key is accepted, but not published yet.
@@ -26,7 +27,7 @@ const NEW_KEY_WAITS: i64 = 10;
 pub struct Secrets {
     path: PathBuf,
     /// Sign access tokens; all are accepted.
-    pub(super) signing: Vec<SigningKey>,
+    pub(crate) signing: Vec<SigningKey>,
     /// Open encrypted payloads. Never empty.
     encryption: Vec<EncryptionKey>,
     /// When the first of either was added, in Unix seconds.
@@ -67,6 +68,12 @@ pub enum SecretsError {
         "SECRETS_FILE {0} does not hold valid secrets: restore it, or move it away to have new ones made."
     )]
     Invalid(PathBuf),
+    /// The file belongs to another database.
+    #[error(
+        "SECRETS_FILE {0} has other keys than those of this database: set SECRETS_FILE to the \
+         file that belongs to it, or put that file back from a backup"
+    )]
+    Foreign(PathBuf),
     /// A key can't be put to use.
     #[error("a signing key cannot be used: {0}")]
     Key(String),
@@ -102,7 +109,7 @@ impl Stored {
 
 impl Secrets {
     /// Reads the file, or makes it. Of several programs that make it at once, one wins. For a
-    /// database that may have data, see [`secrets_of`](super::secrets_of).
+    /// database that may have data, see [`secrets_of`](crate::secrets_of).
     pub fn load_or_create(path: &Path) -> Result<Self, SecretsError> {
         let failed = |source| SecretsError::Io { path: path.to_owned(), source };
         if !path.try_exists().map_err(failed)? {
@@ -114,7 +121,7 @@ impl Secrets {
     }
 
     /// Reads the file, if there is one.
-    pub(super) fn find(path: &Path) -> Result<Option<Self>, SecretsError> {
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>, SecretsError> {
         match Self::load(path) {
             Err(SecretsError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 Ok(None)
@@ -124,26 +131,26 @@ impl Secrets {
     }
 
     /// New keys that no file has, for reading a database in which nothing is sealed.
-    pub(super) fn unsaved(path: &Path) -> Result<Self, SecretsError> {
+    pub(crate) fn unsaved(path: &Path) -> Result<Self, SecretsError> {
         let invalid = || SecretsError::Invalid(path.to_owned());
         let bytes = serde_json::to_vec(&Stored::random()).map_err(|_| invalid())?;
         Self::parse(path, &bytes).ok_or_else(invalid)
     }
 
     /// Writes the encryption key into a file that has none.
-    pub(super) fn complete(&self) {
+    pub(crate) fn complete(&self) {
         if let Err(error) = complete(&self.path) {
             tracing::debug!("the encryption key is derived whenever it is needed: {error}");
         }
     }
 
     /// Tells this file's keys from those of another, and stays the same when they are rotated.
-    pub(super) fn check_value(&self) -> [u8; 32] {
+    pub(crate) fn check_value(&self) -> [u8; 32] {
         keyed(&self.derived("database"), &[b"this database belongs to these secrets"])
     }
 
     /// Reads the file.
-    pub(super) fn load(path: &Path) -> Result<Self, SecretsError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, SecretsError> {
         let bytes =
             fs::read(path).map_err(|source| SecretsError::Io { path: path.to_owned(), source })?;
         Self::parse(path, &bytes).ok_or_else(|| SecretsError::Invalid(path.to_owned()))
@@ -172,7 +179,7 @@ impl Secrets {
         fs::rename(&beside, path).map_err(failed)
     }
 
-    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let key = |text: &String| {
             let key = <[u8; 32]>::try_from(BASE64.decode(text).ok()?).ok()?;
@@ -216,16 +223,16 @@ impl Secrets {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn wrapping(&self) -> Wrapping {
+    pub(crate) fn wrapping(&self) -> Wrapping {
         self.wrapping.clone()
     }
 
     /// The key that signs: a new one only once every process has had the time to read it.
-    pub(super) fn signing_key(&self) -> Option<(&SigningKey, Option<i64>)> {
+    pub(crate) fn signing_key(&self) -> Option<(&SigningKey, Option<i64>)> {
         match self.signing.as_slice() {
             [_, before, ..] if self.is_fresh() => {
                 Some((before, Some(self.rotated_at + NEW_KEY_WAITS)))
@@ -235,12 +242,12 @@ impl Secrets {
     }
 
     /// All that payloads may be encrypted to.
-    pub(super) fn encryption(&self) -> &[EncryptionKey] {
+    pub(crate) fn encryption(&self) -> &[EncryptionKey] {
         &self.encryption
     }
 
     /// The one that they are to be encrypted to: a new one only once every process has read it.
-    pub(super) fn published_encryption(&self) -> Option<&EncryptionKey> {
+    pub(crate) fn published_encryption(&self) -> Option<&EncryptionKey> {
         match self.encryption.as_slice() {
             [_, before, ..] if self.is_fresh() => Some(before),
             keys => keys.first(),
@@ -252,7 +259,7 @@ impl Secrets {
     }
 
     /// A key of its own for each purpose.
-    pub(super) fn derived(&self, purpose: &str) -> [u8; 32] {
+    pub(crate) fn derived(&self, purpose: &str) -> [u8; 32] {
         keyed(&self.master, &[b"vetted/v1", purpose.as_bytes()])
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use domain::SessionId;
 use uuid::Uuid;
 
-use super::access_ends::AccessEnds;
+use crate::access_ends::AccessEnds;
 
 /// What ends access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

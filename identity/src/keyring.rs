@@ -6,16 +6,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::access::SigningKeys;
-use super::binding::BindingError;
-use super::encryption::EncryptionKey;
-use super::secrets::{Secrets, SecretsError, Wrapping};
+use crate::encryption::EncryptionKey;
+use crate::secrets::{Secrets, SecretsError, Wrapping};
+use crate::signing::SigningKeys;
 
 /// A forged key id must not have the file read for every request.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What changes with `vetted keys rotate`.
-pub(crate) struct Keyring {
+pub struct Keyring {
     path: PathBuf,
     /// Of the file that the program started with: another database's keys are never taken over.
     check_value: [u8; 32],
@@ -29,7 +28,7 @@ struct State {
 }
 
 /// One state of the file.
-pub(crate) struct Keys {
+pub struct Keys {
     signing: SigningKeys,
     encryption: Vec<EncryptionKey>,
     wrapping: Wrapping,
@@ -58,7 +57,7 @@ impl Keys {
     }
 
     /// The public keys, as a JWK Set (RFC 7517): all that sign, and the one to encrypt to.
-    pub(crate) const fn jwks(&self) -> &Value {
+    pub const fn jwks(&self) -> &Value {
         &self.jwks
     }
 
@@ -70,7 +69,8 @@ impl Keys {
 }
 
 impl Keyring {
-    pub(crate) fn try_new(secrets: &Secrets) -> Result<Self, SecretsError> {
+    /// From the secrets that the program started with.
+    pub fn try_new(secrets: &Secrets) -> Result<Self, SecretsError> {
         let path = secrets.path().to_owned();
         let keys = Arc::new(Keys::try_new(secrets)?);
         let state = State { keys, looked: Instant::now(), written: written(&path) };
@@ -78,7 +78,7 @@ impl Keyring {
     }
 
     /// The keys as they were last read.
-    pub(crate) fn keys(&self) -> Arc<Keys> {
+    pub fn keys(&self) -> Arc<Keys> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).keys)
     }
 
@@ -88,13 +88,13 @@ impl Keyring {
     }
 
     /// Those that a payload may be encrypted to: the one that goes by this name, or any.
-    pub(crate) fn encryption(&self, kid: Option<&str>) -> Vec<EncryptionKey> {
+    pub fn encryption(&self, kid: Option<&str>) -> Vec<EncryptionKey> {
         let known = self.keys().encryption(kid);
         if known.is_empty() { self.reloaded().encryption(kid) } else { known }
     }
 
     /// The keys as the file has them now, if it has changed since it was last read.
-    pub(crate) fn reloaded(&self) -> Arc<Keys> {
+    pub fn reloaded(&self) -> Arc<Keys> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.looked.elapsed() < PAUSE {
             return Arc::clone(&state.keys);
@@ -114,12 +114,12 @@ impl Keyring {
         Arc::clone(&state.keys)
     }
 
-    fn read(&self) -> Result<Keys, BindingError> {
+    fn read(&self) -> Result<Keys, SecretsError> {
         let secrets = Secrets::load(&self.path)?;
         if secrets.check_value() != self.check_value {
-            return Err(BindingError::Foreign(self.path.clone()));
+            return Err(SecretsError::Foreign(self.path.clone()));
         }
-        Ok(Keys::try_new(&secrets)?)
+        Keys::try_new(&secrets)
     }
 }
 

@@ -7,7 +7,7 @@ use pool::PgPool;
 use sqlx::PgExecutor;
 use subtle::ConstantTimeEq;
 
-use super::{Secrets, SecretsError};
+use crate::secrets::{Secrets, SecretsError};
 use crate::vault::{Vault, VaultError};
 
 /// An advisory lock that starts take in turn: "vettkeys".
@@ -41,12 +41,6 @@ pub enum BindingError {
          the file back from a backup, or set SECRETS_FILE to where it is"
     )]
     Missing(PathBuf),
-    /// The file belongs to another database.
-    #[error(
-        "SECRETS_FILE {0} has other keys than those of this database: set SECRETS_FILE to the \
-         file that belongs to it, or put that file back from a backup"
-    )]
-    Foreign(PathBuf),
 }
 
 /// Refuses a secrets file that is not this database's. Passes where no start has written the check
@@ -107,7 +101,7 @@ async fn tie(pool: &PgPool, path: &Path) -> Result<Secrets, BindingError> {
 /// file is a proof. Where nobody has a key there is nothing to prove it by.
 async fn proven(pool: &PgPool, path: &Path, secrets: Secrets) -> Result<Secrets, BindingError> {
     match Vault::try_new(pool.clone(), &secrets)?.opens_a_key().await? {
-        Some(false) => Err(BindingError::Foreign(path.to_owned())),
+        Some(false) => Err(SecretsError::Foreign(path.to_owned()).into()),
         Some(true) | None => Ok(secrets),
     }
 }
@@ -118,7 +112,7 @@ fn matching(path: &Path, value: &[u8]) -> Result<Secrets, BindingError> {
         secrets.complete();
         Ok(secrets)
     } else {
-        Err(BindingError::Foreign(path.to_owned()))
+        Err(SecretsError::Foreign(path.to_owned()).into())
     }
 }
 

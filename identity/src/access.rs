@@ -1,29 +1,23 @@
 //! Access tokens: JWT (RFC 9068 profile), EdDSA, five minutes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::user::Account;
 use domain::{Role, SessionId, UserId};
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Validation};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::keyring::{Keyring, Keys};
-use super::secrets::{Secrets, SecretsError};
-use crate::{CommandError, clock};
+use crate::clock;
+use crate::error::IdentityError;
+use crate::keyring::{Keyring, Keys};
+use crate::signing::TYPE;
 
-/// Seconds that an access token lives.
-pub(super) const LIFETIME: u64 = 300;
-const TYPE: &str = "at+jwt";
+/// How long an access token lives.
+pub const ACCESS_LIFETIME: Duration = Duration::from_mins(5);
 const AUDIENCE: &str = "vetted-api";
 
 /// Who a bearer token speaks for.
@@ -51,7 +45,7 @@ pub enum Limit {
 
 impl Limit {
     /// What this account has to do, if there is anything.
-    pub(crate) fn of(account: &Account, needs_second_factor: bool) -> Option<Self> {
+    pub fn of(account: &Account, needs_second_factor: bool) -> Option<Self> {
         if account.must_change_password {
             return Some(Self::PasswordChange);
         }
@@ -65,14 +59,14 @@ pub struct Standing {
     /// Who it speaks for.
     pub who: Authenticated,
     /// The account's access generation when it was issued.
-    pub(super) generation: i64,
+    pub(crate) generation: i64,
     /// Unix seconds.
     expires: i64,
 }
 
 impl Standing {
     /// For somebody who came without a token of their own, until that Unix second.
-    pub(super) const fn new(who: Authenticated, generation: i64, expires: i64) -> Self {
+    pub const fn new(who: Authenticated, generation: i64, expires: i64) -> Self {
         Self { who, generation, expires }
     }
 
@@ -83,7 +77,7 @@ impl Standing {
         (end - now).try_into().unwrap_or_default()
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.expires <= clock::unix_now()
     }
 }
@@ -104,16 +98,6 @@ struct Claims {
     generation: i64,
 }
 
-/// One state of the keys that sign and verify.
-pub(crate) struct SigningKeys {
-    header: Header,
-    signing: EncodingKey,
-    /// When a newer key is to sign, in Unix seconds.
-    until: Option<i64>,
-    accepted: HashMap<String, DecodingKey>,
-    jwks: Vec<Value>,
-}
-
 pub(crate) struct AccessTokens {
     keyring: Arc<Keyring>,
     validation: Validation,
@@ -121,42 +105,8 @@ pub(crate) struct AccessTokens {
     read: moka::sync::Cache<[u8; 32], Standing>,
 }
 
-impl SigningKeys {
-    pub(super) fn try_new(secrets: &Secrets) -> Result<Self, SecretsError> {
-        let none = || SecretsError::Key("there is none".to_owned());
-        let (first, until) = secrets.signing_key().ok_or_else(none)?;
-        let der = first.to_pkcs8_der().map_err(|error| SecretsError::Key(error.to_string()))?;
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(kid(first));
-        let accepted = secrets
-            .signing
-            .iter()
-            .map(|key| Ok((kid(key), DecodingKey::from_ed_components(&x(key))?)))
-            .collect::<Result<_, jsonwebtoken::errors::Error>>()
-            .map_err(|error| SecretsError::Key(error.to_string()))?;
-        Ok(Self {
-            header,
-            signing: EncodingKey::from_ed_der(der.as_bytes()),
-            until,
-            accepted,
-            jwks: secrets.signing.iter().map(jwk).collect(),
-        })
-    }
-
-    /// The public halves.
-    pub(super) fn jwks(&self) -> &[Value] {
-        &self.jwks
-    }
-
-    /// Whether another key should sign by now.
-    pub(super) fn is_outdated(&self) -> bool {
-        self.until.is_some_and(|until| until <= clock::unix_now())
-    }
-}
-
 impl AccessTokens {
-    pub(super) fn new(keyring: Arc<Keyring>, public_url: &Url) -> Self {
+    pub(crate) fn new(keyring: Arc<Keyring>, public_url: &Url) -> Self {
         let issuer = public_url.as_str().trim_end_matches('/').to_owned();
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&issuer]);
@@ -168,8 +118,12 @@ impl AccessTokens {
         Self { keyring, validation, issuer, read }
     }
 
-    pub(super) fn issue(&self, of: Authenticated, generation: i64) -> Result<String, CommandError> {
-        let iat = clock::unix_now();
+    pub(crate) fn issue(
+        &self,
+        of: Authenticated,
+        generation: i64,
+    ) -> Result<String, IdentityError> {
+        let now = clock::now();
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: AUDIENCE.to_owned(),
@@ -177,32 +131,31 @@ impl AccessTokens {
             sid: of.session,
             role: of.role,
             limit: of.limit,
-            iat,
-            exp: iat + i64::try_from(LIFETIME).map_err(CommandError::fault)?,
+            iat: now.unix_timestamp(),
+            exp: (now + ACCESS_LIFETIME).unix_timestamp(),
             generation,
         };
-        let keys = self.keyring.keys();
-        let keys = keys.signing();
-        jsonwebtoken::encode(&keys.header, &claims, &keys.signing).map_err(CommandError::fault)
+        self.keyring.keys().signing().sign(&claims).map_err(IdentityError::fault)
     }
 
-    /// Whom a token speaks for. A signature is checked once: after that, only the expiry.
-    pub(super) fn read(&self, token: &str) -> Result<Standing, CommandError> {
+    /// Whom a token speaks for, if it is genuine and not over. A signature is checked once: after that,
+    /// only the expiry.
+    pub(crate) fn read(&self, token: &str) -> Option<Standing> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let standing = if let Some(known) = self.read.get(&digest) {
             known
         } else {
-            let verified = self.verify(token).ok_or_else(invalid_token)?;
+            let verified = self.verify(token)?;
             self.read.insert(digest, verified);
             verified
         };
-        if standing.is_over() { Err(invalid_token()) } else { Ok(standing) }
+        (!standing.is_over()).then_some(standing)
     }
 
     fn verify(&self, token: &str) -> Option<Standing> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let kid = header.kid.as_ref()?;
-        let find = |keys: Arc<Keys>| keys.signing().accepted.get(kid).cloned();
+        let find = |keys: Arc<Keys>| keys.signing().accepted(kid);
         let key = find(self.keyring.keys()).or_else(|| find(self.keyring.reloaded()))?;
         let foreign = header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some();
         if header.typ.as_deref() != Some(TYPE) || foreign {
@@ -218,31 +171,10 @@ impl AccessTokens {
     }
 }
 
-pub(super) const fn invalid_token() -> CommandError {
-    CommandError::Unauthorized {
-        code: "invalid_token",
-        detail: "The token is invalid or has expired: sign in again, or refresh it.",
-    }
-}
-
-/// The public key's coordinate (RFC 8037).
-fn x(key: &SigningKey) -> String {
-    BASE64.encode(key.verifying_key().as_bytes())
-}
-
-/// The key's thumbprint (RFC 7638).
-fn kid(key: &SigningKey) -> String {
-    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, x(key));
-    BASE64.encode(Sha256::digest(canonical.as_bytes()))
-}
-
-fn jwk(key: &SigningKey) -> Value {
-    json!({ "kty": "OKP", "crv": "Ed25519", "x": x(key), "kid": kid(key), "use": "sig", "alg": "EdDSA" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::Secrets;
 
     #[test]
     fn mutated_tokens_never_panic_and_never_speak_for_anybody() {
@@ -261,7 +193,8 @@ mod tests {
         });
 
         crate::mutated::feed("JWT", &good, |input| {
-            let is_taken = std::str::from_utf8(input).is_ok_and(|token| tokens.read(token).is_ok());
+            let is_taken =
+                std::str::from_utf8(input).is_ok_and(|token| tokens.read(token).is_some());
             assert_eq!(is_taken, good.iter().any(|token| token == input), "{input:?}");
         });
     }

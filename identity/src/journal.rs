@@ -70,7 +70,7 @@ impl<'a> JournalEntry<'a> {
 }
 
 /// Writes a line for each event of an account, in the process that has just committed it.
-pub(crate) fn note(recorded: &[Recorded]) {
+pub fn note(recorded: &[Recorded]) {
     for recorded in recorded {
         let Event::User(of_user) = &recorded.event else { continue };
         let Some(event) = SecurityEvent::of(of_user) else { continue };

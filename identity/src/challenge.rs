@@ -9,8 +9,9 @@ use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Identity, keyed};
 use crate::clock;
+use crate::identity::Identity;
+use crate::keyed::keyed;
 
 /// How long a code may take.
 const LIFETIME: Duration = Duration::minutes(5);
@@ -19,7 +20,8 @@ const SAID: usize = 16 + 8 + 8;
 
 /// Somebody who gave the right password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Recognised {
+pub struct Recognised {
+    /// Whose it is.
     pub user: UserId,
     /// The access generation that the password was verified on: a change of it ends this.
     pub generation: i64,
@@ -27,7 +29,7 @@ pub(super) struct Recognised {
 
 impl Identity {
     /// A challenge for a code, good for 5 minutes.
-    pub(super) fn challenge(&self, of: Recognised) -> SecretString {
+    pub fn challenge(&self, of: Recognised) -> SecretString {
         self.challenge_until(of, clock::now() + LIFETIME)
     }
 
@@ -40,7 +42,7 @@ impl Identity {
     }
 
     /// Who gave the password; `None` where the challenge is not ours, or is over.
-    pub(super) fn challenged(&self, challenge: &str) -> Option<Recognised> {
+    pub fn challenged(&self, challenge: &str) -> Option<Recognised> {
         let bytes = BASE64.decode(challenge).ok()?;
         let (said, mac) = bytes.split_first_chunk::<SAID>()?;
         let is_ours: bool = keyed(&self.challenges, &[said]).as_slice().ct_eq(mac).into();
@@ -59,7 +61,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::identity::Secrets;
+    use crate::secrets::Secrets;
 
     fn identity() -> Identity {
         let folder = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@ pub struct EncryptionKey {
 
 impl EncryptionKey {
     /// `None` where the number is none of the curve's.
-    pub(super) fn from_scalar(scalar: &[u8; 32]) -> Option<Self> {
+    pub(crate) fn from_scalar(scalar: &[u8; 32]) -> Option<Self> {
         let secret = SecretKey::from_slice(scalar).ok()?;
         let agreement = Arc::new(PrivateKey::from_private_key(&ECDH_P256, scalar).ok()?);
         let kid = thumbprint(&secret.public_key());
@@ -29,7 +29,7 @@ impl EncryptionKey {
     }
 
     /// The scalar, as the file has it.
-    pub(super) fn stored(&self) -> String {
+    pub(crate) fn stored(&self) -> String {
         BASE64.encode(self.secret.to_bytes())
     }
 
@@ -44,7 +44,7 @@ impl EncryptionKey {
     }
 
     /// The public half, as the JWK Set shows it (RFC 7517).
-    pub(super) fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let [x, y] = coordinates(&self.secret.public_key());
         json!({
             "kty": "EC", "crv": "P-256", "x": x, "y": y,

@@ -2,25 +2,17 @@
 
 use domain::user::{Account, Reauthenticate, User};
 use domain::{EmailAddress, SecurityEvent, SessionId, StreamId, StreamType, UserId};
-use pool::PgConnection;
+use identity::second_factor::use_code;
+use identity::{Code, Limit, Origin, Recognised, SignIn, Tokens, sessions};
 use tokio::sync::OwnedMutexGuard;
 use tracing::Instrument;
-use uuid::Uuid;
 
-use super::access::Limit;
-use super::challenge::Recognised;
-use super::passwords::Verdict;
-use super::second_factor::{use_code, wrong_code};
-use super::sessions::{INVALID_CREDENTIALS, Opened, Proof, Tokens};
-use super::sign_ins::{Origin, SignIn};
-use super::throttle::Tries;
-use super::totp::Code;
+use crate::second_factor::wrong_code;
+use crate::sessions::{INVALID_CREDENTIALS, Opened, Proof};
 use crate::{CommandError, Commands, Reservation};
 
 /// Tries to open a session while others keep ending access to the account.
 const TRIES: usize = 3;
-/// Minutes for which a proof of who one is counts as recent.
-const RECENT_MINUTES: i32 = 5;
 
 const INVALID_CHALLENGE: CommandError = CommandError::Unauthorized {
     code: "invalid_challenge",
@@ -39,7 +31,7 @@ impl Commands {
         Ok(state.account().and_then(|account| self.limit(account)))
     }
 
-    pub(super) fn limit(&self, account: &Account) -> Option<Limit> {
+    pub(crate) fn limit(&self, account: &Account) -> Option<Limit> {
         Limit::of(account, self.requires_second_factor(account.role))
     }
 
@@ -103,7 +95,7 @@ impl Commands {
             Opened::WrongCode => {
                 tries.failed(pool, admitted).await?;
                 let failed = SignIn::failed(user, SecurityEvent::SecondFactorFailed, None);
-                self.note_failure(failed, origin).await;
+                failed.note_failure(pool, origin).await;
                 Err(INVALID_SECOND_FACTOR)
             }
             Opened::FactorNeeded | Opened::Stale => Err(INVALID_CHALLENGE),
@@ -112,7 +104,7 @@ impl Commands {
 
     /// One code of an account at a time: else many that come at once would be judged before the first
     /// failure is counted.
-    pub(super) async fn code_turn(&self, user: UserId) -> OwnedMutexGuard<()> {
+    pub(crate) async fn code_turn(&self, user: UserId) -> OwnedMutexGuard<()> {
         let stream = StreamId { kind: StreamType::User, id: user.uuid() };
         self.parts.store.turn(stream).lock_owned().await
     }
@@ -139,12 +131,12 @@ impl Commands {
             Some(lookup) => self.parts.store.holder(Reservation::Email.kind(), &lookup).await?,
             None => None,
         };
-        let generation = self.try_password(&tries, user, password).await?;
-        let user = user.map(UserId::from_uuid);
+        let (user, pool) = (user.map(UserId::from_uuid), &self.parts.writes);
+        let generation = self.parts.identity.try_password(pool, &tries, user, password).await?;
         if let Some((user, generation)) = user.zip(generation) {
             return Ok(Recognised { user, generation });
         }
-        self.note_wrong_password(email, user, origin).await;
+        self.parts.identity.note_wrong_password(pool, email, user, origin).await;
         Err(INVALID_CREDENTIALS)
     }
 
@@ -154,9 +146,10 @@ impl Commands {
         user: UserId,
         password: &str,
     ) -> Result<bool, CommandError> {
-        let tries = self.parts.identity.tries_of(user);
-        tries.admit(&self.parts.writes).await?;
-        Ok(self.try_password(&tries, Some(user.uuid()), password).await?.is_some())
+        let (identity, pool) = (&self.parts.identity, &self.parts.writes);
+        let tries = identity.tries_of(user);
+        tries.admit(pool).await?;
+        Ok(identity.try_password(pool, &tries, Some(user), password).await?.is_some())
     }
 
     /// Notes that a session's person has proved who they are, by a password or a code.
@@ -183,7 +176,8 @@ impl Commands {
         let event = SecurityEvent::ReauthenticationFailed;
         let (session, detail) = (Some(session), Some(method));
         if !proved {
-            self.note_failure(SignIn { user, event, session, detail }, origin).await;
+            let failed = SignIn { user, event, session, detail };
+            failed.note_failure(&self.parts.writes, origin).await;
             return Err(wrong);
         }
         SignIn { user, event: SecurityEvent::Reauthenticated, session, detail }.tell(origin);
@@ -199,7 +193,7 @@ impl Commands {
         let proved = self.knows_password(user, password).await?;
         if proved {
             let mut conn = self.parts.writes.acquire().await?;
-            note_proof(&mut conn, user, session).await?;
+            sessions::note_proof(&mut conn, user, session).await?;
         }
         Ok(proved)
     }
@@ -236,7 +230,7 @@ impl Commands {
         let mut tx = self.parts.writes.begin().await?;
         let proved = use_code(&mut tx, user, code).await?;
         if proved {
-            note_proof(&mut tx, user, session).await?;
+            sessions::note_proof(&mut tx, user, session).await?;
         }
         tx.commit().await?;
         Ok(proved)
@@ -247,64 +241,6 @@ impl Commands {
         &self,
         session: SessionId,
     ) -> Result<bool, CommandError> {
-        Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND ended_at IS NULL
-                            AND authenticated_at > now() - make_interval(mins => $2))",
-        )
-        .bind(session.uuid())
-        .bind(RECENT_MINUTES)
-        .fetch_one(&self.parts.writes)
-        .await?)
+        Ok(sessions::is_recently_proved(&self.parts.writes, session).await?)
     }
-
-    /// Verifies a password, counts what comes of it, and hashes it again where the parameters have
-    /// changed since. Gives the access generation that the password was verified on.
-    async fn try_password(
-        &self,
-        tries: &Tries,
-        user: Option<Uuid>,
-        password: &str,
-    ) -> Result<Option<i64>, CommandError> {
-        let (hash, generation) = self.credential(user).await?.unzip();
-        let turn = self.parts.identity.passwords().turn().await?;
-        // Others may have used up the budget while this one waited.
-        let admitted = tries.admit(&self.parts.writes).await?;
-        let (turn, verdict) = turn.verify(password, hash.clone()).await?;
-        if verdict == Verdict::Wrong {
-            tries.failed(&self.parts.writes, admitted).await?;
-            return Ok(None);
-        }
-        tries.succeeded(&self.parts.writes).await?;
-        if verdict == Verdict::Outdated {
-            let (_, current) = turn.hash(password).await?;
-            // Unless it has been changed meanwhile.
-            sqlx::query("UPDATE credentials SET hash = $1 WHERE user_id = $2 AND hash = $3")
-                .bind(current)
-                .bind(user)
-                .bind(hash)
-                .execute(&self.parts.writes)
-                .await?;
-        }
-        Ok(generation)
-    }
-
-    /// An account's password hash, with the access generation that it is of.
-    async fn credential(&self, user: Option<Uuid>) -> Result<Option<(String, i64)>, CommandError> {
-        let sql = "SELECT hash, access_generation FROM credentials WHERE user_id = $1";
-        let found = sqlx::query_as(sql).bind(user.unwrap_or_default());
-        Ok(found.fetch_optional(&self.parts.writes).await?)
-    }
-}
-
-async fn note_proof(
-    conn: &mut PgConnection,
-    user: UserId,
-    session: SessionId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE sessions SET authenticated_at = now() WHERE id = $1 AND user_id = $2")
-        .bind(session.uuid())
-        .bind(user.uuid())
-        .execute(conn)
-        .await
-        .map(drop)
 }

@@ -7,7 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use domain::user::Password;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::CommandError;
+use crate::error::IdentityError;
 
 /// 19 MiB, two passes, one lane (OWASP).
 const PARAMETERS: (u32, u32, u32) = (19 * 1024, 2, 1);
@@ -21,7 +21,8 @@ const SERVICE: &str = "vetted";
 static COMMON: LazyLock<std::collections::HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common-passwords.txt").lines().collect());
 
-pub(crate) struct Passwords {
+/// Hashes and verifies passwords. One per process.
+pub struct Passwords {
     turns: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
@@ -59,25 +60,25 @@ pub(crate) enum Verdict {
 
 impl Passwords {
     /// A PHC string.
-    pub(crate) async fn hash(&self, password: &Password) -> Result<String, CommandError> {
+    pub async fn hash(&self, password: &Password) -> Result<String, IdentityError> {
         let (_, hash) = self.turn().await?.hash(password.as_str()).await?;
         Ok(hash)
     }
 
     /// Waits for room.
-    pub(crate) async fn turn(&self) -> Result<Turn, CommandError> {
-        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| CommandError::Busy)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(CommandError::fault)?;
+    pub(crate) async fn turn(&self) -> Result<Turn, IdentityError> {
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| IdentityError::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(IdentityError::fault)?;
         Ok(Turn { _turn: turn, _place: place })
     }
 }
 
 impl Turn {
     /// A PHC string.
-    pub(crate) async fn hash(self, password: &str) -> Result<(Self, String), CommandError> {
+    pub(crate) async fn hash(self, password: &str) -> Result<(Self, String), IdentityError> {
         let password = password.to_owned();
         let (turn, hash) = self.work(move || hash(password.as_bytes())).await?;
-        let hash = hash.map_err(|error| CommandError::Fault(error.to_string().into()))?;
+        let hash = hash.map_err(|error| IdentityError::Fault(error.to_string().into()))?;
         Ok((turn, hash))
     }
 
@@ -87,7 +88,7 @@ impl Turn {
         self,
         password: &str,
         hash: Option<String>,
-    ) -> Result<(Self, Verdict), CommandError> {
+    ) -> Result<(Self, Verdict), IdentityError> {
         let password = password.to_owned();
         self.work(move || {
             // Made before it is known whether it is needed, as that takes time too.
@@ -107,12 +108,12 @@ impl Turn {
     async fn work<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<(Self, T), CommandError> {
+    ) -> Result<(Self, T), IdentityError> {
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             (self, done)
         });
-        done.await.map_err(CommandError::fault)
+        done.await.map_err(IdentityError::fault)
     }
 }
 
@@ -135,7 +136,7 @@ static NOBODY: LazyLock<String> =
 
 /// Why a password won't do, if it won't: a common one, or one with a word that anybody would try
 /// for this account (ASVS 5.0, 6.2.4 and 6.2.11).
-pub(crate) fn weakness(password: &Password, email: &str) -> Option<&'static str> {
+pub fn weakness(password: &Password, email: &str) -> Option<&'static str> {
     let folded = password.as_str().to_lowercase();
     if COMMON.contains(folded.as_str()) {
         return Some("This password is too common: choose another.");

@@ -4,14 +4,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::user::User;
-use domain::{ProductId, Role, SessionId, UploadId, UserId};
+use domain::{ProductId, SessionId, UploadId, UserId};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::access::{Authenticated, Standing};
-use super::keyed;
-use crate::{CommandError, Commands, clock};
+use crate::clock;
+use crate::keyed::keyed;
 
 /// Seconds that a link works at least.
 const SHORTEST: i64 = 600;
@@ -64,7 +62,7 @@ impl MediaLink {
 const NO_PRODUCT: ProductId = ProductId::from_uuid(Uuid::nil());
 
 /// Signs links, and reads what was signed.
-pub(crate) struct MediaLinks {
+pub struct MediaLinks {
     key: [u8; 32],
 }
 
@@ -79,18 +77,44 @@ impl MediaKind {
 }
 
 impl MediaLinks {
-    pub(super) const fn new(key: [u8; 32]) -> Self {
+    pub(crate) const fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    fn sign(&self, link: &MediaLink, now: i64) -> String {
+    /// The signature of a link: good for 10 to 15 minutes, and the same for 5.
+    pub fn sign(&self, link: &MediaLink) -> String {
+        self.sign_at(link, clock::unix_now())
+    }
+
+    /// What was signed for this target, and when it expires, in Unix seconds; `None` where that is not
+    /// genuine, for another target, or over.
+    pub fn read(
+        &self,
+        kind: MediaKind,
+        product: ProductId,
+        signature: &str,
+    ) -> Option<(MediaLink, i64)> {
+        self.read_at(kind, product, signature, clock::unix_now())
+    }
+
+    /// Whom a link to live events speaks for, and when it expires; `None` where it is not genuine,
+    /// for other events, or over.
+    pub fn read_live(
+        &self,
+        product: Option<ProductId>,
+        signature: &str,
+    ) -> Option<(MediaHolder, i64)> {
+        let read = self.read(MediaKind::Live, product.unwrap_or(NO_PRODUCT), signature);
+        read.map(|(link, expiry)| (link.holder, expiry))
+    }
+
+    fn sign_at(&self, link: &MediaLink, now: i64) -> String {
         let expiry = (now + SHORTEST + STEP - 1).div_euclid(STEP) * STEP;
         let said = said(link, expiry);
         BASE64.encode([said.as_slice(), &self.mac(link.kind, link.product, &said)].concat())
     }
 
-    /// What was signed, and when it expires.
-    fn read(
+    fn read_at(
         &self,
         kind: MediaKind,
         product: ProductId,
@@ -135,70 +159,6 @@ fn said(link: &MediaLink, expiry: i64) -> [u8; SAID] {
     said
 }
 
-impl Commands {
-    /// The signature of a link: good for 10 to 15 minutes, and the same for 5.
-    pub fn sign_media_link(&self, link: &MediaLink) -> String {
-        self.parts.identity.media_links().sign(link, clock::unix_now())
-    }
-
-    /// What was signed for this file; `None` where that is not genuine, for another file, or over.
-    pub fn read_media_link(
-        &self,
-        kind: MediaKind,
-        product: ProductId,
-        signature: &str,
-    ) -> Option<MediaLink> {
-        let now = clock::unix_now();
-        let read = self.parts.identity.media_links().read(kind, product, signature, now);
-        read.map(|(link, _)| link)
-    }
-
-    /// Whom a link to live events speaks for, and when it expires; `None` where it is not genuine,
-    /// for other events, or over.
-    pub fn read_live_link(
-        &self,
-        product: Option<ProductId>,
-        signature: &str,
-    ) -> Option<(MediaHolder, i64)> {
-        let (now, product) = (clock::unix_now(), product.unwrap_or(NO_PRODUCT));
-        let read = self.parts.identity.media_links().read(MediaKind::Live, product, signature, now);
-        read.map(|(link, expiry)| (link.holder, expiry))
-    }
-
-    /// The role that a holder has now; `None` where the session has ended or the account is shut.
-    pub async fn role_of_holder(&self, holder: MediaHolder) -> Result<Option<Role>, CommandError> {
-        Ok(self.standing_of_holder(holder, 0).await?.map(|standing| standing.who.role))
-    }
-
-    /// What a holder may do now, up to that Unix second; `None` where the session has ended or the
-    /// account is shut. Like a token's standing it ends with every later act that ends access.
-    pub async fn standing_of_holder(
-        &self,
-        holder: MediaHolder,
-        expires: i64,
-    ) -> Result<Option<Standing>, CommandError> {
-        let open: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND user_id = $2
-                            AND ended_at IS NULL AND expires_at > now())",
-        )
-        .bind(holder.session.uuid())
-        .bind(holder.user.uuid())
-        .fetch_one(&self.parts.pool)
-        .await?;
-        if !open {
-            return Ok(None);
-        }
-        let user = self.recall::<User>(holder.user, 1).await?;
-        let account = user.account().filter(|account| account.activated && !account.deactivated);
-        Ok(account.map(|account| {
-            let MediaHolder { user, session } = holder;
-            let (role, limit) = (account.role, self.limit(account));
-            let who = Authenticated { user, role, session, limit };
-            Standing::new(who, account.access_generation, expires)
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,9 +181,10 @@ mod tests {
     #[test]
     fn a_link_is_good_for_its_file_and_for_ten_to_fifteen_minutes() {
         let (links, link) = (MediaLinks::new([7; 32]), link());
-        let signature = links.sign(&link, NOW);
-        let read =
-            |kind, product, now| links.read(kind, product, &signature, now).map(|(link, _)| link);
+        let signature = links.sign_at(&link, NOW);
+        let read = |kind, product, now| {
+            links.read_at(kind, product, &signature, now).map(|(link, _)| link)
+        };
 
         assert_eq!(read(link.kind, link.product, NOW), Some(link));
         assert_eq!(read(link.kind, link.product, NOW + 600), Some(link));
@@ -231,25 +192,28 @@ mod tests {
         assert_eq!(read(MediaKind::Poster, link.product, NOW), None);
         assert_eq!(read(MediaKind::Live, link.product, NOW), None);
         assert_eq!(read(link.kind, ProductId::from_uuid(Uuid::from_u128(9)), NOW), None);
-        assert_eq!(MediaLinks::new([8; 32]).read(link.kind, link.product, &signature, NOW), None);
+        assert_eq!(
+            MediaLinks::new([8; 32]).read_at(link.kind, link.product, &signature, NOW),
+            None
+        );
     }
 
     #[test]
     fn a_link_stays_the_same_for_a_while() {
         let (links, link, start) = (MediaLinks::new([7; 32]), link(), NOW / STEP * STEP + 1);
 
-        assert_eq!(links.sign(&link, start), links.sign(&link, start + STEP - 1));
-        assert_ne!(links.sign(&link, start), links.sign(&link, start + STEP));
+        assert_eq!(links.sign_at(&link, start), links.sign_at(&link, start + STEP - 1));
+        assert_ne!(links.sign_at(&link, start), links.sign_at(&link, start + STEP));
     }
 
     #[test]
     fn mutated_signatures_never_panic_and_are_never_taken() {
         let (links, link) = (MediaLinks::new([7; 32]), link());
-        let good = [links.sign(&link, NOW).into_bytes()];
+        let good = [links.sign_at(&link, NOW).into_bytes()];
 
         crate::mutated::feed("media link", &good, |input| {
             let text = std::str::from_utf8(input).unwrap_or_default();
-            let read = links.read(link.kind, link.product, text, NOW);
+            let read = links.read_at(link.kind, link.product, text, NOW);
             assert_eq!(read.is_some(), good.iter().any(|good| good == input), "{input:?}");
         });
     }

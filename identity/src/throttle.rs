@@ -10,12 +10,12 @@ use std::time::Duration;
 use domain::UserId;
 use pool::PgPool;
 
-use super::Identity;
-use crate::CommandError;
+use crate::error::IdentityError;
+use crate::identity::Identity;
 
 /// So many tries, and then one more whenever so many seconds have passed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Budget {
+struct Budget {
     tries: f64,
     seconds: f64,
 }
@@ -80,7 +80,7 @@ impl Secret {
 }
 
 /// Whose budgets a try draws on; the names tell nothing without the key.
-pub(super) struct Tries {
+pub struct Tries {
     secret: Secret,
     pair: String,
     address: Option<String>,
@@ -88,7 +88,7 @@ pub(super) struct Tries {
 }
 
 /// A try that is within its budgets.
-pub(super) struct Admitted {
+pub struct Admitted {
     pair: Budget,
     familiar: bool,
 }
@@ -105,7 +105,7 @@ struct Ahead {
 
 impl Identity {
     /// Signing in to the account that has this look-up name, if any has, from a client's network.
-    pub(super) fn tries(&self, account: Option<&str>, client: IpAddr) -> Tries {
+    pub fn tries(&self, account: Option<&str>, client: IpAddr) -> Tries {
         let (account, client) = (account.unwrap_or_default().as_bytes(), client.to_string());
         Tries {
             secret: Secret::Password,
@@ -116,13 +116,13 @@ impl Identity {
     }
 
     /// Confirming who one is, signed in already.
-    pub(super) fn tries_of(&self, user: UserId) -> Tries {
+    pub fn tries_of(&self, user: UserId) -> Tries {
         let pair = self.subject(&[b"user", user.uuid().as_bytes()]);
         Tries { secret: Secret::Password, pair, address: None, account: None }
     }
 
     /// Giving a code after the right password, from a client's network.
-    pub(super) fn code_tries(&self, user: UserId, client: IpAddr) -> Tries {
+    pub fn code_tries(&self, user: UserId, client: IpAddr) -> Tries {
         let (user, client) = (user.uuid(), client.to_string());
         Tries {
             secret: Secret::Code,
@@ -133,7 +133,7 @@ impl Identity {
     }
 
     /// Giving a code, signed in already.
-    pub(super) fn code_tries_of(&self, user: UserId) -> Tries {
+    pub fn code_tries_of(&self, user: UserId) -> Tries {
         let pair = self.subject(&[b"code user", user.uuid().as_bytes()]);
         Tries { secret: Secret::Code, pair, address: None, account: None }
     }
@@ -142,7 +142,7 @@ impl Identity {
     /// has not proved to be theirs; counts it then. It takes as long whether somebody has the address
     /// or not. Mails of one kind have a budget, so that a flood of them leaves the links of others,
     /// and all kinds have one together.
-    pub(crate) async fn admits_mail(
+    pub async fn admits_mail(
         &self,
         pool: &PgPool,
         kind: &str,
@@ -178,7 +178,7 @@ impl Identity {
 
 impl Tries {
     /// Refuses a try that is beyond a budget.
-    pub(super) async fn admit(&self, pool: &PgPool) -> Result<Admitted, CommandError> {
+    pub async fn admit(&self, pool: &PgPool) -> Result<Admitted, IdentityError> {
         let ahead: Ahead = sqlx::query_as(
             "SELECT greatest(0, max(ahead) FILTER (WHERE subject = $1)) AS pair,
                     greatest(0, max(ahead) FILTER (WHERE subject = $2)) AS address,
@@ -194,12 +194,12 @@ impl Tries {
         .await?;
         judge(self.secret, &ahead).map_err(|seconds| {
             self.secret.count("throttled");
-            CommandError::TooManyAttempts { retry_after: Duration::from_secs_f64(seconds.ceil()) }
+            IdentityError::TooManyAttempts { retry_after: Duration::from_secs_f64(seconds.ceil()) }
         })
     }
 
     /// Counts a failure.
-    pub(super) async fn failed(&self, pool: &PgPool, how: Admitted) -> Result<(), CommandError> {
+    pub async fn failed(&self, pool: &PgPool, how: Admitted) -> Result<(), IdentityError> {
         self.secret.count("wrong");
         let mut drawn = vec![(&self.pair, how.pair.seconds)];
         if !how.familiar {
@@ -223,7 +223,7 @@ impl Tries {
     }
 
     /// Resets the tries after a right password, and remembers the address.
-    pub(super) async fn succeeded(&self, pool: &PgPool) -> Result<(), CommandError> {
+    pub async fn succeeded(&self, pool: &PgPool) -> Result<(), IdentityError> {
         self.secret.count("right");
         sqlx::query("DELETE FROM attempts WHERE subject = $1")
             .bind(&self.pair)

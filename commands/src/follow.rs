@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use domain::user::UserEvent;
 use domain::{Event, StreamType, UserId};
+use identity::ACCESS_LIFETIME;
 use tokio_util::sync::CancellationToken;
 
-use super::access::LIFETIME;
 use crate::{CommandError, Commands};
 
 /// How often the log is asked: what ends a session counts everywhere within a second.
@@ -30,7 +30,7 @@ impl Commands {
     /// [`SessionFollower::run`] then keeps it so.
     pub async fn follow_sessions(&self) -> Result<SessionFollower, CommandError> {
         // Where the log was when the oldest token that still counts was issued.
-        let oldest = Duration::from_secs(LIFETIME + 60);
+        let oldest = ACCESS_LIFETIME + Duration::from_mins(1);
         let after = log::last_before(&self.parts.pool, oldest).await?;
         self.parts.followed.send_replace(after);
         let mut follower = SessionFollower { commands: self.clone(), after };

@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 use url::Url;
 use uuid::Uuid;
 
-use super::keyed;
 use crate::clock;
+use crate::keyed::keyed;
 
 /// How long a link works that confirms an address.
 const CONFIRMATION: Duration = Duration::days(3);
@@ -47,7 +47,7 @@ pub struct Links {
 }
 
 impl Links {
-    pub(super) const fn new(key: [u8; 32], public_url: Url) -> Self {
+    pub(crate) const fn new(key: [u8; 32], public_url: Url) -> Self {
         Self { key, public_url }
     }
 
@@ -79,19 +79,23 @@ impl Links {
         self.url(&format!("app/email/undo/?uid={}&token={token}", uid(holder.user)))
     }
 
-    pub(crate) fn activates(&self, holder: LinkHolder<'_>, token: &str) -> bool {
+    /// Whether a token confirms the address of an account.
+    pub fn activates(&self, holder: LinkHolder<'_>, token: &str) -> bool {
         self.is_good(Purpose::Activation, holder, token)
     }
 
-    pub(crate) fn changes_email(&self, holder: LinkHolder<'_>, token: &str) -> bool {
+    /// Whether a token confirms a new address.
+    pub fn changes_email(&self, holder: LinkHolder<'_>, token: &str) -> bool {
         self.is_good(Purpose::EmailChange, holder, token)
     }
 
-    pub(crate) fn resets_password(&self, holder: LinkHolder<'_>, token: &str) -> bool {
+    /// Whether a token allows a new password to be set.
+    pub fn resets_password(&self, holder: LinkHolder<'_>, token: &str) -> bool {
         self.is_good(Purpose::PasswordReset, holder, token)
     }
 
-    pub(crate) fn undoes_email_change(&self, holder: LinkHolder<'_>, token: &str) -> bool {
+    /// Whether a token restores the address.
+    pub fn undoes_email_change(&self, holder: LinkHolder<'_>, token: &str) -> bool {
         self.is_good(Purpose::UndoEmailChange, holder, token)
     }
 
@@ -153,7 +157,7 @@ fn uid(user: UserId) -> String {
 }
 
 /// The account that a link names.
-pub(crate) fn read_uid(uid: &str) -> Option<UserId> {
+pub fn read_uid(uid: &str) -> Option<UserId> {
     let bytes = BASE64.decode(uid).ok()?;
     Uuid::from_slice(&bytes).ok().map(UserId::from_uuid)
 }
