@@ -7,16 +7,7 @@ use secrecy::SecretString;
 
 use crate::data_error::{is_data_error, refused_value};
 use crate::outage::is_outage;
-use crate::store::StoreError;
-
-/// A name that somebody else holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reservation {
-    /// An e-mail address.
-    Email,
-    /// A category's name.
-    CategoryName,
-}
+use crate::store::{Reservation, StoreError};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,8 @@ use std::time::Duration;
 use cqrs_es::event_sink::EventSink;
 use domain::{Aggregate, RefusalKind, Refuse, StreamId};
 use rand::RngExt;
-use serde_json::json;
-use uuid::Uuid;
 
+use crate::idempotency::{Outcome, keep_outcome};
 use crate::store::{Loaded, Side, StoreError};
 use crate::{CommandError, Commands, Context, Done};
 
@@ -134,10 +133,10 @@ impl Commands {
             Err(error) => return Attempt::Decided(Err(error)),
         };
         loaded.metadata = Some(context.metadata.clone());
-        loaded.side.idempotency = context.idempotency.clone().map(|claim| {
-            let id: Uuid = loaded.id.into();
-            (claim, json!({ "kind": A::STREAM, "id": id, "created": version == 0 }))
-        });
+        if let Some(claim) = &context.idempotency {
+            let outcome = Outcome { kind: A::STREAM, id: loaded.id.into(), created: version == 0 };
+            loaded.side.conditions.push(keep_outcome(claim, outcome));
+        }
         match self.parts.store.commit_loaded(events, loaded).await {
             Ok(done) => Attempt::Appended(Ok(done)),
             Err(StoreError::Conflict) => Attempt::Lost,

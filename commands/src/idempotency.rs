@@ -4,13 +4,15 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use domain::{Refusal, RefusalKind, Role, StreamType};
-use pool::{Limits, PgConnection, PgPool, UNFLUSHED};
+use domain::{Refusal, RefusalKind, Role, StreamType, UserId};
+use pool::{Limits, PgPool, Statement, UNFLUSHED};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::store::{Condition, Unmet};
 use crate::{CommandError, IdempotencyClaim, PATIENCE};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
@@ -145,7 +147,7 @@ impl Idempotency {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(Begun::Running) };
-        let outcome: Option<sqlx::types::Json<Outcome>> = row.try_get("outcome")?;
+        let outcome: Option<Json<Outcome>> = row.try_get("outcome")?;
         let outcome = outcome.map(|outcome| outcome.0);
         if let Some(status) = row.try_get::<Option<i16>, _>("status")? {
             return Ok(Begun::Answered(answered(&row, status, outcome)?));
@@ -169,7 +171,7 @@ impl Idempotency {
         .bind(&claim.key)
         .bind(fingerprint)
         .bind(i16::try_from(answer.status).map_err(CommandError::fault)?)
-        .bind(sqlx::types::Json(&answer.headers))
+        .bind(Json(&answer.headers))
         .bind(&answer.body)
         .bind(claim.role.map(Role::as_str))
         .bind(claim.id)
@@ -201,27 +203,25 @@ impl Idempotency {
     }
 }
 
-/// Writes down what an act led to, in its own transaction; `false` where the claim has lapsed and is
-/// somebody else's by now.
-pub(crate) async fn keep_outcome(
-    conn: &mut PgConnection,
-    claim: &IdempotencyClaim,
-    outcome: &serde_json::Value,
-) -> Result<bool, sqlx::Error> {
-    let kept = sqlx::query(
+/// Writes down what an act led to, in its own transaction, unless the claim has lapsed and is somebody else's by now.
+pub(crate) fn keep_outcome(claim: &IdempotencyClaim, outcome: Outcome) -> Condition {
+    let statement = Statement::new(
         "UPDATE idempotency_keys SET outcome = $4 WHERE scope = $1 AND key = $2 AND claim = $3",
     )
     .bind(claim.scope)
-    .bind(&claim.key)
+    .bind(claim.key.as_str())
     .bind(claim.id)
-    .bind(outcome)
-    .execute(conn)
-    .await?;
-    Ok(kept.rows_affected() == 1)
+    .bind(Json(outcome));
+    Condition { statement, unmet: Unmet::Refused(lapsed()) }
+}
+
+/// Forgets what an erased person's keys led to.
+pub(crate) fn forget(person: UserId) -> Statement {
+    Statement::new("DELETE FROM idempotency_keys WHERE scope = $1").bind(person.uuid())
 }
 
 /// The act is another request's by now.
-pub(crate) fn lapsed() -> Refusal {
+fn lapsed() -> Refusal {
     Refusal {
         kind: RefusalKind::Conflict,
         code: "idempotency_in_progress",
@@ -231,7 +231,7 @@ pub(crate) fn lapsed() -> Refusal {
 }
 
 fn answered(row: &PgRow, status: i16, outcome: Option<Outcome>) -> Result<Answered, CommandError> {
-    let headers: sqlx::types::Json<Vec<(String, String)>> = row.try_get("headers")?;
+    let headers: Json<Vec<(String, String)>> = row.try_get("headers")?;
     let status = u16::try_from(status).map_err(CommandError::fault)?;
     let answer = StoredAnswer { status, headers: headers.0, body: row.try_get("body")? };
     let role: Option<String> = row.try_get("role")?;

@@ -38,14 +38,14 @@ use tokio::sync::{broadcast, watch};
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use data_error::{is_data_error, refused_value};
 pub use erasure::{ErasureError, Erasures};
-pub use error::{CommandError, Reservation};
+pub use error::CommandError;
 pub use follow::SessionFollower;
 pub use idempotency::{Answered, Begun, Idempotency, Outcome, StoredAnswer};
 pub use outage::is_outage;
 pub use product::NewVideo;
 pub use references::References;
 pub use second_factor::SecondFactor;
-pub use store::StoreError;
+pub use store::{Reservation, StoreError};
 
 use payload::Nonces;
 use store::Store;

@@ -6,8 +6,9 @@
 use domain::user::{Account, User, UserCommand, UserError};
 use domain::{EmailAddress, Refuse, UserId};
 use identity::{Code, Enrolment, FactorSecret, RecoveryCodes, second_factor};
+use pool::Statement;
 
-use crate::store::{Effect, Side};
+use crate::store::Side;
 use crate::{CommandError, Commands, Context, Reservation};
 
 /// How an account's second factor is.
@@ -64,9 +65,9 @@ impl Commands {
         };
         tries.succeeded(pool).await?;
         let (codes, hashes) = identity.recovery_codes(user);
-        let effect = Effect::EnableSecondFactor { user, secret: secret.sealed, step, hashes };
+        let enable = second_factor::enable(user, &secret, step, &hashes);
         drop(turn);
-        self.change_factor(context, user, UserCommand::EnableSecondFactor, effect).await?;
+        self.change_factor(context, user, UserCommand::EnableSecondFactor, enable).await?;
         Ok(codes)
     }
 
@@ -76,8 +77,8 @@ impl Commands {
         context: &Context,
         user: UserId,
     ) -> Result<(), CommandError> {
-        let effect = Effect::RemoveSecondFactor(user);
-        self.change_factor(context, user, UserCommand::DisableSecondFactor, effect).await
+        let remove = second_factor::remove(user);
+        self.change_factor(context, user, UserCommand::DisableSecondFactor, remove).await
     }
 
     /// Takes the second factor away from somebody who has lost it; from the command line. Every session
@@ -90,8 +91,8 @@ impl Commands {
         let name = self.parts.identity.lookup(email);
         let holder = self.parts.store.holder(Reservation::Email.kind(), &name).await?;
         let Some(user) = holder.map(UserId::from_uuid) else { return Ok(false) };
-        let effect = Effect::RemoveSecondFactor(user);
-        self.change_factor(context, user, UserCommand::ResetSecondFactor, effect).await?;
+        let remove = second_factor::remove(user);
+        self.change_factor(context, user, UserCommand::ResetSecondFactor, remove).await?;
         Ok(true)
     }
 
@@ -102,8 +103,8 @@ impl Commands {
         user: UserId,
     ) -> Result<RecoveryCodes, CommandError> {
         let (codes, hashes) = self.parts.identity.recovery_codes(user);
-        let effect = Effect::ReplaceRecoveryCodes(user, hashes);
-        self.change_factor(context, user, UserCommand::ReplaceRecoveryCodes, effect).await?;
+        let replace = second_factor::replace_recovery_codes(user, &hashes);
+        self.change_factor(context, user, UserCommand::ReplaceRecoveryCodes, replace).await?;
         Ok(codes)
     }
 
@@ -112,10 +113,10 @@ impl Commands {
         context: &Context,
         user: UserId,
         command: UserCommand,
-        effect: Effect,
+        statement: Statement,
     ) -> Result<(), CommandError> {
         self.execute_with::<User, _>(context, user, move |_| {
-            let side = Side { effects: vec![effect.clone()], ..Side::default() };
+            let side = Side { statements: vec![statement.clone()], ..Side::default() };
             Ok((command.clone(), side))
         })
         .await

@@ -1,7 +1,7 @@
 //! Sessions: opened, refreshed with rotation, ended.
 //!
 //! Tokens are issued under a lock on the account's row in `credentials`, which every act that ends
-//! access takes too (`store/access.rs`): of the two, the second sees what the first has done.
+//! access takes too (`identity::ending`): of the two, the second sees what the first has done.
 
 use domain::user::{User, UserCommand};
 use domain::{SecurityEvent, SessionId, UserId};
@@ -12,7 +12,7 @@ use identity::{
 };
 use pool::PgConnection;
 
-use crate::store::{Effect, Side};
+use crate::store::Side;
 use crate::{CommandError, Commands, Context};
 
 pub(crate) const INVALID_CREDENTIALS: CommandError = CommandError::Unauthorized {
@@ -211,7 +211,7 @@ impl Commands {
         session: SessionId,
     ) -> Result<(), CommandError> {
         self.execute_with::<User, _>(&context.elsewhere(), user, move |_| {
-            let side = Side { effects: vec![Effect::EndSession(session)], ..Side::default() };
+            let side = Side { statements: vec![sessions::end(session)], ..Side::default() };
             Ok((UserCommand::EndSession { session }, side))
         })
         .await

@@ -1,7 +1,7 @@
 //! A model of how tokens are issued and ended, explored in every order: a login, a refresh and two
 //! acts that end access run side by side, while two replicas follow the log. What the replicas
 //! remember is the real [`AccessEnds`]; what is atomic here is what a lock makes so in
-//! `sessions.rs` and `store/access.rs`.
+//! `sessions.rs` and `ending.rs`.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// One transaction, as `store/access.rs` writes it; the replica that commits notes it at once.
+    /// One transaction, as `ending.rs` has it written; the replica that commits notes it at once.
     fn commit(&mut self, act: Act, by: usize) {
         let sequence = i64::try_from(self.log.len()).unwrap() + 1;
         let committed = Committed { act, sequence };

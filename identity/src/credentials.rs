@@ -2,7 +2,7 @@
 //! access take: of the two, the second sees what the first has done.
 
 use domain::UserId;
-use pool::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool, Statement};
 
 use crate::error::IdentityError;
 use crate::identity::Identity;
@@ -55,4 +55,20 @@ async fn find(pool: &PgPool, user: Option<UserId>) -> Result<Option<(String, i64
 pub async fn lock(conn: &mut PgConnection, user: UserId) -> Result<bool, sqlx::Error> {
     let sql = "SELECT FROM credentials WHERE user_id = $1 FOR SHARE";
     Ok(sqlx::query(sql).bind(user.uuid()).fetch_optional(conn).await?.is_some())
+}
+
+/// Gives an account a password, by its hash (a PHC string).
+pub fn set(user: UserId, hash: &str) -> Statement {
+    Statement::new(
+        "INSERT INTO credentials (user_id, hash) VALUES ($1, $2)
+         ON CONFLICT (user_id) DO UPDATE SET hash = $2, changed_at = now()",
+    )
+    .bind(user.uuid())
+    .bind(hash)
+}
+
+/// Has no password open the account until another one is set: none has an empty hash.
+pub fn lock_password(user: UserId) -> Statement {
+    Statement::new("UPDATE credentials SET hash = '', changed_at = now() WHERE user_id = $1")
+        .bind(user.uuid())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::user::{AccessEnd, UserEvent};
-use domain::{Event, Recorded, SessionId, UserId};
+use domain::{Event, Metadata, Recorded, SessionId, UserId};
 use moka::sync::Cache;
 use tokio::sync::broadcast;
 
@@ -57,7 +57,7 @@ impl Revocations {
                 self.tell(user);
             }
             if let Some(end) = event.ends_access() {
-                self.end(user, recorded.sequence, spared_by(end, recorded));
+                self.end(user, recorded.sequence, spared_by(end, &recorded.metadata));
             }
         }
     }
@@ -79,9 +79,9 @@ impl Revocations {
 }
 
 /// The session that an act leaves alone.
-pub const fn spared_by(end: AccessEnd, recorded: &Recorded) -> Option<SessionId> {
+pub(crate) const fn spared_by(end: AccessEnd, metadata: &Metadata) -> Option<SessionId> {
     match end {
-        AccessEnd::OtherSessions => recorded.metadata.session_id,
+        AccessEnd::OtherSessions => metadata.session_id,
         AccessEnd::Tokens | AccessEnd::Sessions => None,
     }
 }

@@ -2,7 +2,7 @@
 //! codes. Whether one is in force the account's events say.
 
 use domain::UserId;
-use pool::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool, Statement};
 use secrecy::SecretString;
 
 use crate::error::IdentityError;
@@ -23,8 +23,7 @@ pub struct Enrolment {
 
 /// The secret that codes are made from.
 pub struct FactorSecret {
-    /// As it is kept.
-    pub sealed: Vec<u8>,
+    sealed: Vec<u8>,
     open: Vec<u8>,
 }
 
@@ -120,4 +119,44 @@ pub async fn use_code(
         }
     };
     Ok(outcome.rows_affected() == 1)
+}
+
+/// Puts a second factor in force, by a code of that time step, which is used up. What was confirmed is what is in
+/// force, whatever was begun meanwhile. `hashes` are of the recovery codes.
+pub fn enable(user: UserId, secret: &FactorSecret, step: i64, hashes: &[[u8; 32]]) -> Statement {
+    Statement::new(
+        "WITH factor AS (
+             INSERT INTO second_factors (user_id, secret, confirmed, last_step)
+             VALUES ($1, $3, true, $4)
+             ON CONFLICT (user_id) DO UPDATE SET secret = $3, confirmed = true, last_step = $4),
+         former AS (DELETE FROM recovery_codes WHERE user_id = $1)
+         INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
+    )
+    .bind(user.uuid())
+    .bind(slices(hashes))
+    .bind(secret.sealed.as_slice())
+    .bind(step)
+}
+
+/// Takes a second factor away, with its recovery codes.
+pub fn remove(user: UserId) -> Statement {
+    Statement::new(
+        "WITH codes AS (DELETE FROM recovery_codes WHERE user_id = $1)
+         DELETE FROM second_factors WHERE user_id = $1",
+    )
+    .bind(user.uuid())
+}
+
+/// Puts other recovery codes, by their hashes, in the place of those before.
+pub fn replace_recovery_codes(user: UserId, hashes: &[[u8; 32]]) -> Statement {
+    Statement::new(
+        "WITH former AS (DELETE FROM recovery_codes WHERE user_id = $1)
+         INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
+    )
+    .bind(user.uuid())
+    .bind(slices(hashes))
+}
+
+fn slices(hashes: &[[u8; 32]]) -> Vec<&[u8]> {
+    hashes.iter().map(<[u8; 32]>::as_slice).collect()
 }

@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::{Role, SessionId, UserId};
-use pool::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool, Statement};
 use rand::Rng;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
@@ -262,4 +262,10 @@ pub async fn is_recently_proved(pool: &PgPool, session: SessionId) -> Result<boo
     .bind(RECENT_MINUTES)
     .fetch_one(pool)
     .await
+}
+
+/// Ends a session.
+pub fn end(session: SessionId) -> Statement {
+    Statement::new("UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL")
+        .bind(session.uuid())
 }

@@ -9,9 +9,11 @@ mod connection;
 mod executor;
 mod migration;
 mod pooler;
+mod statement;
 mod transaction;
 
 pub use connection::{Connections, PgConnection, PgPool, PoolConnection};
 pub use migration::{MigrationError, migrate};
 pub use pooler::{Limits, Pooler, Setting, UNFLUSHED};
+pub use statement::Statement;
 pub use transaction::Transaction;

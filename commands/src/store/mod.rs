@@ -1,12 +1,13 @@
 //! The event store: contiguous positions in commit order, group commit, and everything that has
 //! to be true together with the events in one transaction.
 
-mod access;
 mod append;
 mod appender;
+mod condition;
 mod connections;
 mod load;
 mod names;
+mod reached;
 mod snapshots;
 mod streams;
 mod transaction;
@@ -25,13 +26,16 @@ use pool::PgPool;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub(crate) use append::{Append, Claim, Effect, Guard, Side};
+use append::Append;
+pub(crate) use append::{Guard, Side};
+pub use condition::Reservation;
+pub(crate) use condition::{Condition, Unmet};
 use connections::Connections;
 use load::Known;
 pub(crate) use load::Loaded;
+pub(crate) use names::{Claim, forget_held};
 use streams::Streams;
 
-use crate::Reservation;
 use crate::outage::is_outage;
 use transaction::Verdict;
 
@@ -71,6 +75,15 @@ pub enum StoreError {
     /// The program is stopping.
     #[error("the appender has stopped")]
     Stopped,
+}
+
+impl From<Unmet> for StoreError {
+    fn from(unmet: Unmet) -> Self {
+        match unmet {
+            Unmet::Taken(reservation) => Self::Taken(reservation),
+            Unmet::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
 }
 
 impl StoreError {
