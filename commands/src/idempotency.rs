@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use domain::{Refusal, RefusalKind, Role, StreamType, UserId};
-use pool::{Limits, PgPool, Statement, UNFLUSHED};
+use pool::{Limits, PgPool, Statement, UNFLUSHED, interval};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -16,9 +16,7 @@ use crate::store::{Condition, Unmet};
 use crate::{CommandError, IdempotencyClaim, PATIENCE};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
-const CLAIM_SECONDS: i32 = 5;
-/// How often the claim of a request that still runs is renewed.
-const RENEWAL: Duration = Duration::from_millis(1_500);
+const CLAIM: Duration = Duration::from_secs(5);
 const CLAIMS: Limits = Limits { connections: 4, patience: PATIENCE };
 
 /// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
@@ -86,7 +84,7 @@ impl Idempotency {
     pub async fn begin(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
         let claimed = sqlx::query(
             "INSERT INTO idempotency_keys AS had (scope, key, role, claim, locked_until)
-             VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+             VALUES ($1, $2, $3, $4, now() + $5)
              ON CONFLICT (scope, key) DO UPDATE
                 SET locked_until = excluded.locked_until, role = excluded.role,
                     claim = excluded.claim, created_at = now(), fingerprint = NULL,
@@ -98,7 +96,7 @@ impl Idempotency {
         .bind(&claim.key)
         .bind(claim.role.map(Role::as_str))
         .bind(claim.id)
-        .bind(CLAIM_SECONDS)
+        .bind(interval(CLAIM))
         .execute(&self.claims)
         .await?;
         if claimed.rows_affected() == 1 {
@@ -115,26 +113,29 @@ impl Idempotency {
     ) -> T {
         tokio::select! {
             done = request => done,
-            never = self.renew(claim) => match never {},
+            never = self.keep(claim) => match never {},
         }
     }
 
-    async fn renew(&self, claim: &IdempotencyClaim) -> Infallible {
+    /// Goes on where the claim was lost: the act's own transaction finds out.
+    async fn keep(&self, claim: &IdempotencyClaim) -> Infallible {
         loop {
-            tokio::time::sleep(RENEWAL).await;
-            let renewed = sqlx::query(
-                "UPDATE idempotency_keys SET locked_until = now() + make_interval(secs => $4)
-                 WHERE scope = $1 AND key = $2 AND claim = $3",
-            )
-            .bind(claim.scope)
-            .bind(&claim.key)
-            .bind(claim.id)
-            .bind(CLAIM_SECONDS)
-            .execute(&self.claims);
-            if let Err(error) = renewed.await {
-                tracing::warn!("the claim on an Idempotency-Key could not be renewed: {error}");
-            }
+            pool::keep(CLAIM, || self.renew(claim)).await;
         }
+    }
+
+    /// Whether it could be kept.
+    async fn renew(&self, claim: &IdempotencyClaim) -> Result<bool, sqlx::Error> {
+        let renewed = sqlx::query(
+            "UPDATE idempotency_keys SET locked_until = now() + $4
+             WHERE scope = $1 AND key = $2 AND claim = $3",
+        )
+        .bind(claim.scope)
+        .bind(&claim.key)
+        .bind(claim.id)
+        .bind(interval(CLAIM))
+        .execute(&self.claims);
+        Ok(renewed.await?.rows_affected() == 1)
     }
 
     async fn state(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {

@@ -14,7 +14,7 @@ use pool::{PgPool, Statement};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use lease::{Lease, Part, Progress, Recorder};
+pub use lease::{Part, Progress, Recorder, UploadLease};
 
 use crate::CommandError;
 use crate::store::{Condition, Unmet};

@@ -141,9 +141,9 @@ impl Finalizer {
     }
 
     async fn publish_one(&self, job: &Job, file: &Path, key: &str) -> Result<(), Failed> {
-        let temporary = Key::from(format!("{}/{}/{key}", keys::UNFINISHED, job.fence));
+        let temporary = Key::from(format!("{}/{}/{key}", keys::UNFINISHED, job.fence()));
         self.storage.put(file, &temporary).await.map_err(moving)?;
-        if job.renew(100).await.map_err(database)? {
+        if job.advance(100).await.map_err(database)? {
             return self.storage.rename(&temporary, &Key::from(key)).await.map_err(moving);
         }
         self.storage.delete(&temporary).await.map_err(moving)?;
