@@ -1,5 +1,7 @@
 //! Rules of the design that the compiler does not know (style.md, "Guards").
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -6,8 +6,6 @@
 
 mod access;
 mod access_ends;
-#[cfg(test)]
-mod access_model;
 mod binding;
 mod challenge;
 pub mod clock;
@@ -51,6 +49,8 @@ pub use throttle::{Admitted, Tries};
 pub use totp::{Code, RecoveryCodes};
 pub use vault::{Vault, VaultError};
 
+#[cfg(test)]
+mod access_model;
 #[cfg(test)]
 #[path = "../../tests/mutated.rs"]
 mod mutated;

@@ -14,6 +14,9 @@ use url::Url;
 use crate::mail::{Letter, Letters, MailSettings};
 use crate::subscriber::{Failed, Handler};
 
+/// Its name among subscribers and tasks.
+pub(crate) const NAME: &str = "mailer";
+
 const EVENTS: [EventType; 16] = [
     EventType::User(U::UserRegistered),
     EventType::User(U::RegistrationRepeated),
@@ -181,7 +184,7 @@ impl Mailer {
 #[async_trait]
 impl Handler for Mailer {
     fn name(&self) -> &'static str {
-        "mailer"
+        NAME
     }
 
     fn events(&self) -> &'static [EventType] {

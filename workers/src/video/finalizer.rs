@@ -31,6 +31,9 @@ use super::storage::{Storage, StorageError};
 use crate::mailer::unloadable;
 use crate::subscriber::{Failed, Handler};
 
+/// Its name among subscribers and tasks.
+pub(crate) const NAME: &str = "video-finalizer";
+
 const EVENTS: [EventType; 1] = [EventType::Product(ProductEventType::VideoUploaded)];
 
 /// Finishes videos.
@@ -207,7 +210,7 @@ impl Finalizer {
 #[async_trait]
 impl Handler for Finalizer {
     fn name(&self) -> &'static str {
-        "video-finalizer"
+        NAME
     }
 
     fn events(&self) -> &'static [EventType] {
