@@ -6,7 +6,6 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use commands::journal::JournalEntry;
 use domain::SecurityEvent;
 use futures::FutureExt;
 use http::header::{
@@ -14,6 +13,7 @@ use http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use identity::JournalEntry;
 use tracing::{Instrument, Span};
 
 use crate::App;

@@ -5,10 +5,9 @@ use std::time::Duration;
 use cqrs_es::event_sink::EventSink;
 use domain::{Aggregate, RefusalKind, Refuse, StreamId};
 use rand::RngExt;
-use serde_json::json;
 use tracing::Instrument;
-use uuid::Uuid;
 
+use crate::idempotency::{Outcome, keep_outcome};
 use crate::store::{Guard, Loaded, Side, StoreError};
 use crate::{CommandError, Commands, Context, Done};
 
@@ -137,10 +136,10 @@ impl Commands {
         };
         loaded.side.guards.extend(context.person().map(Guard::NotErased));
         loaded.metadata = Some(context.metadata.clone());
-        loaded.side.idempotency = context.idempotency.clone().map(|claim| {
-            let id: Uuid = loaded.id.into();
-            (claim, json!({ "kind": A::STREAM, "id": id, "created": version == 0 }))
-        });
+        if let Some(claim) = &context.idempotency {
+            let outcome = Outcome { kind: A::STREAM, id: loaded.id.into(), created: version == 0 };
+            loaded.side.conditions.push(keep_outcome(claim, outcome));
+        }
         match self.parts.store.commit_loaded(events, loaded).await {
             Ok(done) => Attempt::Appended(Ok(done)),
             Err(StoreError::Conflict) => Attempt::Lost,

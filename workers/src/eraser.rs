@@ -9,7 +9,7 @@ use crate::mailer::unloadable;
 use crate::subscriber::{Failed, Handler};
 
 /// Its name, for ever.
-pub(crate) const ERASER: &str = "eraser";
+pub(crate) const NAME: &str = "eraser";
 
 const EVENTS: [EventType; 1] = [EventType::User(UserEventType::ErasureRequested)];
 
@@ -27,7 +27,7 @@ impl Eraser {
 #[async_trait]
 impl Handler for Eraser {
     fn name(&self) -> &'static str {
-        ERASER
+        NAME
     }
 
     fn events(&self) -> &'static [EventType] {

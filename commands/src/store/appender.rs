@@ -4,12 +4,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use domain::StreamId;
+use identity::{Revocations, journal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::append::Append;
 use super::transaction::{Committed, Failure, Verdict};
 use super::writer::Writer;
-use crate::identity::{Revocations, journal};
 
 /// Commands in one transaction at most: enough to share one flush, few enough to answer soon.
 const BATCH: usize = 256;

@@ -12,12 +12,11 @@ use time::OffsetDateTime;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::append::{Append, Appended, Effect, Guard};
-use super::{StoreError, access, names, write};
+use super::append::{Append, Appended, Guard};
+use super::{StoreError, write};
 use crate::context::Row;
 use crate::data_error::{is_data_error, refused_value};
 use crate::outage::is_outage;
-use crate::{idempotency, uploads};
 
 /// How a command ended.
 pub(super) type Verdict = Result<Appended, StoreError>;
@@ -31,6 +30,8 @@ pub(super) enum Failure {
     Projection(Box<dyn std::error::Error + Send + Sync>),
     #[error("the log went on under its lock")]
     Overtaken,
+    #[error("a command of the batch failed after it had written something")]
+    HalfDone,
 }
 
 impl Failure {
@@ -42,6 +43,7 @@ impl Failure {
                 .is_some_and(|database| lost_race(database) || !is_outage(error)),
             Self::Projection(error) => !is_outage(&**error),
             Self::Overtaken => false,
+            Self::HalfDone => true,
         }
     }
 
@@ -50,7 +52,7 @@ impl Failure {
         let mut error: Option<&(dyn Error + 'static)> = match self {
             Self::Database(error) => Some(error),
             Self::Projection(error) => Some(&**error),
-            Self::Overtaken => None,
+            Self::Overtaken | Self::HalfDone => None,
         };
         while let Some(cause) = error {
             if cause.downcast_ref().is_some_and(is_lock_timeout) {
@@ -78,7 +80,7 @@ impl Failure {
                 StoreError::Unavailable(error.to_string())
             }
             Self::Projection(error) => StoreError::Projection(error.to_string()),
-            Self::Overtaken => StoreError::shared(self),
+            Self::Overtaken | Self::HalfDone => StoreError::shared(self),
         }
     }
 }
@@ -147,9 +149,7 @@ impl<'c> Transaction<'c> {
     ) -> Result<Committed, Failure> {
         let tx = &mut self.tx;
         let mut verdicts = judge(tx, read_models, appends).await?;
-        names::claim(tx, appends, &mut verdicts).await?;
-        take(tx, appends, &mut verdicts).await?;
-        keep_outcomes(tx, appends, &mut verdicts).await?;
+        meet_conditions(tx, appends, &mut verdicts).await?;
         let winners: Vec<_> = winners(appends, &verdicts).collect();
         if winners.is_empty() {
             self.tx.rollback().await?;
@@ -163,10 +163,8 @@ impl<'c> Transaction<'c> {
         if !write::write(tx, &winners, &recorded, &folded.writes).await? {
             return Err(Failure::Overtaken);
         }
-        names::release(tx, &winners).await?;
-        access::end(tx, &recorded).await?;
-        for append in &winners {
-            effects(tx, append).await?;
+        for statement in winners.iter().flat_map(|append| &append.statements) {
+            statement.run(tx).await?;
         }
         self.tx.commit().await?;
         show(appends, &mut verdicts, &mut folded);
@@ -206,7 +204,7 @@ async fn judge(
         } else {
             Err(StoreError::Conflict)
         };
-        for guard in &append.side.guards {
+        for guard in &append.guards {
             match guard {
                 Guard::StreamAt(stream, version) if !at(stream, *version) => {
                     verdict = Err(StoreError::Conflict);
@@ -298,32 +296,25 @@ fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> 
     Ok((log::stream_of(row)?, sequence.unwrap_or(0)))
 }
 
-/// Takes uploads; of two takers the second fails alone.
-async fn take(
+/// Runs what has to be met before the events are written; a command whose condition is not met fails alone. What
+/// it has done by then must not be committed with the others.
+async fn meet_conditions(
     conn: &mut PgConnection,
     appends: &[&Append],
     verdicts: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
-    for (append, verdict) in appends.iter().zip(verdicts) {
-        let Some(take) = append.side.take.filter(|_| verdict.is_ok()) else { continue };
-        if !take.carry_out(&mut *conn, append.stream.id).await? {
-            *verdict = Err(StoreError::Refused(uploads::gone()));
+) -> Result<(), Failure> {
+    let mut is_half_done = false;
+    for (append, verdict) in appends.iter().zip(&mut *verdicts).filter(|(_, v)| v.is_ok()) {
+        for (index, condition) in append.conditions.iter().enumerate() {
+            if condition.statement.run(conn).await? != 1 {
+                *verdict = Err(condition.unmet.clone().into());
+                is_half_done |= index > 0;
+                break;
+            }
         }
     }
-    Ok(())
-}
-
-/// Writes down what acts with an `Idempotency-Key` lead to; one whose claim has lapsed fails alone.
-async fn keep_outcomes(
-    conn: &mut PgConnection,
-    appends: &[&Append],
-    verdicts: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
-    for (append, verdict) in appends.iter().zip(verdicts) {
-        let Some((claim, outcome)) = &append.side.idempotency else { continue };
-        if verdict.is_ok() && !idempotency::keep_outcome(&mut *conn, claim, outcome).await? {
-            *verdict = Err(StoreError::Refused(idempotency::lapsed()));
-        }
+    if is_half_done && verdicts.iter().any(Result::is_ok) {
+        return Err(Failure::HalfDone);
     }
     Ok(())
 }
@@ -351,75 +342,4 @@ pub(super) fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<
             event: encoded.event.clone(),
         })
         .collect()
-}
-
-fn slices(hashes: &[[u8; 32]]) -> Vec<&[u8]> {
-    hashes.iter().map(<[u8; 32]>::as_slice).collect()
-}
-
-async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::Error> {
-    for effect in &append.side.effects {
-        match effect {
-            Effect::SetCredential(user, hash) => sqlx::query(
-                "INSERT INTO credentials (user_id, hash) VALUES ($1, $2)
-                 ON CONFLICT (user_id) DO UPDATE SET hash = $2, changed_at = now()",
-            )
-            .bind(user.uuid())
-            .bind(hash),
-            // No password has an empty hash.
-            Effect::LockPassword(user) => sqlx::query(
-                "UPDATE credentials SET hash = '', changed_at = now() WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-            Effect::EndSession(session) => sqlx::query(
-                "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL",
-            )
-            .bind(session.uuid()),
-            // What was confirmed is what is in force, whatever was begun meanwhile.
-            Effect::EnableSecondFactor { user, secret, step, hashes } => sqlx::query(
-                "WITH factor AS (
-                     INSERT INTO second_factors (user_id, secret, confirmed, last_step)
-                     VALUES ($1, $3, true, $4)
-                     ON CONFLICT (user_id) DO UPDATE SET secret = $3, confirmed = true, last_step = $4),
-                 former AS (DELETE FROM recovery_codes WHERE user_id = $1)
-                 INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
-            )
-            .bind(user.uuid())
-            .bind(slices(hashes))
-            .bind(secret)
-            .bind(step),
-            Effect::RemoveSecondFactor(user) => sqlx::query(
-                "WITH codes AS (DELETE FROM recovery_codes WHERE user_id = $1)
-                 DELETE FROM second_factors WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-            Effect::ReplaceRecoveryCodes(user, hashes) => sqlx::query(
-                "WITH former AS (DELETE FROM recovery_codes WHERE user_id = $1)
-                 INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
-            )
-            .bind(user.uuid())
-            .bind(slices(hashes)),
-            Effect::ForgetPerson(user) => sqlx::query(
-                "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
-                 factor AS (DELETE FROM second_factors WHERE user_id = $1),
-                 codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
-                 sign_ins AS (DELETE FROM sign_ins WHERE user_id = $1),
-                 names AS (DELETE FROM reservations WHERE owner = $1 AND held_until IS NOT NULL),
-                 answers AS (DELETE FROM idempotency_keys WHERE scope = $1),
-                 uploads AS (UPDATE uploads SET metadata = '', expires_at =
-                                 CASE WHEN product IS NULL THEN now() ELSE expires_at END
-                             WHERE owner = $1)
-                 UPDATE person_keys SET erasure_requested_at = coalesce(erasure_requested_at, now())
-                 WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-            Effect::DestroyKey(user) => sqlx::query(
-                "UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-        }
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
 }

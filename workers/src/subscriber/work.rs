@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_nats::jetstream::{AckKind, Message};
 use domain::Recorded;
 use futures::FutureExt;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -170,22 +169,15 @@ impl<H: Handler> Subscriber<H> {
 
     /// Renews the claims, and tells the broker that work is in progress; returns when one is lost.
     async fn keep(&self, tries: &[Try<'_>], messages: &[Message]) {
-        let mut renewed = Instant::now();
-        while renewed.elapsed() < self.pace.lease {
-            tokio::time::sleep(self.pace.lease / 3).await;
+        let claims: Vec<_> = tries.iter().map(|one| (one.place, one.claim)).collect();
+        let renew = async || {
             for message in messages {
                 // Without it the message comes again too soon, which does no harm.
                 let _ = message.ack_with(AckKind::Progress).await;
             }
-            let claims: Vec<_> = tries.iter().map(|one| (one.place, one.claim)).collect();
-            match self.effects.renew(&claims).await {
-                Ok(true) => renewed = Instant::now(),
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(subscriber = self.handler.name(), %error, "not renewed");
-                }
-            }
-        }
+            self.effects.renew(&claims).await
+        };
+        pool::keep(self.pace.lease, renew).await;
     }
 
     async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Verdict, Fault> {
