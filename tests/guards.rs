@@ -242,6 +242,83 @@ fn the_log_is_decoded_in_one_place() {
     }
 }
 
+/// What holds for a route stands beside it in `router.rs` (`policy.rs`). This looks for literals of `api/src`
+/// that are a path or the end of one: `"/` and then a letter, a dot or a brace. They may stand where a handler
+/// is described (`path = "…"`) and where an address is written: in a `format!`, in a page's HTML, and in
+/// the lines named here.
+#[test]
+fn no_path_decides_anything_outside_of_the_table_of_contents() {
+    let written = [
+        ("accounts/me.rs", r#""/me/".to_owned()"#),
+        ("live/mod.rs", r#"Here::new(base, "/products/", "#),
+        ("media_links.rs", r#"const OWN_EVENTS: &str = "/live/";"#),
+        ("openapi/headers.rs", r#"("Location", "#),
+    ];
+    let is_path =
+        |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '{'));
+    let folder = root().join("api/src");
+    let apart = ["router.rs", "pages.rs"].map(|name| folder.join(name));
+    let mut used: BTreeSet<&(&str, &str)> = BTreeSet::new();
+    for file in sources(&folder).iter().filter(|file| !apart.contains(file)) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let mut literals = line.match_indices("\"/").filter(|(at, _)| is_path(&line[at + 2..]));
+            let is_fine = |at: usize| {
+                line[..at].ends_with("path = ") || line[..at].trim_end().ends_with("format!(")
+            };
+            let is_written =
+                |(name, part): &&(&str, &str)| file.ends_with(name) && line.contains(part);
+            let named = written.iter().find(is_written);
+            used.extend(named);
+            let found = literals.find(|(at, _)| !is_fine(*at) && named.is_none());
+            assert!(found.is_none(), "{}: declare it in router.rs: {line}", file.display());
+        }
+    }
+    assert_eq!(used.len(), written.len(), "of these, some are gone: {written:?}");
+}
+
+/// Who looks at the path of a request could decide by it in other ways than by a literal.
+#[test]
+fn the_path_of_a_request_is_read_where_it_is_matched_compared_or_told() {
+    let readers = [
+        // Finds the policy, and adds a slash.
+        "table.rs",
+        // Errors and links name it, metrics the route.
+        "observe.rs",
+        "list.rs",
+        // Two requests are compared by it, or an encrypted one with what it says of itself.
+        "fingerprint.rs",
+        "idempotency.rs",
+        "fixed.rs",
+        "payload/request.rs",
+        // `OPTIONS *` asks about the server.
+        "options.rs",
+    ];
+    let folder = root().join("api/src");
+    let readers = readers.map(|name| folder.join(name));
+    for file in sources(&folder).iter().filter(|file| !readers.contains(file)) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for banned in ["uri().path()", "uri.path()", "AskedFor", "MatchedPath", "OriginalUri"] {
+            assert!(!program.contains(banned), "{} has {banned}: use Policy", file.display());
+        }
+    }
+}
+
+/// A request's token is read once, and kept with it (`bearer.rs`).
+#[test]
+fn a_request_is_identified_in_one_place() {
+    let folder = root().join("api/src");
+    for file in sources(&folder).iter().filter(|file| !file.ends_with("api/src/bearer.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let has = program.contains("commands.authenticate(");
+        assert!(!has, "{}: use bearer::identify", file.display());
+    }
+}
+
 /// A secrets file is made by the code that has looked whether the database has data, and nowhere else.
 #[test]
 fn secrets_are_made_only_where_the_database_was_looked_at() {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::SecurityEvent;
 use futures::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -17,7 +17,7 @@ use identity::JournalEntry;
 use tracing::{Instrument, Span};
 
 use crate::App;
-use crate::caller::identify;
+use crate::bearer::Bearer;
 use crate::forwarded::Client;
 use crate::payload::{Recipient, sealed};
 use crate::problem::{Problem, render};
@@ -54,7 +54,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     request.extensions_mut().insert(client);
     let recipient = Recipient::of(request.headers());
     request.extensions_mut().insert(recipient.clone());
-    let sent = request.headers().get(AUTHORIZATION).cloned();
+    let bearer = Bearer::of(request.headers());
+    request.extensions_mut().insert(bearer.clone());
     let started = Instant::now();
     let span = tracing::info_span!(
         "request",
@@ -69,7 +70,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         span.in_scope(|| tracing::error!("a request panicked"));
         Problem::internal().into_response()
     });
-    note_refusal(&app, &response, sent, client, &name);
+    note_refusal(&app, &response, &bearer, client, &name);
     let response = render(response, &path);
     let sealing = sealed(&recipient, &method, &path, response).instrument(span.clone());
     let mut response = sealing.await;
@@ -94,13 +95,7 @@ pub(crate) fn refuse(app: &App, request: &Request, refusal: Response) -> Respons
 }
 
 /// Tells the journal of a request that was refused for who sent it, or for how often they did.
-fn note_refusal(
-    app: &App,
-    response: &Response,
-    sent: Option<HeaderValue>,
-    client: Client,
-    name: &str,
-) {
+fn note_refusal(app: &App, response: &Response, bearer: &Bearer, client: Client, name: &str) {
     let event = match response.status().as_u16() {
         401 | 403 => SecurityEvent::AuthorizationRefused,
         429 => SecurityEvent::Throttled,
@@ -110,8 +105,7 @@ fn note_refusal(
     if code.is_some_and(is_told_by_the_act) {
         return;
     }
-    let headers = sent.map(|value| HeaderMap::from_iter([(AUTHORIZATION, value)]));
-    let standing = headers.and_then(|headers| identify(&headers, app).ok().flatten());
+    let standing = bearer.standing(app).ok().flatten();
     JournalEntry {
         user: standing.map(|standing| standing.who.user),
         session: standing.map(|standing| standing.who.session),

@@ -11,6 +11,7 @@ use identity::Limit;
 
 use crate::App;
 use crate::caller::Caller;
+use crate::policy::{Access, Policy};
 use crate::problem::Problem;
 
 /// What a role may do.
@@ -63,6 +64,8 @@ where
 }
 
 async fn allowed<P: Permission>(parts: &Parts, app: &App) -> Result<Caller, Problem> {
+    let access = Policy::of(&parts.extensions).access();
+    debug_assert_eq!(access, Access::SignedIn, "as the table of contents says");
     let caller = Caller::identified(parts, app)?;
     check_standing::<P>(&caller, app).await?;
     Ok(caller)
