@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use commands::Standing;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue};
+use identity::Standing;
 
 use crate::App;
 use crate::problem::Problem;
