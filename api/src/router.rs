@@ -167,7 +167,7 @@ fn pages(table: Table) -> Table {
 pub fn service(app: App) -> Service {
     let table = pages(around(contents(), &app).route(routes!(around::keys), OPEN));
     let Contents { operations, document, pages, policies } = table.into_contents();
-    let document = openapi::completed(document, &policies);
+    let document = openapi::completed(document, |path| policies.of(path));
     // Written once: anybody may ask for it, as often as they like.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let document =
