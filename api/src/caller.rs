@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Request};
-use commands::{Authenticated, Context, IdempotencyClaim, MediaHolder, Origin, Standing};
+use commands::{Context, IdempotencyClaim};
 use domain::{Actor, Metadata, Role, SessionId, UserId};
 use http::request::Parts;
+use identity::{Authenticated, MediaHolder, Origin, Standing};
 use ipnet::IpNet;
 
 use crate::App;

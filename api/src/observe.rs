@@ -6,15 +6,15 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use commands::journal::JournalEntry;
 use domain::SecurityEvent;
 use futures::FutureExt;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tracing::Instrument;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use identity::JournalEntry;
+use tracing::{Instrument, Span};
 
 use crate::App;
 use crate::bearer::Bearer;
@@ -62,7 +62,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         request_id = %name,
         %method,
         client = %client.region(),
-        route = tracing::field::Empty
+        route = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty
     );
     let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
     let response = answered.await.unwrap_or_else(|_| {
@@ -78,6 +79,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     span.record("route", &route);
     let status = response.status();
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    // After the last line of the log that is about it: that has the same in other words.
+    span.record("http.response.status_code", status.as_u16());
     measure(&method, route, status, started);
     finish(&app, response.headers_mut(), &name);
     response
@@ -124,11 +127,18 @@ fn is_told_by_the_act(code: &str) -> bool {
 /// Tells [`observe`] which route was taken; goes around each route.
 pub(crate) async fn note_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let span = span_of(request.method(), route.as_ref());
+    let mut response = next.run(request).instrument(span).await;
     if let Some(route) = route {
         response.extensions_mut().insert(route);
     }
     response
+}
+
+/// Named as OpenTelemetry's semantic conventions for HTTP name it.
+fn span_of(method: &Method, route: Option<&MatchedPath>) -> Span {
+    let route = route.map_or("unmatched", MatchedPath::as_str);
+    tracing::debug_span!("route", otel.name = format!("{method} {route}"), otel.kind = "server")
 }
 
 /// The client's name for the request. It is recorded with events and outlives the person who sent it, so
@@ -140,7 +150,7 @@ fn given_name(headers: &HeaderMap) -> Option<String> {
     (fits && name.bytes().all(is_name)).then(|| name.to_owned())
 }
 
-fn measure(method: &Method, route: String, status: http::StatusCode, started: Instant) {
+fn measure(method: &Method, route: String, status: StatusCode, started: Instant) {
     let method = match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

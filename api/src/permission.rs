@@ -5,9 +5,9 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
-use commands::Limit;
 use domain::Role;
 use http::request::Parts;
+use identity::Limit;
 
 use crate::App;
 use crate::caller::Caller;
