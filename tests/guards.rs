@@ -314,7 +314,7 @@ fn a_request_is_identified_in_one_place() {
     for file in sources(&folder).iter().filter(|file| !file.ends_with("api/src/bearer.rs")) {
         let text = std::fs::read_to_string(file).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let has = program.contains("commands.authenticate(");
+        let has = program.contains(".authenticate(");
         assert!(!has, "{}: use bearer::identify", file.display());
     }
 }

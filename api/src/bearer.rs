@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use commands::Commands;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue};
 use identity::Standing;
 
-use crate::App;
 use crate::problem::Problem;
 
 /// What a request sent as `Authorization`; nothing where there was no such header. Cheap to clone.
@@ -26,27 +26,30 @@ impl Bearer {
     }
 
     /// Whom it speaks for at this moment; `None` where nothing was sent.
-    pub(crate) fn standing(&self, app: &App) -> Result<Option<Standing>, Problem> {
+    pub(crate) fn standing(&self, commands: &Commands) -> Result<Option<Standing>, Problem> {
         let Some(sent) = &self.0 else { return Ok(None) };
-        match sent.found.get_or_init(|| read(&sent.value, app)) {
-            Ok(standing) if app.commands.stands(standing) => Ok(Some(*standing)),
+        match sent.found.get_or_init(|| read(&sent.value, commands)) {
+            Ok(standing) if commands.stands(standing) => Ok(Some(*standing)),
             // It has expired or been revoked in the meantime, such as while the body came.
-            Ok(_) => read(&sent.value, app).map(Some),
+            Ok(_) => read(&sent.value, commands).map(Some),
             Err(problem) => Err(problem.clone()),
         }
     }
 }
 
 /// Whom a request's token speaks for; `None` where there is none.
-pub(crate) fn identify(extensions: &Extensions, app: &App) -> Result<Option<Standing>, Problem> {
-    extensions.get::<Bearer>().map_or(Ok(None), |bearer| bearer.standing(app))
+pub(crate) fn identify(
+    extensions: &Extensions,
+    commands: &Commands,
+) -> Result<Option<Standing>, Problem> {
+    extensions.get::<Bearer>().map_or(Ok(None), |bearer| bearer.standing(commands))
 }
 
-fn read(value: &HeaderValue, app: &App) -> Result<Standing, Problem> {
+fn read(value: &HeaderValue, commands: &Commands) -> Result<Standing, Problem> {
     let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
     let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = bearer.ok_or_else(|| {
         Problem::unauthorized("invalid_token", "Send the access token as Authorization: Bearer.")
     })?;
-    Ok(app.commands.authenticate(token.trim())?)
+    Ok(commands.authenticate(token.trim())?)
 }

@@ -43,7 +43,7 @@ impl Caller {
     /// The caller that the bearer token authenticates; a bad token is refused, none is anonymous.
     pub(crate) fn identified(parts: &Parts, app: &App) -> Result<Self, Problem> {
         let anonymous = Self::anonymous(parts);
-        Ok(match identify(&parts.extensions, app)? {
+        Ok(match identify(&parts.extensions, &app.commands)? {
             None => anonymous,
             Some(standing) => {
                 let Authenticated { user, role, session, limit: _ } = standing.who;
@@ -107,7 +107,7 @@ pub(crate) enum Who {
 impl Who {
     /// Whose request it is.
     pub(crate) fn asks(request: &Request, app: &App) -> Option<Self> {
-        match identify(request.extensions(), app) {
+        match identify(request.extensions(), &app.commands) {
             Ok(Some(signed_in)) => Some(Self::User(signed_in.who.user)),
             Ok(None) | Err(_) => Self::behind(request),
         }

@@ -59,7 +59,7 @@ fn owner(access: Access, app: &App, request: &Request) -> Option<Owner> {
     match access {
         Access::Anybody => Some(Owner { scope: scope_of_stranger(app, request), role: None }),
         Access::SignedIn => {
-            let who = identify(request.extensions(), app).ok().flatten()?.who;
+            let who = identify(request.extensions(), &app.commands).ok().flatten()?.who;
             Some(Owner { scope: who.user.uuid(), role: Some(who.role) })
         }
     }

@@ -105,7 +105,7 @@ fn note_refusal(app: &App, response: &Response, bearer: &Bearer, client: Client,
     if code.is_some_and(is_told_by_the_act) {
         return;
     }
-    let standing = bearer.standing(app).ok().flatten();
+    let standing = bearer.standing(&app.commands).ok().flatten();
     JournalEntry {
         user: standing.map(|standing| standing.who.user),
         session: standing.map(|standing| standing.who.session),

@@ -30,8 +30,8 @@ use utoipa::{IntoResponses, OpenApi as _};
 
 use crate::media_links::SIGNATURE;
 use crate::permission::Permission;
+use crate::policy::Policy;
 use crate::problem::ProblemBody;
-use crate::table::Policies;
 use place::{Place, operations};
 
 const BEARER: &str = "bearer";
@@ -104,9 +104,9 @@ impl<P: Permission> IntoResponses for Needs<P> {
 }
 
 /// Adds to every operation what its method, its route's policy and its body imply.
-pub(crate) fn completed(mut openapi: OpenApi, policies: &Policies) -> OpenApi {
+pub(crate) fn completed(mut openapi: OpenApi, policy_of: impl Fn(&str) -> Policy) -> OpenApi {
     for (path, item) in &mut openapi.paths.paths {
-        let policy = policies.of(path);
+        let policy = policy_of(path);
         for (method, operation) in operations(item) {
             let place = Place::new(path, method, policy);
             let own = own_problems(operation);

@@ -101,7 +101,7 @@ impl Room {
 
     /// Whose upload it is; `None` where nobody is signed in.
     fn uploader(&self, request: &Request) -> Option<Who> {
-        let standing = identify(request.extensions(), &self.app).ok().flatten()?;
+        let standing = identify(request.extensions(), &self.app.commands).ok().flatten()?;
         Some(Who::User(standing.who.user))
     }
 
