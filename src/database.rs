@@ -34,7 +34,7 @@ const SETTINGS: [Setting; 5] = [
 ];
 
 /// How long a server that is just starting is waited for, and one that does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a database can't be used; the text is meant for its user.
@@ -84,7 +84,7 @@ pub async fn connect(address: &Address, allow_unsafe: bool) -> Result<PgPool, Er
     let pool = PgPool::connect_lazy(options, address.pooler, &SETTINGS, LIMITS);
     check_reachable(address.variable, &pool.connect_options()).await?;
     // A start may wait longer than a request.
-    let patient = pool.with(&[], Limits { connections: 2, patience: PATIENCE });
+    let patient = pool.with(&[], Limits { connections: 2, patience: CONNECT_TIMEOUT });
     let checked = check(address, &patient, allow_unsafe).await;
     patient.close().await;
     checked.map(|()| pool)
@@ -143,7 +143,7 @@ async fn check_reachable(
     variable: &'static str,
     options: &PgConnectOptions,
 ) -> Result<(), Unreachable> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CONNECT_TIMEOUT;
     loop {
         match tokio::time::timeout_at(deadline, options.connect()).await {
             Ok(Ok(connection)) => {

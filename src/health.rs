@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use workers::TaskState;
 
 /// A part that takes longer to read, or to write, counts as down.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an outcome is told to others who ask: anybody may, and parts are written to.
 const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that are written to see whether there is room.
@@ -109,7 +109,7 @@ impl Checks {
             let mut conn = self.pool.acquire().await?;
             projections::outdated(&mut conn).await
         };
-        match tokio::time::timeout(PATIENCE, asked).await {
+        match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
             Ok(Ok(outdated)) if outdated.is_empty() => Ok(()),
             Ok(Ok(outdated)) => {
                 Err(format!("Run `vetted projections rebuild`: {} changed.", outdated.join(", ")))
@@ -121,7 +121,7 @@ impl Checks {
     /// Whether a rebuild that was killed has left tables.
     async fn rebuilds(&self) -> Outcome {
         let asked = async { projections::leftovers(&mut *self.pool.acquire().await?).await };
-        match tokio::time::timeout(PATIENCE, asked).await {
+        match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
             Ok(Ok(left)) if !left.is_empty() => Err(format!(
                 "A rebuild of {} was killed: the next start drops what it left, or another rebuild does.",
                 left.join(", ")
@@ -160,7 +160,7 @@ async fn fill(pool: &PgPool) -> Result<(), sqlx::Error> {
 }
 
 async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<(), ()> {
-    match tokio::time::timeout(PATIENCE, asked).await {
+    match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(()),
     }

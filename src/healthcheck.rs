@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::config::Config;
 use crate::tls::encrypted;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Whether `GET /healthz` answers 200 within three seconds.
 pub async fn is_healthy(config: &Config) -> bool {
@@ -21,7 +21,7 @@ pub async fn is_healthy(config: &Config) -> bool {
             (None, Some(files)) => ask(encrypted(connect(config.bind).await?, files).await?).await,
         }
     };
-    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(true)))
+    matches!(tokio::time::timeout(REQUEST_TIMEOUT, asked).await, Ok(Ok(true)))
 }
 
 async fn connect(bind: SocketAddr) -> io::Result<TcpStream> {

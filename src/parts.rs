@@ -103,7 +103,7 @@ impl Error {
 }
 
 /// How long a step of a start is tried that the database keeps from succeeding.
-const PATIENCE: Duration = Duration::from_secs(15);
+const RETRY_FOR: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries out a step of a start, again where the database goes away or is too busy meanwhile.
@@ -111,7 +111,7 @@ pub async fn patiently<T>(step: impl AsyncFn() -> Result<T, Error>) -> Result<T,
     let began = Instant::now();
     loop {
         match step().await {
-            Err(error) if error.is_outage_of_database() && began.elapsed() < PATIENCE => {
+            Err(error) if error.is_outage_of_database() && began.elapsed() < RETRY_FOR => {
                 tracing::warn!(%error, "the database cannot be used: trying again");
                 tokio::time::sleep(PAUSE).await;
             }

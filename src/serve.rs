@@ -220,7 +220,7 @@ impl Running<'_> {
         };
         let pool = database::for_workers(&self.pool);
         Ok(workers::Parts {
-            commands: self.commands.over(&pool),
+            commands: self.commands.with_pool(&pool),
             pool,
             progress: database::for_progress(&self.pool),
             nats: self.nats.clone(),

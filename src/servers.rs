@@ -17,13 +17,14 @@ use crate::reach::{self, Unreachable};
 
 const NATS: &str = "NATS_URL";
 /// For a server that does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client whose tasks run on that runtime. Without NATS it goes on trying; a refused login is a
 /// wrong value of the variable, and ends the program.
 pub async fn connect_nats(address: &NatsAddress, runtime: &Handle) -> Result<Client, Error> {
     let options = || address.options().name("vetted");
-    let first = on(runtime, tokio::time::timeout(PATIENCE, connect(address, options()))).await?;
+    let first =
+        on(runtime, tokio::time::timeout(CONNECT_TIMEOUT, connect(address, options()))).await?;
     let unreachable = match first {
         Ok(Ok(client)) => return Ok(client),
         Ok(Err(error)) if refuses(&error) => return Err(of_nats(address, cause(&error)).into()),
@@ -121,7 +122,7 @@ pub async fn reach_scanner(scanner: &ScannerAddress) -> Result<(), Unreachable> 
             ScannerAddress::Unix(path) => UnixStream::connect(path).await.map(drop),
         }
     };
-    let cause = match tokio::time::timeout(PATIENCE, connecting).await {
+    let cause = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => reach::cause(&error),
         Err(_) => "timed out".to_owned(),

@@ -18,7 +18,7 @@ use crate::embedded::{self, Nats, Postgres};
 /// Test suites open a pool per test.
 const CONNECTIONS: u32 = 500;
 /// What a command gets to end after a signal.
-const PATIENCE: Duration = Duration::from_secs(15);
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why the command did not run.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,7 @@ async fn end(child: &mut Child, received: Signal) -> io::Result<ExitStatus> {
         // It may have ended just now.
         let _ = kill(Pid::from_raw(pid), received);
     }
-    if let Ok(status) = tokio::time::timeout(PATIENCE, child.wait()).await {
+    if let Ok(status) = tokio::time::timeout(STOP_TIMEOUT, child.wait()).await {
         return status;
     }
     child.kill().await?;

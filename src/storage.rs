@@ -28,7 +28,7 @@ const MARKER: &str = ".vetted-storage";
 /// Tries of a request more: the one who asked is told soon, and tries again.
 const RETRIES: usize = 2;
 /// For a bucket that does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why files can't be kept; the text is meant for the program's user.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,7 @@ fn bucket(config: &Config, name: &str) -> AmazonS3Builder {
 async fn check_reachable(builder: &AmazonS3Builder) -> Result<(), Error> {
     let once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
     let store = builder.clone().with_retry(once).build()?;
-    let asked = tokio::time::timeout(PATIENCE, store.head(&"readiness".into())).await;
+    let asked = tokio::time::timeout(REQUEST_TIMEOUT, store.head(&"readiness".into())).await;
     let cause = match asked {
         Ok(Err(error @ object_store::Error::Generic { .. })) => reach::cause(&error),
         // It answers. What a caller may not look up may be there all the same.

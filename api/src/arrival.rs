@@ -23,7 +23,7 @@ use crate::policy::class_of;
 use crate::problem::Problem;
 
 /// Bodies from one client's network that are late at a time.
-const OF_ONE: usize = 64;
+const MAX_LATE_PER_NETWORK: usize = 64;
 /// What is here sooner is not late.
 const GRACE: Duration = Duration::from_millis(250);
 /// Bytes that every body may have.
@@ -67,7 +67,7 @@ impl Arrivals {
             arrived?;
         } else {
             let _late = network
-                .map(|network| self.late.take(network, OF_ONE).ok_or_else(too_many))
+                .map(|network| self.late.take(network, MAX_LATE_PER_NETWORK).ok_or_else(too_many))
                 .transpose()?;
             arriving.read(&self.memory).await?;
         }
@@ -77,7 +77,7 @@ impl Arrivals {
 
 fn too_many() -> Problem {
     Problem::overloaded_by(format!(
-        "{OF_ONE} requests from your network are still being sent: let them end, then try again."
+        "{MAX_LATE_PER_NETWORK} requests from your network are still being sent: let them end, then try again."
     ))
 }
 
@@ -163,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_network_whose_bodies_are_late_can_still_send_what_comes_at_once() {
         let arrivals = Arrivals::new();
-        let late: Vec<_> = (0..OF_ONE)
+        let late: Vec<_> = (0..MAX_LATE_PER_NETWORK)
             .map(|_| {
                 let arrivals = arrivals.clone();
                 tokio::spawn(async move { arrivals.received(request(silent())).await })

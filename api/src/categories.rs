@@ -58,7 +58,7 @@ pub(crate) async fn find(
     Id(id): Id<CategoryId>,
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    Ok(show::<Category>(&app, &caller, id).await?.unless(&had))
+    Ok(show::<Category>(&app, &caller, id).await?.or_not_modified(&had))
 }
 
 /// Replaces a category

@@ -131,7 +131,7 @@ impl<T: Resource> Versioned<T> {
     }
 
     /// 304 where the client has these very bytes.
-    pub(crate) fn unless(self, had: &IfNoneMatch) -> Response {
+    pub(crate) fn or_not_modified(self, had: &IfNoneMatch) -> Response {
         let body = match body(&self.resource) {
             Ok(body) => body,
             Err(problem) => return problem.into_response(),

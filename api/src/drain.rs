@@ -25,7 +25,7 @@ use crate::problem::Problem;
 
 /// What is read before the answer is sent, and for how long.
 const SHORT_REST: u64 = 1_000_000;
-const PATIENCE: Duration = Duration::from_millis(100);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// What is read and dropped after the answer: bytes, time, and time in which nothing comes.
 pub(crate) const MAX_REST: usize = 64 << 20;
 pub(crate) const MAX_REST_TIME: Duration = Duration::from_secs(15);
@@ -60,7 +60,7 @@ pub(crate) async fn drain(request: Request, next: Next) -> Response {
     if is_error && is_late {
         response = too_slow(response);
     } else if is_sending || !is_error {
-        let _too_slow = timeout(PATIENCE, read_on(shared.clone())).await;
+        let _too_slow = timeout(DRAIN_TIMEOUT, read_on(shared.clone())).await;
     }
     if !is_late && shared.is_end_stream() {
         return response;

@@ -75,7 +75,7 @@ fn scope_of_stranger(app: &App, request: &Request) -> Uuid {
         request.uri().path().as_bytes(),
     ]);
     let mut id = [0; 16];
-    id.copy_from_slice(&app.commands.blind(&digest)[..16]);
+    id.copy_from_slice(&app.commands.keyed_digest(&digest)[..16]);
     // No user has an id of version 8.
     uuid::Builder::from_custom_bytes(id).into_uuid()
 }
@@ -144,7 +144,7 @@ async fn repeated(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let sent = fingerprint_of(app, &parts, body).await?;
-    if fingerprint.is_some_and(|first| first != app.commands.blind(&sent)) {
+    if fingerprint.is_some_and(|first| first != app.commands.keyed_digest(&sent)) {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
@@ -222,7 +222,7 @@ async fn prepared(
 /// and SECRETS_FILE, and what was typed stays unknown.
 fn recorded(app: &App, claim: &IdempotencyClaim) -> String {
     let parts = [b"idempotency key".as_slice(), claim.scope.as_bytes(), claim.key.as_bytes()];
-    hex::encode(app.commands.blind(&fingerprint::of_parts(&parts)))
+    hex::encode(app.commands.keyed_digest(&fingerprint::of_parts(&parts)))
 }
 
 async fn keep(
@@ -242,7 +242,8 @@ async fn keep(
         headers: headers.collect(),
         body: body.to_vec(),
     };
-    let (idempotency, fingerprint) = (app.commands.idempotency(), app.commands.blind(fingerprint));
+    let (idempotency, fingerprint) =
+        (app.commands.idempotency(), app.commands.keyed_digest(fingerprint));
     let kept = idempotency.finish(claim, Some(&fingerprint), &answer).await;
     if let Err(error) = kept {
         // The act is done and its outcome is stored with it: a repetition renders that.

@@ -4,7 +4,6 @@
 mod accounts;
 mod admission;
 mod app;
-mod around;
 mod arrival;
 mod bearer;
 mod caller;
@@ -47,6 +46,7 @@ mod resource;
 mod router;
 mod server;
 mod storing;
+mod system;
 mod table;
 mod uploads;
 

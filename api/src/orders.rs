@@ -100,7 +100,7 @@ pub(crate) async fn find(
     Id(id): Id<OrderId>,
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    Ok(show::<Order>(&app, &caller, id).await?.unless(&had))
+    Ok(show::<Order>(&app, &caller, id).await?.or_not_modified(&had))
 }
 
 /// Replaces the items of an order, or settles it

@@ -63,7 +63,7 @@ pub(crate) struct Policy {
     load: Load,
     subject: Subject,
     answers: Answers,
-    answers_evenly: bool,
+    has_equal_timing: bool,
     lost_answer: Option<fn() -> Response>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) const OPEN: Policy = Policy {
     load: Load::Commands,
     subject: Subject::Other,
     answers: Answers::Given,
-    answers_evenly: false,
+    has_equal_timing: false,
     lost_answer: None,
 };
 
@@ -129,8 +129,8 @@ impl Policy {
     }
 
     /// Takes equally long whatever is known of an address.
-    pub(crate) const fn evenly(self) -> Self {
-        Self { answers_evenly: true, ..self }
+    pub(crate) const fn equal_timing(self) -> Self {
+        Self { has_equal_timing: true, ..self }
     }
 
     /// The policy that was found for a request.
@@ -150,8 +150,8 @@ impl Policy {
         self.answers == Answers::Secret
     }
 
-    pub(crate) const fn answers_evenly(self) -> bool {
-        self.answers_evenly
+    pub(crate) const fn has_equal_timing(self) -> bool {
+        self.has_equal_timing
     }
 
     pub(crate) fn is_collection(self) -> bool {

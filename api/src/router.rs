@@ -26,8 +26,8 @@ use crate::products::{history, media, review, thumbnails};
 use crate::table::{Contents, Policies, Table, with_slash};
 use crate::uploads::protocol;
 use crate::{
-    App, around, categories, cors, fixed, idempotency, live, observe, openapi, options, orders,
-    pages, payload, products, uploads,
+    App, categories, cors, fixed, idempotency, live, observe, openapi, options, orders, pages,
+    payload, products, system, uploads,
 };
 
 /// Where the OpenAPI document is.
@@ -50,7 +50,7 @@ fn contents() -> Table {
 
 /// What somebody does who is not signed in.
 fn strangers(table: Table) -> Table {
-    let act = OPEN.sign_in().evenly();
+    let act = OPEN.sign_in().equal_timing();
     table
         .route(routes!(registration::register), act.once_with(registration::registered))
         .route(routes!(registration::resend), act.once_with(registration::resent))
@@ -63,7 +63,7 @@ fn strangers(table: Table) -> Table {
 /// What gives or takes tokens and other secrets.
 fn sessions(table: Table) -> Table {
     table
-        .route(routes!(sessions::login), OPEN.sign_in().secret().evenly())
+        .route(routes!(sessions::login), OPEN.sign_in().secret().equal_timing())
         .route(routes!(sessions::complete), OPEN.sign_in().secret())
         .route(routes!(sessions::refresh), OPEN.secret())
         .route(routes!(sessions::logout), SIGNED_IN.secret())
@@ -134,19 +134,19 @@ fn orders(table: Table) -> Table {
 /// What watches over the program, in full.
 fn watched(table: Table) -> Table {
     table
-        .route(routes!(around::health), OPEN.uncounted())
-        .route(routes!(around::readiness), OPEN.uncounted())
-        .route(routes!(around::metrics), OPEN.uncounted())
+        .route(routes!(system::health), OPEN.uncounted())
+        .route(routes!(system::readiness), OPEN.uncounted())
+        .route(routes!(system::metrics), OPEN.uncounted())
 }
 
 /// The same where everybody may ask: no details if those are served elsewhere.
-fn around(table: Table, app: &App) -> Table {
+fn system(table: Table, app: &App) -> Table {
     if !app.settings.operations_apart {
         return watched(table);
     }
     table
-        .route(routes!(around::health), OPEN.uncounted())
-        .route(routes!(around::readiness_without_details), OPEN.uncounted())
+        .route(routes!(system::health), OPEN.uncounted())
+        .route(routes!(system::readiness_without_details), OPEN.uncounted())
 }
 
 /// Pages for people.
@@ -165,7 +165,7 @@ fn pages(table: Table) -> Table {
 
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
-    let table = pages(around(contents(), &app).route(routes!(around::keys), OPEN));
+    let table = pages(system(contents(), &app).route(routes!(system::keys), OPEN));
     let Contents { operations, document, pages, policies } = table.into_contents();
     let document = openapi::completed(document, |path| policies.of(path));
     // Written once: anybody may ask for it, as often as they like.
@@ -183,7 +183,7 @@ pub fn service(app: App) -> Service {
 /// What watches over a program that serves nothing else.
 pub fn watching(app: App) -> Service {
     let Contents { operations, policies, .. } =
-        around(Table::new(openapi::head()), &app).into_contents();
+        system(Table::new(openapi::head()), &app).into_contents();
     wrapped(operations, policies, app)
 }
 

@@ -45,7 +45,7 @@ const PROVOKED_RESETS: usize = 100;
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 /// How long requests may go on once the program is to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often connections are looked at: often, so that few end at the same moment.
 const SWEEP: Duration = Duration::from_millis(100);
 /// How long to wait where the system has no room for another connection.
@@ -110,7 +110,7 @@ fn take(
 async fn finish(connections: &Connections, tasks: &TaskTracker) {
     connections.finish();
     tasks.close();
-    if tokio::time::timeout(PATIENCE, tasks.wait()).await.is_err() {
+    if tokio::time::timeout(STOP_TIMEOUT, tasks.wait()).await.is_err() {
         tracing::warn!("some requests were cut short: they took too long to end");
     }
 }

@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::App;
-use crate::accounts::evenly;
+use crate::accounts::equalise_timing;
 use crate::coding::keep_plain;
 use crate::policy::{OPEN, Policy};
 
@@ -60,8 +60,8 @@ impl Table {
         for path in paths.paths.keys() {
             self.declare(path, policy);
         }
-        if policy.answers_evenly() {
-            methods = methods.layer(from_fn(evenly));
+        if policy.has_equal_timing() {
+            methods = methods.layer(from_fn(equalise_timing));
         }
         if policy.has_secrets() {
             methods = methods.layer(map_response(keep_plain));

@@ -90,7 +90,7 @@ impl Context {
     }
 
     /// The same command, on a stream that the client did not name.
-    pub(crate) fn elsewhere(&self) -> Self {
+    pub(crate) fn for_related_stream(&self) -> Self {
         Self { expected: None, idempotency: None, ..self.clone() }
     }
 }

@@ -13,11 +13,11 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::store::{Condition, Unmet};
-use crate::{CommandError, IdempotencyClaim, PATIENCE};
+use crate::{ACQUIRE_TIMEOUT, CommandError, IdempotencyClaim};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
 const CLAIM: Duration = Duration::from_secs(5);
-const CLAIMS: Limits = Limits { connections: 4, patience: PATIENCE };
+const CLAIMS: Limits = Limits { connections: 4, patience: ACQUIRE_TIMEOUT };
 
 /// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
 #[derive(Clone)]

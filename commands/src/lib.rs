@@ -52,8 +52,8 @@ use store::Store;
 use uploads::Uploads;
 
 /// How long a connection may be waited for: a client is told within a second that there is none.
-const PATIENCE: Duration = Duration::from_millis(800);
-const WRITES: Limits = Limits { connections: 8, patience: PATIENCE };
+const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(800);
+const WRITES: Limits = Limits { connections: 8, patience: ACQUIRE_TIMEOUT };
 
 /// Everything that can be commanded. Cheap to clone.
 #[derive(Clone)]
@@ -101,18 +101,18 @@ impl Commands {
     /// The same, but that they read over connections of this pool. A connection is served by the
     /// runtime that opened it: one whose threads give way must open none that others wait for.
     #[must_use]
-    pub fn over(&self, pool: &PgPool) -> Self {
+    pub fn with_pool(&self, pool: &PgPool) -> Self {
         let Parts { store, vault, identity, followed, uploads, nonces, idempotency, .. } =
             &*self.parts;
-        let vault = vault.over(pool);
+        let vault = vault.with_pool(pool);
         let parts = Parts {
             pool: pool.clone(),
             writes: pool.clone(),
-            store: store.over(pool, vault.clone()),
+            store: store.with_pool(pool, vault.clone()),
             vault,
             identity: Arc::clone(identity),
             followed: followed.clone(),
-            uploads: uploads.over(pool),
+            uploads: uploads.with_pool(pool),
             nonces: nonces.clone(),
             idempotency: idempotency.clone(),
         };
@@ -166,8 +166,8 @@ impl Commands {
     }
 
     /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
-    pub fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
-        self.parts.identity.blind(digest)
+    pub fn keyed_digest(&self, digest: &[u8; 32]) -> [u8; 32] {
+        self.parts.identity.keyed_digest(digest)
     }
 
     /// Whether accounts of a role have to have a second factor.

@@ -19,7 +19,7 @@ const BATCH: usize = 256;
 const QUEUE: usize = 4_096;
 
 /// How long a statement may take: everybody else waits for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Takes the `jti` of payloads, those that come at the same time in one statement: each commit waits for
 /// the disk.
@@ -73,7 +73,7 @@ async fn take_all(pool: &PgPool, batch: &[Waiting]) -> Result<HashSet<String>, s
          ON CONFLICT (jti) DO NOTHING RETURNING jti",
     );
     let mut conn = pool.acquire().await?;
-    let taken = timeout(PATIENCE, insert.bind(digests).fetch_all(&mut *conn)).await;
+    let taken = timeout(STATEMENT_TIMEOUT, insert.bind(digests).fetch_all(&mut *conn)).await;
     let taken: Vec<String> = taken.unwrap_or_else(|_| {
         // What hangs is closed, lest the next one waits for it too.
         drop(conn.detach());

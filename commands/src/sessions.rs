@@ -206,7 +206,7 @@ impl Commands {
         user: UserId,
         session: SessionId,
     ) -> Result<(), CommandError> {
-        self.execute_with::<User, _>(&context.elsewhere(), user, move |_| {
+        self.execute_with::<User, _>(&context.for_related_stream(), user, move |_| {
             let side = Side { statements: vec![sessions::end(session)], ..Side::default() };
             Ok((UserCommand::EndSession { session }, side))
         })

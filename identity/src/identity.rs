@@ -138,7 +138,7 @@ impl Identity {
     }
 
     /// The keyed form of a digest: what it was made of, such as a password, can't be guessed from it.
-    pub fn blind(&self, digest: &[u8; 32]) -> [u8; 32] {
+    pub fn keyed_digest(&self, digest: &[u8; 32]) -> [u8; 32] {
         keyed(&self.digests, &[digest])
     }
 

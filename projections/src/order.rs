@@ -236,7 +236,7 @@ fn listing(buyer: Option<UserId>, filter: &OrderFilter) -> Listing {
 const SHELF: Condition = Condition::sql("NOT deleted");
 
 /// Always true: names the index of everybody's orders, which no other list may walk through.
-const OF_ALL: Condition = Condition::sql("created_at > '-infinity'");
+const EVERYBODY: Condition = Condition::sql("created_at > '-infinity'");
 
 /// Statuses are few, so one index serves a buyer's orders with and without that filter: a list without
 /// it is merged of the parts of each status.
@@ -244,7 +244,7 @@ fn parts(buyer: Option<Condition>, status: Option<OrderStatus>) -> Vec<Part> {
     let statuses = match (&buyer, status) {
         (_, Some(status)) => vec![status],
         (Some(_), None) => OrderStatus::ALL.to_vec(),
-        (None, None) => return vec![vec![SHELF, OF_ALL]],
+        (None, None) => return vec![vec![SHELF, EVERYBODY]],
     };
     let of = |status: &OrderStatus| Condition::named("status", status.as_str());
     let part =

@@ -39,7 +39,7 @@ impl Home {
         if owner.is_some() {
             return Err(Error::Unreachable(wanted));
         }
-        let path = elsewhere(&data_dir)?.join(name);
+        let path = outside_home(&data_dir)?.join(name);
         tracing::info!(
             "{} cannot be reached by the account that {name} runs as, so its data is kept in {}",
             data_dir.display(),
@@ -134,7 +134,7 @@ fn unprivileged() -> Result<Account> {
 }
 
 /// Only root comes here: a folder of root's that everybody may enter.
-fn elsewhere(data_dir: &Path) -> Result<PathBuf> {
+fn outside_home(data_dir: &Path) -> Result<PathBuf> {
     let name = short_name(data_dir);
     let in_lib = Path::new("/var/lib").join(&name);
     let path = if enterable(&in_lib).is_ok() { in_lib } else { Path::new("/tmp").join(name) };

@@ -9,7 +9,7 @@ use super::{At, Error, Result};
 use crate::private;
 
 /// How long a program that was just killed may still hold its lock.
-const PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Held until dropped; the kernel drops it with the process, however that ends.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Lock {
         let path = data_dir.join(format!("{name}.lock"));
         let mut options = File::options();
         let file = options.create(true).append(true).open(&path).at("open", &path)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),

@@ -20,8 +20,8 @@ use crate::config::{NatsAddress, NatsLogin};
 
 const SERVICE: &str = "NATS";
 const USER: &str = "vetted";
-const START_PATIENCE: Duration = Duration::from_mins(1);
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const TRIES: u32 = 5;
 
 /// A running private server. Dropped without `stop`, it ends too.
@@ -105,7 +105,7 @@ impl Nats {
 
     /// Stops the server cleanly.
     pub async fn stop(self) {
-        self.supervisor.stop(STOP_PATIENCE).await;
+        self.supervisor.stop(STOP_TIMEOUT).await;
     }
 }
 
@@ -184,7 +184,7 @@ impl Server {
     }
 
     async fn wait_until_ready(&self, supervisor: &Supervisor) -> Result<Url> {
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(url) = supervisor.pid().and_then(|pid| self.listens(pid)) {
                 return Ok(url);

@@ -24,8 +24,8 @@ const PID_FILE: &str = "postmaster.pid";
 const SOCKET_PATH_BYTES: usize = 107;
 const DEFAULT_CONNECTIONS: u32 = 120;
 /// Recovery after a power cut reads up to 1 GB of log.
-const START_PATIENCE: Duration = Duration::from_mins(5);
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_mins(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const TRIES: u32 = 5;
 
 /// A running private cluster with a database `vetted`. Dropped without `stop`, it ends too.
@@ -95,7 +95,7 @@ impl Postgres {
 
     /// Ends all sessions and stops the cluster cleanly.
     pub async fn stop(self) {
-        self.supervisor.stop(STOP_PATIENCE).await;
+        self.supervisor.stop(STOP_TIMEOUT).await;
         if let Some(dir) = self.short_socket_dir {
             // Left there it does no harm: the next start uses it.
             let _ = fs::remove_dir(dir);
@@ -179,7 +179,7 @@ impl Cluster {
     }
 
     async fn wait_until_ready(&self, supervisor: &Supervisor) -> Result<()> {
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             let status = Status::read(&self.home.path);
             if status.is_some_and(|s| s.ready && supervisor.pid() == Some(s.pid)) {

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Long enough for PostgreSQL's last checkpoint.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether this process runs, with `argument` on its command line: ids are used again.
 pub fn is_running(pid: u32, argument: &Path) -> bool {
@@ -23,7 +23,7 @@ pub fn is_running(pid: u32, argument: &Path) -> bool {
 pub fn end_orphan(name: &str, pid: u32, argument: &Path) {
     let Ok(raw) = i32::try_from(pid) else { return };
     for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGKILL] {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STOP_TIMEOUT;
         if !is_running(pid, argument) {
             return;
         }

@@ -16,9 +16,9 @@ use object_store::{
 use tokio::time::timeout;
 
 /// Without progress: a part of a file, a piece of an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// For parts to become one file, which is told of at its end only.
-const LONG_PATIENCE: Duration = Duration::from_mins(2);
+const COPY_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A storage whose operations end.
 #[derive(Debug)]
@@ -63,10 +63,10 @@ fn flowing<T: Send + 'static>(
 ) -> BoxStream<'static, Result<T>> {
     let next = |rest: Option<BoxStream<'static, Result<T>>>| async move {
         let mut pieces = rest?;
-        match timeout(PATIENCE, pieces.next()).await {
+        match timeout(STALL_TIMEOUT, pieces.next()).await {
             Ok(Some(piece)) => Some((piece, Some(pieces))),
             Ok(None) => None,
-            Err(_) => Some((Err(hangs(PATIENCE)), None)),
+            Err(_) => Some((Err(hangs(STALL_TIMEOUT)), None)),
         }
     };
     futures::stream::unfold(Some(pieces), next).boxed()
@@ -81,7 +81,7 @@ impl<T: ObjectStore> ObjectStore for Patient<T> {
         options: PutOptions,
     ) -> Result<PutResult> {
         self.check_is_there().await?;
-        within(PATIENCE, self.store.put_opts(location, payload, options)).await
+        within(STALL_TIMEOUT, self.store.put_opts(location, payload, options)).await
     }
 
     async fn put_multipart_opts(
@@ -90,13 +90,13 @@ impl<T: ObjectStore> ObjectStore for Patient<T> {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         self.check_is_there().await?;
-        let begun = within(PATIENCE, self.store.put_multipart_opts(location, options)).await?;
+        let begun = within(STALL_TIMEOUT, self.store.put_multipart_opts(location, options)).await?;
         Ok(Box::new(PatientUpload(begun)))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.check_is_there().await?;
-        let mut found = within(PATIENCE, self.store.get_opts(location, options)).await?;
+        let mut found = within(STALL_TIMEOUT, self.store.get_opts(location, options)).await?;
         found.payload = match found.payload {
             GetResultPayload::Stream(pieces) => GetResultPayload::Stream(flowing(pieces)),
             file @ GetResultPayload::File(..) => file,
@@ -116,12 +116,12 @@ impl<T: ObjectStore> ObjectStore for Patient<T> {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        within(PATIENCE, self.store.list_with_delimiter(prefix)).await
+        within(STALL_TIMEOUT, self.store.list_with_delimiter(prefix)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.check_is_there().await?;
-        within(LONG_PATIENCE, self.store.copy_opts(from, to, options)).await
+        within(COPY_TIMEOUT, self.store.copy_opts(from, to, options)).await
     }
 }
 
@@ -131,14 +131,14 @@ struct PatientUpload(Box<dyn MultipartUpload>);
 #[async_trait]
 impl MultipartUpload for PatientUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        within(PATIENCE, self.0.put_part(data)).boxed()
+        within(STALL_TIMEOUT, self.0.put_part(data)).boxed()
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        within(LONG_PATIENCE, self.0.complete()).await
+        within(COPY_TIMEOUT, self.0.complete()).await
     }
 
     async fn abort(&mut self) -> Result<()> {
-        within(PATIENCE, self.0.abort()).await
+        within(STALL_TIMEOUT, self.0.abort()).await
     }
 }

@@ -17,13 +17,13 @@ async fn connect(app: &TestApp) -> TcpStream {
 }
 
 /// Far more than a server waits for: it bounds a test that fails.
-const PATIENCE: Duration = Duration::from_secs(50);
+const TIMEOUT: Duration = Duration::from_secs(50);
 
 /// All that the server says until it closes the connection.
 async fn rest(mut stream: TcpStream) -> String {
     let mut said = vec![];
     // A reset after the answer is a close as well.
-    let closed = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    let closed = timeout(TIMEOUT, stream.read_to_end(&mut said)).await;
     assert!(closed.is_ok(), "the connection stays open");
     String::from_utf8_lossy(&said).into_owned()
 }

@@ -21,7 +21,7 @@ struct Plan {
 const SHORT: Plan = Plan { connections: 500, requests: 100 };
 const LONG: Plan = Plan { connections: 5000, requests: 1000 };
 /// Connections of one address.
-const OF_ONE: usize = 100;
+const MAX_PER_ADDRESS: usize = 100;
 const ROUNDS: usize = 5;
 /// What attackers may cost an honest client.
 const FACTOR: f64 = 2.0;
@@ -61,7 +61,11 @@ async fn hold(count: usize, to: SocketAddr) -> JoinSet<()> {
 }
 
 async fn hold_one(number: usize, to: SocketAddr) {
-    let from = format!("127.0.{}.{}", 1 + number / OF_ONE / 200, 1 + number / OF_ONE % 200);
+    let from = format!(
+        "127.0.{}.{}",
+        1 + number / MAX_PER_ADDRESS / 200,
+        1 + number / MAX_PER_ADDRESS % 200
+    );
     loop {
         let Ok(mut stream) = connect_from(&from, to).await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -141,7 +145,7 @@ async fn silent_connections_from_many_addresses_cost_an_honest_client_little() {
         "{} silent connections from {} addresses: memory {memory} to {} MB, sockets {open} to {}, \
          p99 of an honest client {before:?} to {meanwhile:?}, {ratio:.2} times",
         plan.connections,
-        plan.connections / OF_ONE,
+        plan.connections / MAX_PER_ADDRESS,
         resident(process),
         sockets(process),
     );

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 /// First starts make clusters, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_mins(5);
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 const PASSWORD: &str = "0123456789abcdef0123456789abcdef";
 
 /// The containers of one compose file.
@@ -101,7 +101,7 @@ impl Stack {
 
     /// Waits until every container is healthy, or has done its work.
     pub async fn healthy(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             let waiting = self.waiting_for().await;
             if waiting.is_empty() {
@@ -157,7 +157,7 @@ impl Stack {
         assert_ne!(process, "0", "{service} does not run");
         done("kill", &["-KILL", &process]).await;
         let was = &seen["State"]["StartedAt"];
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         while inspect(seen["Id"].as_str().unwrap()).await["State"]["StartedAt"] == *was {
             assert!(Instant::now() < deadline, "{service} is not started again");
             sleep(Duration::from_millis(100)).await;

@@ -16,7 +16,7 @@ use crate::support::{Bucket, Person, Proxy, TestApp, child, eventually, id, vide
 const WORKERS: usize = 2;
 /// Kills after which what the dead had claimed is free again. That takes it from the living as well, who
 /// are presumed dead then, and it counts as a try of eight.
-const PATIENCE: usize = 12;
+const KILLS_BEFORE_LAPSE: usize = 12;
 
 fn variable(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect(name))
@@ -87,7 +87,7 @@ async fn videos_are_finished_once_however_often_workers_are_killed() {
     while killed < kills && still_processing(&app).await > 0 {
         kill_one(&app, &mut workers).await;
         killed += 1;
-        if killed.is_multiple_of(PATIENCE) {
+        if killed.is_multiple_of(KILLS_BEFORE_LAPSE) {
             lapse(&app.pool()).await;
         }
     }

@@ -7,7 +7,7 @@ use super::requests::Request;
 use crate::support::Answer;
 
 /// Nothing takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a problem: 16 KiB of errors, and what is around them.
 const LARGEST_PROBLEM: usize = 20 * 1024;
 /// Bytes of any answer: a hundred products with the longest descriptions, escaped.

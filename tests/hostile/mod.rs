@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use crate::support::{Answer, Call, TestApp};
 use chance::Chance;
 use document::Document;
-use judge::{Codes, PATIENCE};
+use judge::{Codes, REQUEST_TIMEOUT};
 use requests::Request;
 use world::World;
 
@@ -141,7 +141,7 @@ async fn send_once(app: &TestApp, request: &Request) -> Result<Answer, String> {
     for (name, value) in &request.headers {
         call = call.header_value(name, value);
     }
-    match timeout(PATIENCE, call.bytes(request.body.clone()).try_send()).await {
+    match timeout(REQUEST_TIMEOUT, call.bytes(request.body.clone()).try_send()).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("no answer: {error:?}")),
         Err(_) => Err("no answer in time".to_owned()),

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::support::Call;
 
 /// Bounds a test that fails.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ impl Stream {
 
     /// The next event; `None` where the stream has ended.
     pub async fn any(&mut self) -> Option<Told> {
-        timeout(PATIENCE, async {
+        timeout(TIMEOUT, async {
             loop {
                 while let Some((block, rest)) = self.text.split_once("\n\n") {
                     let told = read(block);

@@ -73,7 +73,7 @@ pub(crate) async fn find(
     State(app): State<App>,
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    Ok(show::<Me>(&app, &caller, caller.user).await?.unless(&had))
+    Ok(show::<Me>(&app, &caller, caller.user).await?.or_not_modified(&had))
 }
 
 /// Deletes your account and erases your personal data

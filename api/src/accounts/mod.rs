@@ -1,7 +1,7 @@
 //! Accounts: registration, sessions, passwords, oneself, and people as an ADMIN sees them.
 
 pub(crate) mod activity;
-mod evenly;
+mod equalise_timing;
 pub(crate) mod me;
 pub(crate) mod passwords;
 pub(crate) mod registration;
@@ -9,7 +9,7 @@ pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
-pub(crate) use evenly::evenly;
+pub(crate) use equalise_timing::equalise_timing;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};

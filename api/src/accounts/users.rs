@@ -73,7 +73,7 @@ pub(crate) async fn find(
     Id(id): Id<UserId>,
     had: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    Ok(show::<User>(&app, &caller, id).await?.unless(&had))
+    Ok(show::<User>(&app, &caller, id).await?.or_not_modified(&had))
 }
 
 /// Changes an account's role, or whether its person may sign in

@@ -17,14 +17,14 @@ use projections::{News, Products, ReadError, RowVideo, Scope, Timeline};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::mailbox::{Mailbox, Tidings};
+use super::mailbox::{Mailbox, Notice};
 use super::turns::Turns;
 use crate::problem::Problem;
 
 /// Streams of one person: some windows on some devices.
-const OF_ONE: usize = 20;
+const MAX_PER_USER: usize = 20;
 /// Streams of one process, which has 10,000 connections for all there is.
-const OF_ALL: usize = 5_000;
+const MAX_TOTAL: usize = 5_000;
 /// Events of one read.
 const BATCH: i64 = 500;
 /// Before the log is read again where that failed.
@@ -54,7 +54,7 @@ struct Hub {
     turns: Turns,
 }
 
-/// Who reads what. Held for moments, also while tidings are handed out: a reader who subscribes knows
+/// Who reads what. Held for moments, also while notice are handed out: a reader who subscribes knows
 /// from which position on they get everything.
 struct Readers {
     /// Everything up to here has been handed out.
@@ -106,10 +106,10 @@ impl Live {
     /// A place for a reader, and the position from which on everything will come to it.
     pub(super) fn seat(&self, user: UserId, scope: Scope) -> Result<(Seat, i64), Problem> {
         let mut readers = self.0.readers();
-        if readers.seats >= OF_ALL {
+        if readers.seats >= MAX_TOTAL {
             return Err(Problem::overloaded());
         }
-        if readers.by_user.get(&user).is_some_and(|own| own.len() >= OF_ONE) {
+        if readers.by_user.get(&user).is_some_and(|own| own.len() >= MAX_PER_USER) {
             return Err(too_many());
         }
         let mailbox = Arc::new(Mailbox::default());
@@ -124,7 +124,7 @@ impl Live {
 }
 
 fn too_many() -> Problem {
-    let detail = format!("You have {OF_ONE} streams open: close one, then try again.");
+    let detail = format!("You have {MAX_PER_USER} streams open: close one, then try again.");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
         .with_header(RETRY_AFTER, http::HeaderValue::from_static("5"))
 }
@@ -133,7 +133,7 @@ impl Seat {
     /// Begins again after an overflow; gives the position from which on everything will come.
     pub(super) fn begin_again(&self) -> i64 {
         let readers = self.hub.readers();
-        self.mailbox.forgive();
+        self.mailbox.reset();
         readers.told
     }
 }
@@ -163,10 +163,10 @@ fn remove<K: std::hash::Hash + Eq>(
 
 impl Readers {
     /// Those who have to be woken for it.
-    fn hand(&self, product: ProductId, owner: UserId, tidings: &Tidings) -> Vec<Arc<Mailbox>> {
+    fn hand(&self, product: ProductId, owner: UserId, notice: &Notice) -> Vec<Arc<Mailbox>> {
         let scopes = [Scope::One(product), Scope::OwnedBy(owner), Scope::All];
         let concerned = scopes.iter().filter_map(|scope| self.by_scope.get(scope)).flatten();
-        concerned.filter(|mailbox| mailbox.put(tidings.clone())).cloned().collect()
+        concerned.filter(|mailbox| mailbox.put(notice.clone())).cloned().collect()
     }
 }
 
@@ -221,7 +221,7 @@ impl Hub {
         let mut readers = self.readers();
         for news in news {
             let (product, owner) = (news.view.row.id, news.view.row.owner_id);
-            self.turns.add(readers.hand(product, owner, &Tidings::News(Arc::new(news))));
+            self.turns.add(readers.hand(product, owner, &Notice::News(Arc::new(news))));
         }
         readers.told = up_to;
     }
@@ -241,8 +241,8 @@ impl Hub {
         };
         if waits && row.video.is_some_and(|video| is_meant(&video.0)) {
             let owner = row.owner_id;
-            let tidings = Tidings::Progress { product, owner, percent };
-            self.turns.add(self.readers().hand(product, owner, &tidings));
+            let notice = Notice::Progress { product, owner, percent };
+            self.turns.add(self.readers().hand(product, owner, &notice));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ const ROOM: usize = 128;
 
 /// Something that readers may want to know.
 #[derive(Clone)]
-pub(super) enum Tidings {
+pub(super) enum Notice {
     /// Something happened, and stands in the log.
     News(Arc<News>),
     /// A video is being worked on, which stands nowhere.
@@ -28,7 +28,7 @@ pub(super) struct Mailbox {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Tidings>,
+    waiting: VecDeque<Notice>,
     overflowed: bool,
     turn: Turn,
 }
@@ -48,20 +48,20 @@ enum Turn {
 /// What a reader finds.
 pub(super) enum Mail {
     Nothing,
-    Some(Tidings),
+    Some(Notice),
     /// There was too much: what had come was thrown away.
     Overflow,
 }
 
 impl Mailbox {
     /// Whether the reader has to be given a turn for it.
-    pub(super) fn put(&self, tidings: Tidings) -> bool {
+    pub(super) fn put(&self, notice: Notice) -> bool {
         let mut state = self.state();
         if state.waiting.len() >= ROOM {
             state.waiting.clear();
             state.overflowed = true;
         } else if !state.overflowed {
-            state.waiting.push_back(tidings);
+            state.waiting.push_back(notice);
         }
         let asks = matches!(state.turn, Turn::None);
         if asks {
@@ -81,7 +81,7 @@ impl Mailbox {
         let mut state = self.state();
         match state.waiting.pop_front() {
             _ if state.overflowed => Mail::Overflow,
-            Some(tidings) => Mail::Some(tidings),
+            Some(notice) => Mail::Some(notice),
             None => {
                 if matches!(state.turn, Turn::Given { .. }) {
                     state.turn = Turn::None;
@@ -96,7 +96,7 @@ impl Mailbox {
     }
 
     /// Begins again after an overflow.
-    pub(super) fn forgive(&self) {
+    pub(super) fn reset(&self) {
         let mut state = self.state();
         state.waiting.clear();
         state.overflowed = false;
@@ -108,7 +108,7 @@ impl Mailbox {
     }
 
     /// Returns once anything was put in, or the reader was woken, since it last returned.
-    pub(super) async fn stirred(&self) {
+    pub(super) async fn changed(&self) {
         self.wake.notified().await;
     }
 }
@@ -117,16 +117,16 @@ impl Mailbox {
 mod tests {
     use super::*;
 
-    fn progress(percent: u8) -> Tidings {
+    fn progress(percent: u8) -> Notice {
         let id = uuid::Uuid::nil();
         let (product, owner) = (ProductId::from_uuid(id), UserId::from_uuid(id));
-        Tidings::Progress { product, owner, percent }
+        Notice::Progress { product, owner, percent }
     }
 
     fn taken(mailbox: &Mailbox) -> Result<u8, &'static str> {
         match mailbox.take() {
-            Mail::Some(Tidings::Progress { percent, .. }) => Ok(percent),
-            Mail::Some(Tidings::News(_)) => Err("news"),
+            Mail::Some(Notice::Progress { percent, .. }) => Ok(percent),
+            Mail::Some(Notice::News(_)) => Err("news"),
             Mail::Nothing => Err("nothing"),
             Mail::Overflow => Err("overflow"),
         }
@@ -150,7 +150,7 @@ mod tests {
         }
 
         assert_eq!([taken(&mailbox), taken(&mailbox)], [Err("overflow"); 2]);
-        mailbox.forgive();
+        mailbox.reset();
         assert_eq!(taken(&mailbox), Err("nothing"));
         mailbox.put(progress(7));
         assert_eq!(taken(&mailbox), Ok(7));

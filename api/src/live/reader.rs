@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::event::LiveEvent;
 use super::hub::Seat;
-use super::mailbox::{Mail, Tidings};
+use super::mailbox::{Mail, Notice};
 use crate::App;
 use crate::caller::Caller;
 use crate::list::List;
@@ -122,7 +122,7 @@ impl Reader {
                 continue;
             }
             match self.seat.mailbox.take() {
-                Mail::Some(tidings) => self.take(tidings),
+                Mail::Some(notice) => self.take(notice),
                 Mail::Overflow => {
                     let position = self.seat.begin_again();
                     self.lost(position);
@@ -131,7 +131,7 @@ impl Reader {
                     tokio::select! {
                         () = self.app.live.shutdown().cancelled() => return None,
                         () = tokio::time::sleep_until(self.deadline) => return None,
-                        () = self.seat.mailbox.stirred() => {}
+                        () = self.seat.mailbox.changed() => {}
                     }
                 }
             }
@@ -153,10 +153,10 @@ impl Reader {
         Some(())
     }
 
-    fn take(&mut self, tidings: Tidings) {
-        match tidings {
-            Tidings::News(news) => self.tell(&news),
-            Tidings::Progress { product, owner, percent } => {
+    fn take(&mut self, notice: Notice) {
+        match notice {
+            Notice::News(news) => self.tell(&news),
+            Notice::Progress { product, owner, percent } => {
                 if self.visibility.covers(owner) {
                     let progress = LiveEvent::progress(product, percent);
                     self.ready.push_back((None, progress));

@@ -12,7 +12,7 @@ use super::mailbox::Mailbox;
 /// Readers that are at work at a time: a command waits for about as many, at each of its steps.
 const AT_A_TIME: usize = 8;
 /// One that has not looked by then does not hold up the others: its client may be slow.
-const PATIENCE: Duration = Duration::from_millis(5);
+const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// Those who wait to be woken.
 pub(super) struct Turns {
@@ -23,7 +23,7 @@ pub(super) struct Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { patience: PATIENCE, waiting: Mutex::default(), some_wait: Notify::new() }
+        Self { patience: TURN_TIMEOUT, waiting: Mutex::default(), some_wait: Notify::new() }
     }
 }
 
@@ -66,20 +66,20 @@ mod tests {
     use domain::{ProductId, UserId};
     use futures::FutureExt;
 
-    use super::super::mailbox::{Mail, Tidings};
+    use super::super::mailbox::{Mail, Notice};
     use super::*;
 
-    fn tidings() -> Tidings {
+    fn notice() -> Notice {
         let id = uuid::Uuid::nil();
         let (product, owner) = (ProductId::from_uuid(id), UserId::from_uuid(id));
-        Tidings::Progress { product, owner, percent: 7 }
+        Notice::Progress { product, owner, percent: 7 }
     }
 
     fn asking<const COUNT: usize>(turns: &Turns) -> [Arc<Mailbox>; COUNT] {
         let mailboxes = [(); COUNT].map(|()| Arc::<Mailbox>::default());
         for mailbox in &mailboxes {
-            assert!(mailbox.put(tidings()), "the first tidings ask for a turn");
-            assert!(!mailbox.put(tidings()), "the others come along");
+            assert!(mailbox.put(notice()), "the first notice ask for a turn");
+            assert!(!mailbox.put(notice()), "the others come along");
         }
         turns.add(mailboxes.clone());
         mailboxes
@@ -92,12 +92,12 @@ mod tests {
 
         tokio::select! {
             () = turns.run() => {}
-            () = last.stirred() => {}
+            () = last.changed() => {}
         }
 
         let all = [(); 3].map(|()| matches!(last.take(), Mail::Some(_)));
         assert_eq!(all, [true, true, false]);
-        assert!(last.put(tidings()), "an empty mailbox asks again");
+        assert!(last.put(notice()), "an empty mailbox asks again");
     }
 
     #[tokio::test]
@@ -105,7 +105,7 @@ mod tests {
         // None is given up, however slow the machine is.
         let turns = Turns { patience: Duration::MAX, ..Turns::default() };
         let mailboxes = asking::<20>(&turns);
-        let woken = || mailboxes.iter().filter(|one| one.stirred().now_or_never().is_some());
+        let woken = || mailboxes.iter().filter(|one| one.changed().now_or_never().is_some());
         let mut running = pin!(turns.run());
 
         assert!(running.as_mut().now_or_never().is_none());

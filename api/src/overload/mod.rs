@@ -57,7 +57,7 @@ const SIGN_INS_AT_ONCE: usize = 16;
 const QUIET: Duration = Duration::from_mins(1);
 
 /// Uploads of one account at a time: else a few who send slowly take the room of all.
-const OF_ONE: usize = 16;
+const MAX_UPLOADS_PER_USER: usize = 16;
 
 /// The room that there is.
 pub(crate) struct Room {
@@ -134,14 +134,14 @@ impl Room {
 
     /// What an upload needs besides the room of its class.
     fn place(&self, who: Who) -> Result<Counted<Who>, Problem> {
-        self.uploading.take(who, OF_ONE).ok_or_else(too_many)
+        self.uploading.take(who, MAX_UPLOADS_PER_USER).ok_or_else(too_many)
     }
 }
 
 /// 503 rather than 429, after which clients of tus do not try again.
 fn too_many() -> Problem {
     Problem::overloaded_by(format!(
-        "You have {OF_ONE} uploads under way: let one end, then try again."
+        "You have {MAX_UPLOADS_PER_USER} uploads under way: let one end, then try again."
     ))
 }
 

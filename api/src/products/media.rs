@@ -198,7 +198,7 @@ pub(super) async fn give(app: &App, file: File, asked: &Asked) -> Result<Respons
         return Ok((StatusCode::NOT_MODIFIED, answer).into_response());
     }
     if let Some(signer) = &app.presigner {
-        return elsewhere(&**signer, &file, &asked.method).await;
+        return redirect_to_bucket(&**signer, &file, &asked.method).await;
     }
     let size = match file.size {
         Some(size) => size,
@@ -234,7 +234,11 @@ pub(super) async fn give(app: &App, file: File, asked: &Asked) -> Result<Respons
 
 /// Sends the client to the storage, which knows ranges too. It may give the file out for as long
 /// as the address is good, so that is short, and the answer is kept by nobody.
-async fn elsewhere(signer: &dyn Signer, file: &File, method: &Method) -> Result<Response, Problem> {
+async fn redirect_to_bucket(
+    signer: &dyn Signer,
+    file: &File,
+    method: &Method,
+) -> Result<Response, Problem> {
     let disposition = disposition(&file.name);
     let options = SignedUrlOptions::default().with_query([
         ("response-content-type", file.content_type.as_str()),

@@ -176,11 +176,11 @@ pub(crate) async fn find(
     let past = past(&mut params);
     params.finish()?;
     let Some(past) = past else {
-        return Ok(show::<Product>(&app, &caller, id).await?.unless(&had));
+        return Ok(show::<Product>(&app, &caller, id).await?.or_not_modified(&had));
     };
     let visibility = Visibility::of(caller.actor);
     match Products(app.pool.clone()).past(visibility, id, past).await? {
-        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).unless(&had)),
+        Some(view) => Ok(Versioned::ok(Links::of(&app, &caller).show(view)).or_not_modified(&had)),
         None => Err(not_ones_own(&app, &caller, id).await),
     }
 }

@@ -8,7 +8,7 @@ use crate::class::Class;
 use crate::policy::{Access, class_of};
 
 fn whole() -> (Policies, Value) {
-    let table = watched(contents()).route(routes!(around::keys), OPEN);
+    let table = watched(contents()).route(routes!(system::keys), OPEN);
     let Contents { document, policies, .. } = pages(table).into_contents();
     let document = openapi::completed(document, |path| policies.of(path));
     (policies, serde_json::to_value(document).unwrap())

@@ -69,7 +69,7 @@ impl Appender {
                     again -= 1;
                     halves.push_front(batch);
                 }
-                Err(error) if batch.len() > 1 && error.is_of_the_batch() => {
+                Err(error) if batch.len() > 1 && error.may_succeed_if_split() => {
                     let second = batch.split_off(batch.len() / 2);
                     halves.push_front(second);
                     halves.push_front(batch);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pool::{Limits, PgConnection, PgPool, PoolConnection, Setting};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::PATIENCE;
+use crate::ACQUIRE_TIMEOUT;
 
 /// How long one that nobody uses is trusted: what stands between may cut it later, so the pool is
 /// to ask.
@@ -57,14 +57,14 @@ impl Connections {
     }
 
     fn with(pool: &PgPool, connections: u32, settings: &[Setting]) -> Self {
-        let pool = pool.with(settings, Limits { connections, patience: PATIENCE });
+        let pool = pool.with(settings, Limits { connections, patience: ACQUIRE_TIMEOUT });
         let free = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
         Self { pool, free, kept: Arc::default() }
     }
 
     /// One of them, as soon as one is free.
     pub(super) async fn take(&self) -> Result<Connection, sqlx::Error> {
-        let taken = tokio::time::timeout(PATIENCE, self.take_in_turn()).await;
+        let taken = tokio::time::timeout(ACQUIRE_TIMEOUT, self.take_in_turn()).await;
         taken.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 

@@ -147,7 +147,7 @@ impl Store {
     }
 
     /// The same log, read over connections such as this pool's.
-    pub(crate) fn over(&self, pool: &PgPool, vault: Vault) -> Self {
+    pub(crate) fn with_pool(&self, pool: &PgPool, vault: Vault) -> Self {
         let streams = Streams::new(Connections::new(pool, LOADING));
         Self { pool: pool.clone(), streams, vault, ..self.clone() }
     }

@@ -36,7 +36,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Whether a part of the batch may do better: the database answered, and did not like it.
-    pub(super) fn is_of_the_batch(&self) -> bool {
+    pub(super) fn may_succeed_if_split(&self) -> bool {
         match self {
             Self::Database(error) => error
                 .as_database_error()

@@ -24,7 +24,7 @@ const UPLOADS: Leased = Leased { table: "uploads", key: "id", until: "lease_unti
 const LOOK: Duration = Duration::from_millis(150);
 /// How long a holder that lives is waited for: longer than a lease, so that one that died
 /// meanwhile is taken over from.
-const PATIENCE: Duration = Duration::from_secs(6);
+const HOLDER_TIMEOUT: Duration = Duration::from_secs(6);
 /// How often it is tried again.
 const AGAIN: Duration = Duration::from_millis(40);
 
@@ -127,13 +127,13 @@ impl Uploads {
             }
             self.running.stop(id);
             if !self.ask_to_stop(owner, id).await? {
-                match self.why_not(owner, id).await? {
+                match self.why_unavailable(owner, id).await? {
                     // It was let go just now.
                     UploadError::Locked => continue,
                     why => return Err(why),
                 }
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > HOLDER_TIMEOUT {
                 return Err(UploadError::Locked);
             }
             tokio::time::sleep(AGAIN).await;

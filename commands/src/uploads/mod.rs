@@ -81,7 +81,7 @@ impl Uploads {
     }
 
     /// The same, over connections of this pool.
-    pub(crate) fn over(&self, pool: &PgPool) -> Self {
+    pub(crate) fn with_pool(&self, pool: &PgPool) -> Self {
         Self { pool: pool.clone(), ..self.clone() }
     }
 
@@ -130,7 +130,7 @@ impl Uploads {
         .fetch_one(&self.pool)
         .await?;
         self.running.stop(id);
-        if removed { Ok(keys) } else { Err(self.why_not(owner, id).await?) }
+        if removed { Ok(keys) } else { Err(self.why_unavailable(owner, id).await?) }
     }
 
     /// The video that a finished upload would be, with what is wrong with it as a field's error.
@@ -156,7 +156,11 @@ impl Uploads {
     }
 
     /// What stands in the way.
-    async fn why_not(&self, owner: UserId, id: UploadId) -> Result<UploadError, sqlx::Error> {
+    async fn why_unavailable(
+        &self,
+        owner: UserId,
+        id: UploadId,
+    ) -> Result<UploadError, sqlx::Error> {
         let state: Option<(bool, bool)> = sqlx::query_as(
             "SELECT product IS NOT NULL, expires_at <= now() FROM uploads
              WHERE id = $1 AND owner = $2",

@@ -49,7 +49,7 @@ impl Vault {
 
     /// The same, over connections of this pool.
     #[must_use]
-    pub fn over(&self, pool: &PgPool) -> Self {
+    pub fn with_pool(&self, pool: &PgPool) -> Self {
         Self { pool: pool.clone(), writes: pool.clone(), ..self.clone() }
     }
 

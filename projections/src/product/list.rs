@@ -90,7 +90,7 @@ fn gathered(scopes: &[Scope], filter: &ProductFilter) -> Vec<Part> {
     if has_all(Shelf::Listed) && has_all(Shelf::Unlisted) {
         let states = [status(filter), processing(filter)];
         let owner = filter.uploaded_by.map(owned_by);
-        let all = [Some(Condition::sql("NOT deleted")), Some(OF_ALL), owner];
+        let all = [Some(Condition::sql("NOT deleted")), Some(EVERYBODY), owner];
         return vec![all.into_iter().chain(states).chain(others(filter)).flatten().collect()];
     }
     scopes.iter().map(|scope| scope.gathered(filter)).collect()
@@ -125,8 +125,8 @@ fn rest(scopes: &[Scope], filter: &ProductFilter) -> Part {
 /// Always true. An index of everybody's rows has the first of these as a condition, one that begins
 /// with an owner or a category the second, and one for a few rows of either none, so that no guess of
 /// the planner has it walk through the rows of others. The first implies the second.
-const OF_ALL: Condition = Condition::sql("created_at > '-infinity'");
-const OF_ONE: Condition = Condition::sql("created_at >= '-infinity'");
+const EVERYBODY: Condition = Condition::sql("created_at > '-infinity'");
+const ONE_OWNER_OR_CATEGORY: Condition = Condition::sql("created_at >= '-infinity'");
 
 impl Scope {
     fn shelf(self) -> Condition {
@@ -146,21 +146,21 @@ impl Scope {
         let part = |conditions: Vec<Condition>| [vec![self.shelf()], conditions].concat();
         if let Some(owner) = self.owner().filter(|_| self.has_owner(filter)) {
             if filter.ordering.by != SortBy::Created {
-                return vec![part(vec![owner, OF_ONE])];
+                return vec![part(vec![owner, ONE_OWNER_OR_CATEGORY])];
             }
-            let of = |status| part(vec![owner.clone(), status, OF_ONE]);
+            let of = |status| part(vec![owner.clone(), status, ONE_OWNER_OR_CATEGORY]);
             return self.statuses(filter).map(of).collect();
         }
         if let Some(category) = category(filter) {
-            return vec![part(vec![category, OF_ONE])];
+            return vec![part(vec![category, ONE_OWNER_OR_CATEGORY])];
         }
         match (self.shelf, processing(filter)) {
-            (Shelf::Listed | Shelf::Deleted, _) => vec![part(vec![OF_ALL])],
+            (Shelf::Listed | Shelf::Deleted, _) => vec![part(vec![EVERYBODY])],
             (Shelf::Unlisted, Some(processing)) if self.has_processing(filter) => {
                 vec![part(vec![processing])]
             }
             (Shelf::Unlisted, _) => {
-                self.statuses(filter).map(|status| part(vec![status, OF_ALL])).collect()
+                self.statuses(filter).map(|status| part(vec![status, EVERYBODY])).collect()
             }
         }
     }
@@ -206,7 +206,7 @@ impl Scope {
     fn gathered(self, filter: &ProductFilter) -> Part {
         let states = [status(filter), processing(filter)].into_iter();
         let states = states.filter(|_| self.shelf != Shelf::Listed);
-        let all = [Some(self.shelf()), Some(OF_ALL), self.owner()];
+        let all = [Some(self.shelf()), Some(EVERYBODY), self.owner()];
         all.into_iter().chain(states).chain(others(filter)).flatten().collect()
     }
 }

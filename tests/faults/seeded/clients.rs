@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Call, Person, video_form_named};
 
 /// Longer than the program takes over anything.
-const PATIENCE: Duration = Duration::from_secs(40);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 /// Films take workers longer than clients.
 const BETWEEN_FILMS: Duration = Duration::from_secs(3);
 const PASSWORD: &str = "a lamp in every window";
@@ -203,7 +203,7 @@ impl Client {
 
     async fn judged(&mut self, path: &str, call: Call) -> Option<Answer> {
         self.history.sent += 1;
-        let Ok(Ok(answer)) = tokio::time::timeout(PATIENCE, call.try_send()).await else {
+        let Ok(Ok(answer)) = tokio::time::timeout(REQUEST_TIMEOUT, call.try_send()).await else {
             self.history.unanswered += 1;
             self.shared.counts.unanswered.fetch_add(1, Ordering::Relaxed);
             return None;

@@ -34,7 +34,7 @@ const GATHER: Duration = Duration::from_millis(20);
 /// Messages in flight at once.
 const BATCH: i64 = 512;
 /// How long one message may wait for its acknowledgement.
-const ACK_PATIENCE: Duration = Duration::from_secs(3);
+const ACK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Publishes the log. Any number may run; the one with the lease works.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl Relay {
     ) -> Self {
         let names = Names::new(prefix);
         let mut jetstream = jetstream::new(client);
-        jetstream.set_timeout(ACK_PATIENCE);
+        jetstream.set_timeout(ACK_TIMEOUT);
         let lease = NamedLease::new(pool.clone(), NAME, LEASE);
         Self { pool, progress, jetstream, names, replicas, lease, committed }
     }

@@ -82,13 +82,13 @@ impl Effects {
         for place in places {
             claimed.push(match granted.get(&place.event_id) {
                 Some(claim) => Claimed::Granted(*claim),
-                None => self.why_not(*place).await?,
+                None => self.time_until_due(*place).await?,
             });
         }
         Ok(claimed)
     }
 
-    async fn why_not(&self, place: Place) -> Result<Claimed, sqlx::Error> {
+    async fn time_until_due(&self, place: Place) -> Result<Claimed, sqlx::Error> {
         let wait: Option<f64> = sqlx::query_scalar(
             "SELECT greatest(extract(epoch FROM due_at - now()), 0)::float8 FROM effects \
              WHERE subscriber = $1 AND event_id = $2 AND handled_at IS NULL",

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::nats::Names;
 
 /// Telling must not hold up what is told of.
-const PATIENCE: Duration = Duration::from_millis(100);
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A worker is so far with a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ impl Announcer {
             return;
         }
         let told = self.nats.publish(self.subject.clone(), body.into()).map_err(drop);
-        if !matches!(tokio::time::timeout(PATIENCE, told).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(ANNOUNCE_TIMEOUT, told).await, Ok(Ok(()))) {
             tracing::debug!(product = %progress.product, "progress was not told");
         }
     }

@@ -10,10 +10,10 @@ use tokio::net::{TcpStream, UnixStream};
 use url::Url;
 
 /// clamd's own patience between two chunks is 2 minutes, and its verdict may take as long.
-const PATIENCE: Duration = Duration::from_mins(5);
+const SCAN_TIMEOUT: Duration = Duration::from_mins(5);
 const CHUNK: usize = 64 << 10;
 /// A scanner that takes longer to say that it is there is taken for absent.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than any answer.
 const ANSWER: u64 = 4096;
 
@@ -64,7 +64,7 @@ impl ScannerAddress {
             clamd.take(ANSWER).read_to_end(&mut answer).await?;
             Ok(String::from_utf8_lossy(&answer).trim_end_matches(['\0', '\n']).to_owned())
         };
-        let asked = tokio::time::timeout(PING_PATIENCE, asked).await;
+        let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
         let answer: io::Result<String> = asked.map_err(|_| ScanError::TooSlow)?;
         let answer = answer.map_err(ScanError::Unreachable)?;
         if answer == "PONG" { Ok(()) } else { Err(ScanError::Refused(answer)) }
@@ -83,7 +83,8 @@ impl ScannerAddress {
     /// What was found in the file, if anything was.
     pub(super) async fn scan(&self, file: &Path) -> Result<Option<String>, ScanError> {
         let asked = async { ask(self.connect().await?, file).await };
-        let answer = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| ScanError::TooSlow)?;
+        let answer =
+            tokio::time::timeout(SCAN_TIMEOUT, asked).await.map_err(|_| ScanError::TooSlow)?;
         verdict(answer.map_err(ScanError::Unreachable)?)
     }
 }

@@ -34,7 +34,7 @@ const MOST: u32 = 100;
 /// Pixels on the longer side.
 const SIDE: u32 = 160;
 /// Processor time; a video of whole pictures alone takes longer to look through than thumbnails are worth.
-const PATIENCE: Duration = Duration::from_mins(1);
+const CPU_LIMIT: Duration = Duration::from_mins(1);
 
 const JPEG: &[&str] = &[
     "-frames:v",
@@ -70,7 +70,7 @@ pub(super) async fn make(
 ) -> Result<Option<Sprite>, Failure> {
     let (picture, cues) = (work.join("sprite.jpg"), work.join("sprite.vtt"));
     let Some(layout) = Layout::of(source) else { return Ok(None) };
-    let limits = Limits { timeout: limits.timeout.min(PATIENCE), ..limits.clone() };
+    let limits = Limits { timeout: limits.timeout.min(CPU_LIMIT), ..limits.clone() };
     let stream = format!("0:{}", source.video.index);
     let filter = layout.filter();
     let options = [&["-map", &stream, "-vf", &filter], JPEG].concat();

@@ -13,7 +13,7 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Holds the answer back until a whole number of steps has passed since the request came. What was
 /// not looked at tells nothing, and is told at once.
-pub(crate) async fn evenly(request: Request, next: Next) -> Response {
+pub(crate) async fn equalise_timing(request: Request, next: Next) -> Response {
     let came = Instant::now();
     let response = next.run(request).await;
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)

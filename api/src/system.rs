@@ -1,4 +1,4 @@
-//! Around the API: health, metrics, keys, and the document that describes it.
+//! The system itself: health, readiness, metrics and public keys.
 
 use axum::Json;
 use axum::extract::State;
