@@ -136,6 +136,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Which log lines are written, in the syntax of `tracing`.
     pub log_filter: String,
+    /// A collector that takes traces by OTLP over HTTP.
+    pub traces_endpoint: Option<Url>,
     settings: Vec<report::Setting>,
 }
 
@@ -270,6 +272,11 @@ impl Config {
             )?,
             allow_unsafe_database: reader.value("ALLOW_UNSAFE_DATABASE", "false", parse::switch)?,
             log_format: reader.value("LOG_FORMAT", "text", parse::log_format)?,
+            traces_endpoint: reader.value(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "",
+                parse::optional_web_url,
+            )?,
             log_filter: reader.value("RUST_LOG", DEFAULT_LOG_FILTER, parse::log_filter)?,
             data_dir,
             settings: reader.into_settings(),

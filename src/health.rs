@@ -168,7 +168,7 @@ async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<(), 
 
 /// Nothing goes by this machine's clock but its log.
 fn clock() -> Outcome {
-    let ahead = commands::clock::machine_is_ahead();
+    let ahead = identity::clock::machine_is_ahead();
     if ahead.abs() <= CLOCK_OFF {
         return Ok(());
     }

@@ -238,7 +238,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     let config = Config::load()?;
-    telemetry::init(&config);
+    let _telemetry = telemetry::init(&config)?;
     private::folders(&config.data_dir);
     tokio::runtime::Runtime::new()?.block_on(carry_out(&config, cli.command))
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use commands::identity::{BindingError, Identity, Missing, SecretsError};
 use commands::{CommandError, Commands, Context};
 use domain::{RequestId, SystemActor};
+use identity::{BindingError, Identity, Missing, SecretsError};
 use pool::{PgPool, Pooler};
 use secrecy::SecretString;
 use url::Url;
@@ -51,7 +51,7 @@ pub enum Error {
     #[error(transparent)]
     Erasure(commands::ErasureError),
     #[error(transparent)]
-    Vault(#[from] commands::VaultError),
+    Vault(#[from] identity::VaultError),
     #[error(transparent)]
     Read(#[from] projections::ReadError),
     #[error(transparent)]
@@ -159,7 +159,7 @@ impl Database {
     async fn check(&self, config: &Config) -> Result<(), Error> {
         rights::check_granted(&self.pool).await?;
         secrets::compare(config, &self.pool).await?;
-        Ok(commands::clock::compare(&self.pool).await?)
+        Ok(identity::clock::compare(&self.pool).await?)
     }
 
     /// The same where sessions are kept: for a snapshot that is held over several transactions, and for

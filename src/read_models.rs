@@ -1,7 +1,7 @@
 //! Keeps the read models up to date with the program.
 
-use commands::Vault;
-use commands::identity::Missing;
+use identity::Missing;
+use identity::Vault;
 use pool::PgPool;
 
 use crate::config::Config;

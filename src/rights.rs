@@ -1,7 +1,7 @@
 //! What the role that serves may do: append to the log, and change the rows of other tables. It may neither change
 //! what is in the log nor the schema, which are the owner's.
 
-use commands::identity::Missing;
+use identity::Missing;
 use pool::{PgConnection, PgPool};
 
 use crate::database::{Error, tables};

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use commands::identity::{self, Missing, Secrets};
+use identity::{Missing, Secrets};
 use pool::PgPool;
 
 use crate::config::Config;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commands::Commands;
-use commands::identity::Missing;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use identity::Missing;
 use object_store::ObjectStore;
 use pool::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
@@ -266,7 +266,7 @@ impl Running<'_> {
 }
 
 async fn clock(pool: PgPool, shutdown: CancellationToken) {
-    shutdown.run_until_cancelled(commands::clock::follow(pool)).await;
+    shutdown.run_until_cancelled(identity::clock::follow(pool)).await;
 }
 
 async fn housekeeping(

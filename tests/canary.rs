@@ -306,7 +306,7 @@ async fn what_is_personal_is_found_nowhere_but_where_it_belongs() {
         found.len(),
         found[..found.len().min(40)].join("\n")
     );
-    app.delete("/me/").by(person).send().await.expect(204);
+    app.erase(person).await;
     assert_eq!(canaries.in_text(&app.stderr()), Vec::<&str>::new());
     for (table, text) in tables(&app.pool()).await {
         for canary in [NEW_EMAIL, REASON] {

@@ -64,7 +64,7 @@ async fn a_person_who_asks_to_be_forgotten_is() {
     let (seller, product, order) = a_person_with_a_past(&app).await;
     let admin = app.user(Role::Admin).await;
 
-    app.delete("/me/").by(&seller).send().await.expect(204);
+    app.erase(&seller).await;
 
     app.get("/me/").by(&seller).send().await.expect(401);
     let refresh = json!({"refresh": seller.refresh});
@@ -116,7 +116,7 @@ async fn mails_of_an_erased_person_go_with_them_and_those_of_others_stay() {
     app.mail_to(new).await;
     app.mail_to(&other.email).await;
 
-    app.delete("/me/").by(&seller).send().await.expect(204);
+    app.erase(&seller).await;
 
     eventually("the person's mails are gone", async || {
         let left = [mails_with(&app, &seller.email), mails_with(&app, new)].concat();
@@ -140,7 +140,7 @@ async fn mails_that_an_earlier_version_or_another_machine_wrote_go_as_well() {
     }
     let kept: Vec<_> = [&gone, &other].map(|person| mails_with(&app, &person.email)).concat();
     let texts: Vec<_> = kept.iter().map(|name| read_mail(&app, name)).collect();
-    app.delete("/me/").by(&gone).send().await.expect(204);
+    app.erase(&gone).await;
     eventually("the handled mail is gone", async || {
         mails_with(&app, &gone.email).is_empty().then_some(())
     })
@@ -189,7 +189,7 @@ async fn what_an_erased_person_typed_into_headers_is_nowhere() {
     with_headers(upload, "canary@example.org").send().await.expect(201);
     app.processed(&seller, made.json["id"].as_str().unwrap()).await;
 
-    app.delete("/me/").by(&seller).send().await.expect(204);
+    app.erase(&seller).await;
 
     let text = log(&app).await;
     assert!(!text.contains("canary"), "{text}");

@@ -1,5 +1,7 @@
 //! Rules of the design that the compiler does not know (style.md, "Guards").
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,13 +46,23 @@ fn crates_are_built_only_on_those_below_them() {
         below("domain", &[]),
         below("pool", &[]),
         below("event-log", &["domain", "pool"]),
-        below("commands", &["domain", "pool", "event-log"]),
+        below("identity", &["domain", "pool", "event-log"]),
+        below("commands", &["domain", "pool", "event-log", "identity"]),
         below("projections", &["domain", "pool", "event-log"]),
-        below("api", &["domain", "pool", "event-log", "commands", "projections"]),
-        below("workers", &["domain", "pool", "event-log", "commands", "projections"]),
+        below("api", &["domain", "pool", "event-log", "identity", "commands", "projections"]),
+        below("workers", &["domain", "pool", "event-log", "identity", "commands", "projections"]),
         below(
             "vetted",
-            &["domain", "pool", "event-log", "commands", "projections", "api", "workers"],
+            &[
+                "domain",
+                "pool",
+                "event-log",
+                "identity",
+                "commands",
+                "projections",
+                "api",
+                "workers",
+            ],
         ),
     ]);
     assert_eq!(arrows.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
@@ -100,7 +112,15 @@ fn migrations_never_change() {
 fn nothing_relies_on_a_session_of_the_database() {
     let apart = ["src/embedded/postgres.rs", "src/embedded/tests.rs", "projections/src/rebuild.rs"];
     let apart = apart.map(|name| root().join(name));
-    let folders = ["src", "api/src", "commands/src", "log/src", "projections/src", "workers/src"];
+    let folders = [
+        "src",
+        "api/src",
+        "commands/src",
+        "identity/src",
+        "log/src",
+        "projections/src",
+        "workers/src",
+    ];
     let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
     for file in files.filter(|file| !apart.contains(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -154,20 +174,20 @@ fn domain_and_folds_reach_for_no_clock_no_chance_and_no_network() {
     }
 }
 
-/// What one process issues and another checks goes by the database's clock, see `commands/src/clock.rs`.
+/// What one process issues and another checks goes by the database's clock, see `identity/src/clock.rs`.
 /// The log's lines, files and the age of keys on disk have the machine's.
 #[test]
 fn nothing_that_processes_share_goes_by_the_clock_of_one_machine() {
-    let apart = ["commands/src/clock.rs", "src/output.rs", "workers/src/sweeper/mod.rs"];
+    let apart = ["identity/src/clock.rs", "src/output.rs", "workers/src/sweeper/mod.rs"];
     let apart = apart.map(|name| root().join(name));
-    let crates = ["src", "api/src", "commands/src", "log/src", "workers/src"];
+    let crates = ["src", "api/src", "commands/src", "identity/src", "log/src", "workers/src"];
     let files = crates.iter().flat_map(|folder| sources(&root().join(folder)));
     for file in files.filter(|file| !apart.contains(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
         for banned in ["now_utc(", "SystemTime::now"] {
             let has = program.contains(banned);
-            assert!(!has, "{} has {banned}: use commands::clock", file.display());
+            assert!(!has, "{} has {banned}: use identity::clock", file.display());
         }
     }
 }
@@ -181,6 +201,7 @@ fn nothing_is_printed_but_by_the_module_that_escapes() {
         "api/src",
         "commands/src",
         "domain/src",
+        "identity/src",
         "log/src",
         "projections/src",
         "workers/src",
@@ -208,7 +229,9 @@ fn nothing_is_printed_but_by_the_module_that_escapes() {
 /// Two decoders of the log's rows would come to mean different things by them.
 #[test]
 fn the_log_is_decoded_in_one_place() {
-    for folder in ["src", "api/src", "commands/src", "projections/src", "workers/src"] {
+    for folder in
+        ["src", "api/src", "commands/src", "identity/src", "projections/src", "workers/src"]
+    {
         for file in sources(&root().join(folder)) {
             let text = std::fs::read_to_string(&file).unwrap();
             let program = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -219,23 +242,101 @@ fn the_log_is_decoded_in_one_place() {
     }
 }
 
+/// What holds for a route stands beside it in `router.rs` (`policy.rs`). This looks for literals of `api/src`
+/// that are a path or the end of one: `"/` and then a letter, a dot or a brace. They may stand where a handler
+/// is described (`path = "…"`) and where an address is written: in a `format!`, in a page's HTML, and in
+/// the lines named here.
+#[test]
+fn no_path_decides_anything_outside_of_the_table_of_contents() {
+    let written = [
+        ("accounts/me.rs", r#""/me/".to_owned()"#),
+        ("live/mod.rs", r#"Here::new(base, "/products/", "#),
+        ("media_links.rs", r#"const OWN_EVENTS: &str = "/live/";"#),
+        ("openapi/headers.rs", r#"("Location", "#),
+    ];
+    let is_path =
+        |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '{'));
+    let folder = root().join("api/src");
+    let apart = ["router.rs", "pages.rs"].map(|name| folder.join(name));
+    let mut used: BTreeSet<&(&str, &str)> = BTreeSet::new();
+    for file in sources(&folder).iter().filter(|file| !apart.contains(file)) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let mut literals = line.match_indices("\"/").filter(|(at, _)| is_path(&line[at + 2..]));
+            let is_fine = |at: usize| {
+                line[..at].ends_with("path = ") || line[..at].trim_end().ends_with("format!(")
+            };
+            let is_written =
+                |(name, part): &&(&str, &str)| file.ends_with(name) && line.contains(part);
+            let named = written.iter().find(is_written);
+            used.extend(named);
+            let found = literals.find(|(at, _)| !is_fine(*at) && named.is_none());
+            assert!(found.is_none(), "{}: declare it in router.rs: {line}", file.display());
+        }
+    }
+    assert_eq!(used.len(), written.len(), "of these, some are gone: {written:?}");
+}
+
+/// Who looks at the path of a request could decide by it in other ways than by a literal.
+#[test]
+fn the_path_of_a_request_is_read_where_it_is_matched_compared_or_told() {
+    let readers = [
+        // Finds the policy, and adds a slash.
+        "table.rs",
+        // Errors and links name it, metrics the route.
+        "observe.rs",
+        "list.rs",
+        // Two requests are compared by it, or an encrypted one with what it says of itself.
+        "fingerprint.rs",
+        "idempotency.rs",
+        "fixed.rs",
+        "payload/request.rs",
+        // `OPTIONS *` asks about the server.
+        "options.rs",
+    ];
+    let folder = root().join("api/src");
+    let readers = readers.map(|name| folder.join(name));
+    for file in sources(&folder).iter().filter(|file| !readers.contains(file)) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for banned in ["uri().path()", "uri.path()", "AskedFor", "MatchedPath", "OriginalUri"] {
+            assert!(!program.contains(banned), "{} has {banned}: use Policy", file.display());
+        }
+    }
+}
+
+/// A request's token is read once, and kept with it (`bearer.rs`).
+#[test]
+fn a_request_is_identified_in_one_place() {
+    let folder = root().join("api/src");
+    for file in sources(&folder).iter().filter(|file| !file.ends_with("api/src/bearer.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let has = program.contains(".authenticate(");
+        assert!(!has, "{}: use bearer::identify", file.display());
+    }
+}
+
 /// A secrets file is made by the code that has looked whether the database has data, and nowhere else.
 #[test]
 fn secrets_are_made_only_where_the_database_was_looked_at() {
-    let folders = ["src", "api/src", "workers/src", "commands/src"];
+    let folders = ["src", "api/src", "workers/src", "commands/src", "identity/src"];
     let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let is_home =
-            ["identity/binding.rs", "identity/secrets.rs"].iter().any(|f| file.ends_with(f));
+        let is_home = ["identity/src/binding.rs", "identity/src/secrets.rs"]
+            .iter()
+            .any(|f| file.ends_with(f));
         assert!(is_home || !program.contains("load_or_create"), "{}", file.display());
     }
 }
 
 /// A file that is compiled for tests alone, without the mark inside.
 fn is_of_model(file: &Path) -> bool {
-    file.ends_with("commands/src/identity/access_model.rs")
+    file.ends_with("identity/src/access_model.rs")
 }
 
 /// The program's own files below a folder; those of tests are apart.

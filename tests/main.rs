@@ -22,6 +22,8 @@ mod compose;
 #[cfg(test)]
 mod conventions;
 #[cfg(test)]
+mod erasing;
+#[cfg(test)]
 mod erasure;
 #[cfg(test)]
 mod factors;
@@ -81,6 +83,8 @@ mod thumbnails;
 mod tls;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod tracing;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use commands::identity::{Identity, Secrets};
-use commands::{CommandError, Commands, Context, Reservation};
+use commands::{CommandError, Commands, Context, IdempotencyClaim, Reservation};
 use domain::category::{CreateCategory, EditCategory};
 use domain::product::{ProductDetails, SubmitProduct};
 use domain::{
     Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId,
 };
 use futures::future::join_all;
+use identity::{Identity, Secrets};
 use pool::PgPool;
 use serde_json::json;
 use uuid::Uuid;
@@ -290,6 +290,31 @@ async fn a_name_that_was_given_up_can_be_held_again() {
     assert!(matches!(taken, Err(CommandError::Taken(Reservation::CategoryName))));
     store.commands.delete_category(&by(Role::Staff), second).await.unwrap();
     store.category("LAMPS").await;
+}
+
+#[tokio::test]
+async fn a_command_that_fails_after_it_took_a_name_leaves_the_name() {
+    let store = Store::start().await;
+    let create =
+        |number: usize| domain::read(json!({ "name": format!("Shelf {number}") })).unwrap();
+    let lapsed = |number: usize| number.is_multiple_of(4);
+
+    // All at once, so that they share transactions. The claims on the keys of some are nobody's.
+    let made = join_all((0..40).map(|number| {
+        let (mut context, commands) = (by(Role::Staff), store.commands.clone());
+        context.idempotency = lapsed(number)
+            .then(|| IdempotencyClaim::new(Uuid::now_v7(), number.to_string(), Some(Role::Staff)));
+        async move { commands.create_category(&context, create(number)).await }
+    }))
+    .await;
+
+    let is_made: Vec<_> = made.iter().map(Result::is_ok).collect();
+    assert_eq!(is_made, (0..40).map(|number| !lapsed(number)).collect::<Vec<_>>());
+    for number in (0..40).filter(|number| lapsed(*number)) {
+        let again = store.commands.create_category(&by(Role::Staff), create(number)).await;
+        again.unwrap();
+    }
+    store.read_models_are_right().await;
 }
 
 #[tokio::test]

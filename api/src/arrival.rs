@@ -19,6 +19,7 @@ use crate::counts::Counts;
 use crate::forwarded::Client;
 use crate::input::declared_length;
 use crate::payload::LARGEST;
+use crate::policy::class_of;
 use crate::problem::Problem;
 
 /// Bodies from one client's network that are late at a time.
@@ -49,7 +50,7 @@ impl Arrivals {
         let declared = declared_length(request.headers());
         // What says that it is too large is refused by its route, before it comes.
         let is_too_large = declared.is_some_and(|length| length > LARGEST as u64);
-        let is_upload = Class::of(&request) == Some(Class::Uploads);
+        let is_upload = class_of(&request) == Some(Class::Uploads);
         if request.body().is_end_stream() || is_too_large || is_upload {
             return Ok(request);
         }

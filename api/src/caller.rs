@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Request};
-use commands::{Authenticated, Context, IdempotencyClaim, MediaHolder, Origin, Standing};
+use commands::{Context, IdempotencyClaim};
 use domain::{Actor, Metadata, Role, SessionId, UserId};
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
+use identity::{Authenticated, MediaHolder, Origin, Standing};
 use ipnet::IpNet;
 
 use crate::App;
+use crate::bearer::identify;
 use crate::forwarded::Client;
 use crate::observe::RequestName;
 use crate::problem::Problem;
@@ -43,7 +43,7 @@ impl Caller {
     /// The caller that the bearer token authenticates; a bad token is refused, none is anonymous.
     pub(crate) fn identified(parts: &Parts, app: &App) -> Result<Self, Problem> {
         let anonymous = Self::anonymous(parts);
-        Ok(match identify(&parts.headers, app)? {
+        Ok(match identify(&parts.extensions, &app.commands)? {
             None => anonymous,
             Some(standing) => {
                 let Authenticated { user, role, session, limit: _ } = standing.who;
@@ -97,17 +97,6 @@ impl Caller {
     }
 }
 
-/// Whom the `Authorization` header speaks for (RFC 6750); `None` where there is no such header.
-pub(crate) fn identify(headers: &HeaderMap, app: &App) -> Result<Option<Standing>, Problem> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
-    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let (_, token) = bearer.ok_or_else(|| {
-        Problem::unauthorized("invalid_token", "Send the access token as Authorization: Bearer.")
-    })?;
-    Ok(Some(app.commands.authenticate(token.trim())?))
-}
-
 /// A signed-in person, or an address.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
@@ -118,7 +107,7 @@ pub(crate) enum Who {
 impl Who {
     /// Whose request it is.
     pub(crate) fn asks(request: &Request, app: &App) -> Option<Self> {
-        match identify(request.headers(), app) {
+        match identify(request.extensions(), &app.commands) {
             Ok(Some(signed_in)) => Some(Self::User(signed_in.who.user)),
             Ok(None) | Err(_) => Self::behind(request),
         }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
+use crate::policy::Policy;
 use crate::problem::Problem;
 use crate::resource::Resource;
 
@@ -60,6 +61,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let is_told = Policy::of(&parts.extensions).is_versioned();
+        debug_assert!(is_told, "the table of contents does not say versioned()");
         // The comparison is strong: a weak tag matches nothing.
         read(&parts.headers, &IF_MATCH, false).map(Self)
     }

@@ -11,16 +11,18 @@ use commands::{Answered, Begun, IdempotencyClaim, Outcome, StoredAnswer};
 use domain::Role;
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::App;
-use crate::caller::{Caller, Claimed, identify};
+use crate::bearer::identify;
+use crate::caller::{Caller, Claimed};
 use crate::fingerprint::{self, Digest};
 use crate::forwarded::Client;
 use crate::input::collect;
 use crate::observe::AskedFor;
+use crate::policy::{Access, Policy};
 use crate::problem::{Problem, render};
 use crate::resource::show_any;
 use crate::uploads::protocol::{EXPIRES, OFFSET};
@@ -38,21 +40,29 @@ struct Owner {
     role: Option<Role>,
 }
 
-/// For routes that need a token; without one the route answers 401.
-pub(crate) async fn of_users(State(app): State<App>, request: Request, next: Next) -> Response {
-    match identify(request.headers(), &app) {
-        Ok(Some(standing)) => {
-            let (user, role) = (standing.who.user, standing.who.role);
-            of_owner(app, Owner { scope: user.uuid(), role: Some(role) }, request, next).await
-        }
-        Ok(None) | Err(_) => next.run(request).await,
+/// Around the routes: a POST whose route takes a key is carried out once under it.
+pub(crate) async fn once_per_key(State(app): State<App>, request: Request, next: Next) -> Response {
+    let policy = Policy::of(request.extensions());
+    if !policy.takes_key() || request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    match owner(policy.access(), &app, &request) {
+        Some(owner) => of_owner(app, owner, request, next).await,
+        // The route answers 401.
+        None => next.run(request).await,
     }
 }
 
-/// For routes that anybody may call: strangers share a scope only where they share a network.
-pub(crate) async fn of_anybody(State(app): State<App>, request: Request, next: Next) -> Response {
-    let owner = Owner { scope: scope_of_stranger(&app, &request), role: None };
-    of_owner(app, owner, request, next).await
+/// Strangers share a scope only where they share a network; `None` where somebody has to be signed in,
+/// and is not.
+fn owner(access: Access, app: &App, request: &Request) -> Option<Owner> {
+    match access {
+        Access::Anybody => Some(Owner { scope: scope_of_stranger(app, request), role: None }),
+        Access::SignedIn => {
+            let who = identify(request.extensions(), &app.commands).ok().flatten()?.who;
+            Some(Owner { scope: who.user.uuid(), role: Some(who.role) })
+        }
+    }
 }
 
 /// Stands for the client's network and the endpoint, without telling which network it is.
@@ -71,9 +81,6 @@ fn scope_of_stranger(app: &App, request: &Request) -> Uuid {
 }
 
 async fn of_owner(app: App, owner: Owner, request: Request, next: Next) -> Response {
-    if request.method() != http::Method::POST {
-        return next.run(request).await;
-    }
     let key = match read_key(request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(key)) => key,
@@ -284,7 +291,7 @@ async fn again(
     fingerprint: &[u8; 32],
     outcome: Outcome,
 ) -> Result<Response, Problem> {
-    let response = if let Some(answer) = crate::accounts::lost_answer(&asked_for(parts)) {
+    let response = if let Some(answer) = Policy::of(&parts.extensions).lost_answer() {
         answer
     } else {
         let caller = Caller::identified(parts, app)?;

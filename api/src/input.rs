@@ -83,7 +83,7 @@ fn weakness(body: &Map<String, Value>, field: &str) -> FieldErrors {
     let password = body.get(field).cloned().map(domain::read::<Password>);
     let Some(Ok(password)) = password else { return FieldErrors::default() };
     let email = body.get("email").and_then(Value::as_str).unwrap_or_default();
-    let weakness = commands::password_weakness(&password, email);
+    let weakness = identity::passwords::weakness(&password, email);
     weakness.map_or_else(FieldErrors::default, |weakness| FieldErrors::one(field, weakness))
 }
 

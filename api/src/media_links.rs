@@ -1,11 +1,12 @@
 //! Links in answers that lead to files and live events without a header: signed in the caller's name.
 
 use axum::extract::{FromRef, FromRequestParts};
-use commands::{Commands, MediaHolder, MediaKind, MediaLink};
+use commands::Commands;
 use domain::{ProductId, UploadId};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use identity::{MediaHolder, MediaKind, MediaLink};
 use projections::{MediaLinks, PictureLinks, Product, ProductView};
 use serde_json::Value;
 use url::form_urlencoded;

@@ -6,18 +6,18 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use commands::journal::JournalEntry;
 use domain::SecurityEvent;
 use futures::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tracing::Instrument;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use identity::JournalEntry;
+use tracing::{Instrument, Span};
 
 use crate::App;
-use crate::caller::identify;
+use crate::bearer::Bearer;
 use crate::forwarded::Client;
 use crate::payload::{Recipient, sealed};
 use crate::problem::{Problem, render};
@@ -54,21 +54,23 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     request.extensions_mut().insert(client);
     let recipient = Recipient::of(request.headers());
     request.extensions_mut().insert(recipient.clone());
-    let sent = request.headers().get(AUTHORIZATION).cloned();
+    let bearer = Bearer::of(request.headers());
+    request.extensions_mut().insert(bearer.clone());
     let started = Instant::now();
     let span = tracing::info_span!(
         "request",
         request_id = %name,
         %method,
         client = %client.region(),
-        route = tracing::field::Empty
+        route = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty
     );
     let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
     let response = answered.await.unwrap_or_else(|_| {
         span.in_scope(|| tracing::error!("a request panicked"));
         Problem::internal().into_response()
     });
-    note_refusal(&app, &response, sent, client, &name);
+    note_refusal(&app, &response, &bearer, client, &name);
     let response = render(response, &path);
     let sealing = sealed(&recipient, &method, &path, response).instrument(span.clone());
     let mut response = sealing.await;
@@ -77,6 +79,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     span.record("route", &route);
     let status = response.status();
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    // After the last line of the log that is about it: that has the same in other words.
+    span.record("http.response.status_code", status.as_u16());
     measure(&method, route, status, started);
     finish(&app, response.headers_mut(), &name);
     response
@@ -91,13 +95,7 @@ pub(crate) fn refuse(app: &App, request: &Request, refusal: Response) -> Respons
 }
 
 /// Tells the journal of a request that was refused for who sent it, or for how often they did.
-fn note_refusal(
-    app: &App,
-    response: &Response,
-    sent: Option<HeaderValue>,
-    client: Client,
-    name: &str,
-) {
+fn note_refusal(app: &App, response: &Response, bearer: &Bearer, client: Client, name: &str) {
     let event = match response.status().as_u16() {
         401 | 403 => SecurityEvent::AuthorizationRefused,
         429 => SecurityEvent::Throttled,
@@ -107,8 +105,7 @@ fn note_refusal(
     if code.is_some_and(is_told_by_the_act) {
         return;
     }
-    let headers = sent.map(|value| HeaderMap::from_iter([(AUTHORIZATION, value)]));
-    let standing = headers.and_then(|headers| identify(&headers, app).ok().flatten());
+    let standing = bearer.standing(&app.commands).ok().flatten();
     JournalEntry {
         user: standing.map(|standing| standing.who.user),
         session: standing.map(|standing| standing.who.session),
@@ -130,11 +127,18 @@ fn is_told_by_the_act(code: &str) -> bool {
 /// Tells [`observe`] which route was taken; goes around each route.
 pub(crate) async fn note_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let span = span_of(request.method(), route.as_ref());
+    let mut response = next.run(request).instrument(span).await;
     if let Some(route) = route {
         response.extensions_mut().insert(route);
     }
     response
+}
+
+/// Named as OpenTelemetry's semantic conventions for HTTP name it.
+fn span_of(method: &Method, route: Option<&MatchedPath>) -> Span {
+    let route = route.map_or("unmatched", MatchedPath::as_str);
+    tracing::debug_span!("route", otel.name = format!("{method} {route}"), otel.kind = "server")
 }
 
 /// The client's name for the request. It is recorded with events and outlives the person who sent it, so
@@ -146,7 +150,7 @@ fn given_name(headers: &HeaderMap) -> Option<String> {
     (fits && name.bytes().all(is_name)).then(|| name.to_owned())
 }
 
-fn measure(method: &Method, route: String, status: http::StatusCode, started: Instant) {
+fn measure(method: &Method, route: String, status: StatusCode, started: Instant) {
     let method = match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -1,7 +1,7 @@
 //! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
 //!
 //! A route names its summary, description, parameters, bodies and, as the extension `x-problems`,
-//! the problems of its own. Everything else is added here: `place.rs` says what a method and a path
+//! the problems of its own. Everything else is added here: `place.rs` says what a method and a policy
 //! imply, `parameters.rs` adds the headers that requests take, `answers.rs` and `headers.rs` what
 //! answers have in common, `problems.rs` errors, `texts.rs` who may call an operation and what can go
 //! wrong, `schemas.rs` completes schemas, and `examples.rs` gives an example of each.
@@ -30,6 +30,7 @@ use utoipa::{IntoResponses, OpenApi as _};
 
 use crate::media_links::SIGNATURE;
 use crate::permission::Permission;
+use crate::policy::Policy;
 use crate::problem::ProblemBody;
 use place::{Place, operations};
 
@@ -102,11 +103,12 @@ impl<P: Permission> IntoResponses for Needs<P> {
     }
 }
 
-/// Adds to every operation what its method, path and body imply.
-pub(crate) fn completed(mut openapi: OpenApi) -> OpenApi {
+/// Adds to every operation what its method, its route's policy and its body imply.
+pub(crate) fn completed(mut openapi: OpenApi, policy_of: impl Fn(&str) -> Policy) -> OpenApi {
     for (path, item) in &mut openapi.paths.paths {
+        let policy = policy_of(path);
         for (method, operation) in operations(item) {
-            let place = Place { path, method };
+            let place = Place::new(path, method, policy);
             let own = own_problems(operation);
             secure(operation);
             parameters::complete(place, operation);

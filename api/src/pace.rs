@@ -12,6 +12,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::class::Class;
+use crate::policy::class_of;
 
 /// What a client has to keep to. Only time counts in which the program waits for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ const UPLOAD: Pace = Pace {
 
 impl Pace {
     pub(crate) fn of(request: &Request) -> Self {
-        match Class::of(request) {
+        match class_of(request) {
             Some(Class::Uploads) => UPLOAD,
             Some(Class::Reads | Class::Commands | Class::SignIns) | None => WHOLE,
         }

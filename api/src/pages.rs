@@ -1,11 +1,8 @@
 //! The few pages that people need before there is a web app: where links in mails lead.
 
-use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-use crate::App;
 use crate::problem;
 
 /// Where a browser is taken that opened an activation link.
@@ -30,21 +27,28 @@ const LINK_SCRIPT: &str = include_str!("pages/link.js");
 /// The style of Swagger UI's page.
 const DOCS_STYLE: &str = include_str!("pages/docs.css");
 
-/// `/`, `/app/…`, and what of `/docs/` is not Swagger UI.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/", get(async || page("Vetted", INDEX)))
-        .route("/app/", get(async || page("Vetted", INDEX)))
-        .route(
-            ACTIVATED,
-            get(async || page("Activated", "<p>The address is confirmed: sign in.</p>")),
-        )
-        .route(ACTIVATION_FAILED, get(async || page("Not activated", FAILED)))
-        .route("/app/password/reset/", get(async || page("New password", RESET_FORM)))
-        .route("/app/email/undo/", get(async || page("Restore your address", UNDO_FORM)))
-        .route("/app/link.js", get(script))
-        .route("/docs/index.css", get(docs_style))
-        .route("/docs/problems/", get(async || page("Problems", &problem::page())))
+pub(crate) async fn index() -> Response {
+    page("Vetted", INDEX)
+}
+
+pub(crate) async fn activated() -> Response {
+    page("Activated", "<p>The address is confirmed: sign in.</p>")
+}
+
+pub(crate) async fn activation_failed() -> Response {
+    page("Not activated", FAILED)
+}
+
+pub(crate) async fn reset_password() -> Response {
+    page("New password", RESET_FORM)
+}
+
+pub(crate) async fn undo_email_change() -> Response {
+    page("Restore your address", UNDO_FORM)
+}
+
+pub(crate) async fn problems() -> Response {
+    page("Problems", &problem::page())
 }
 
 const INDEX: &str = r#"<p>A marketplace backend that keeps a provable history of every listing.</p>
@@ -65,10 +69,10 @@ fn page(title: &str, body: &str) -> Response {
 }
 
 /// Takes the place of Swagger UI's own: a shorter page.
-async fn docs_style() -> Response {
+pub(crate) async fn docs_style() -> Response {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], DOCS_STYLE).into_response()
 }
 
-async fn script() -> Response {
+pub(crate) async fn link_script() -> Response {
     ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], LINK_SCRIPT).into_response()
 }

@@ -5,12 +5,13 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
-use commands::Limit;
 use domain::Role;
 use http::request::Parts;
+use identity::Limit;
 
 use crate::App;
 use crate::caller::Caller;
+use crate::policy::{Access, Policy};
 use crate::problem::Problem;
 
 /// What a role may do.
@@ -63,6 +64,8 @@ where
 }
 
 async fn allowed<P: Permission>(parts: &Parts, app: &App) -> Result<Caller, Problem> {
+    let access = Policy::of(&parts.extensions).access();
+    debug_assert_eq!(access, Access::SignedIn, "as the table of contents says");
     let caller = Caller::identified(parts, app)?;
     check_standing::<P>(&caller, app).await?;
     Ok(caller)

@@ -7,10 +7,10 @@ use std::num::NonZeroU32;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use commands::Limit;
 use domain::{FieldErrors, choice};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use identity::Limit;
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};

@@ -13,6 +13,7 @@ use http::StatusCode;
 use crate::App;
 use crate::caller::Who;
 use crate::class::Class;
+use crate::policy::class_of;
 use crate::problem::Problem;
 
 /// How often callers that have gone quiet are forgotten.
@@ -77,7 +78,7 @@ impl Rates {
 
     /// Refuses a caller that asks too often.
     pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
-        let class = Class::of(request);
+        let class = class_of(request);
         let limiter =
             class.and_then(|class| Some((class, self.limiters[class as usize].as_ref()?)));
         if let Some((class, limiter)) = limiter

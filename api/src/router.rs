@@ -4,33 +4,30 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use http::Uri;
 use http::header::CONTENT_TYPE;
-use http::uri::PathAndQuery;
 use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
-use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::accounts::{
-    activity, evenly, me, passwords, registration, second_factor, sessions, users,
-};
+use crate::accounts::{activity, me, passwords, registration, second_factor, sessions, users};
 use crate::admission::{Gate, admit};
-use crate::coding::{Coded, keep_plain};
+use crate::coding::Coded;
 use crate::drain::drain;
+use crate::input::no_content;
 use crate::overload::{Room, Shed};
+use crate::policy::{OPEN, SIGNED_IN};
 use crate::problem::Problem;
 use crate::products::{history, media, review, thumbnails};
-use crate::uploads::{self, protocol};
+use crate::table::{Contents, Policies, Table, with_slash};
+use crate::uploads::protocol;
 use crate::{
     App, around, categories, cors, fixed, idempotency, live, observe, openapi, options, orders,
-    pages, payload, products,
+    pages, payload, products, uploads,
 };
 
 /// Where the OpenAPI document is.
@@ -39,113 +36,162 @@ const DOCUMENT: &str = "/openapi.json";
 /// Answers every request; cheap to clone.
 pub type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
 
-/// What anybody may POST, once under one `Idempotency-Key`.
-fn open_acts() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(registration::register))
-        .routes(routes!(registration::resend))
-        .routes(routes!(passwords::request_reset))
-        .routes(routes!(passwords::confirm_reset))
-        .routes(routes!(registration::undo_email_change))
-        .layer(from_fn(evenly))
+/// What people and programs do with the API: each path with its policy (`policy.rs`). Who may do it is
+/// the type of an extractor of the handler (`permission.rs`).
+fn contents() -> Table {
+    let table = Table::new(openapi::head());
+    let table = strangers(table);
+    let table = sessions(table);
+    let table = accounts(table);
+    let table = products(table);
+    let table = uploads(table);
+    orders(table)
 }
 
-/// What gives tokens and other secrets, or takes tokens: never stored for an `Idempotency-Key`, and
-/// never compressed.
-fn tokens() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(registration::activate))
-        .merge(OpenApiRouter::new().routes(routes!(sessions::login)).layer(from_fn(evenly)))
-        .routes(routes!(sessions::complete))
-        .routes(routes!(sessions::refresh))
-        .routes(routes!(sessions::logout))
-        .routes(routes!(sessions::reauthenticate))
-        .routes(routes!(second_factor::find, second_factor::begin, second_factor::disable))
-        .routes(routes!(second_factor::confirm))
-        .routes(routes!(second_factor::replace_codes))
-        .layer(map_response(keep_plain))
+/// What somebody does who is not signed in.
+fn strangers(table: Table) -> Table {
+    let act = OPEN.sign_in().evenly();
+    table
+        .route(routes!(registration::register), act.once_with(registration::registered))
+        .route(routes!(registration::resend), act.once_with(registration::resent))
+        .route(routes!(passwords::request_reset), act.once_with(passwords::reset_requested))
+        .route(routes!(passwords::confirm_reset), act.once_with(no_content))
+        .route(routes!(registration::undo_email_change), act.once_with(no_content))
+        .route(routes!(registration::activate), OPEN.secret())
 }
 
-/// What needs somebody signed in.
-fn signed_in() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(me::find, me::edit, me::erase))
-        .routes(routes!(sessions::list, sessions::end_all))
-        .routes(routes!(activity::list))
-        .routes(routes!(sessions::end))
-        .routes(routes!(passwords::change))
-        .routes(routes!(users::list))
-        .routes(routes!(users::find, users::manage))
-        .routes(routes!(categories::list, categories::create))
-        .routes(routes!(
-            categories::find,
-            categories::replace,
-            categories::edit,
-            categories::delete
-        ))
-        .routes(routes!(products::list, products::submit))
-        .routes(routes!(live::all))
-        .routes(routes!(history::uploads))
-        .routes(routes!(products::find, products::replace, products::edit, products::delete))
-        .routes(routes!(review::approve))
-        .routes(routes!(review::reject))
-        .routes(routes!(review::cancel))
-        .routes(routes!(review::resubmit))
-        .routes(routes!(history::moderation))
-        .routes(routes!(live::product))
-        .routes(routes!(media::video))
-        .routes(routes!(media::poster))
-        .routes(routes!(thumbnails::sprite))
-        .routes(routes!(thumbnails::cues))
-        .routes(routes!(uploads::create))
-        .routes(routes!(uploads::find, uploads::append, uploads::delete))
-        .routes(routes!(orders::list, orders::place))
-        .routes(routes!(orders::find, orders::replace, orders::edit, orders::delete))
-        .routes(routes!(orders::history))
+/// What gives or takes tokens and other secrets.
+fn sessions(table: Table) -> Table {
+    table
+        .route(routes!(sessions::login), OPEN.sign_in().secret().evenly())
+        .route(routes!(sessions::complete), OPEN.sign_in().secret())
+        .route(routes!(sessions::refresh), OPEN.secret())
+        .route(routes!(sessions::logout), SIGNED_IN.secret())
+        .route(routes!(sessions::reauthenticate), SIGNED_IN.sign_in().secret())
+        .route(
+            routes!(second_factor::find, second_factor::begin, second_factor::disable),
+            SIGNED_IN.secret(),
+        )
+        .route(routes!(second_factor::confirm), SIGNED_IN.secret())
+        .route(routes!(second_factor::replace_codes), SIGNED_IN.secret())
+}
+
+fn accounts(table: Table) -> Table {
+    table
+        .route(routes!(me::find, me::edit, me::erase), SIGNED_IN.versioned())
+        .route(routes!(sessions::list, sessions::end_all), SIGNED_IN)
+        .route(routes!(activity::list), SIGNED_IN)
+        .route(routes!(sessions::end), SIGNED_IN)
+        .route(routes!(passwords::change), SIGNED_IN.sign_in().once_with(no_content))
+        .route(routes!(users::list), SIGNED_IN)
+        .route(routes!(users::find, users::manage), SIGNED_IN.versioned())
+}
+
+fn products(table: Table) -> Table {
+    let review = SIGNED_IN.versioned().once();
+    table
+        .route(routes!(categories::list, categories::create), SIGNED_IN.collection().once())
+        .route(
+            routes!(categories::find, categories::replace, categories::edit, categories::delete),
+            SIGNED_IN.versioned(),
+        )
+        .route(routes!(products::list, products::submit), SIGNED_IN.form().collection().once())
+        .route(routes!(live::all), SIGNED_IN)
+        .route(routes!(history::uploads), SIGNED_IN)
+        .route(
+            routes!(products::find, products::replace, products::edit, products::delete),
+            SIGNED_IN.form().versioned(),
+        )
+        .route(routes!(review::approve), review)
+        .route(routes!(review::reject), review)
+        .route(routes!(review::cancel), review)
+        .route(routes!(review::resubmit), review)
+        .route(routes!(history::moderation), SIGNED_IN)
+        .route(routes!(live::product), SIGNED_IN)
+        .route(routes!(media::video), SIGNED_IN)
+        .route(routes!(media::poster), SIGNED_IN)
+        .route(routes!(thumbnails::sprite), SIGNED_IN)
+        .route(routes!(thumbnails::cues), SIGNED_IN)
+}
+
+fn uploads(table: Table) -> Table {
+    let upload = SIGNED_IN.resumable();
+    table
+        .route(routes!(uploads::create, uploads::options), upload.collection().once())
+        .route(routes!(uploads::find, uploads::append, uploads::delete), upload)
+}
+
+fn orders(table: Table) -> Table {
+    table
+        .route(routes!(orders::list, orders::place), SIGNED_IN.collection().once())
+        .route(
+            routes!(orders::find, orders::replace, orders::edit, orders::delete),
+            SIGNED_IN.versioned(),
+        )
+        .route(routes!(orders::history), SIGNED_IN)
 }
 
 /// What watches over the program, in full.
-fn watched() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(around::health))
-        .routes(routes!(around::readiness))
-        .routes(routes!(around::metrics))
+fn watched(table: Table) -> Table {
+    table
+        .route(routes!(around::health), OPEN.uncounted())
+        .route(routes!(around::readiness), OPEN.uncounted())
+        .route(routes!(around::metrics), OPEN.uncounted())
 }
 
 /// The same where everybody may ask: no details if those are served elsewhere.
-fn around(app: &App) -> OpenApiRouter<App> {
+fn around(table: Table, app: &App) -> Table {
     if !app.settings.operations_apart {
-        return watched();
+        return watched(table);
     }
-    OpenApiRouter::new()
-        .routes(routes!(around::health))
-        .routes(routes!(around::readiness_without_details))
+    table
+        .route(routes!(around::health), OPEN.uncounted())
+        .route(routes!(around::readiness_without_details), OPEN.uncounted())
 }
 
-fn described(app: &App) -> (Router<App>, OpenApi) {
-    let once_by_anybody = from_fn_with_state(app.clone(), idempotency::of_anybody);
-    let once_by_user = from_fn_with_state(app.clone(), idempotency::of_users);
-    let (router, document) = OpenApiRouter::with_openapi(openapi::head())
-        .merge(open_acts().layer(once_by_anybody))
-        .merge(tokens())
-        .merge(signed_in().layer(once_by_user))
-        .merge(around(app).routes(routes!(around::keys)))
-        .routes(routes!(uploads::options))
-        .split_for_parts();
-    (router, openapi::completed(document))
+/// Pages for people.
+fn pages(table: Table) -> Table {
+    table
+        .page("/", get(pages::index))
+        .page("/app/", get(pages::index))
+        .page(pages::ACTIVATED, get(pages::activated))
+        .page(pages::ACTIVATION_FAILED, get(pages::activation_failed))
+        .page("/app/password/reset/", get(pages::reset_password))
+        .page("/app/email/undo/", get(pages::undo_email_change))
+        .page("/app/link.js", get(pages::link_script))
+        .page("/docs/index.css", get(pages::docs_style))
+        .page("/docs/problems/", get(pages::problems))
 }
 
 /// The API, ready to be served.
 pub fn service(app: App) -> Service {
-    let (router, document) = described(&app);
-    let swagger = SwaggerUi::new("/docs").config(docs());
+    let table = pages(around(contents(), &app).route(routes!(around::keys), OPEN));
+    let Contents { operations, document, pages, policies } = table.into_contents();
+    let document = openapi::completed(document, |path| policies.of(path));
     // Written once: anybody may ask for it, as often as they like.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let document =
         move || async move { ([(CONTENT_TYPE, "application/json")], document).into_response() };
-    let fixed = pages::routes().merge(swagger).route(DOCUMENT, get(document));
+    let swagger = SwaggerUi::new("/docs").config(docs());
+    let fixed = pages.merge(swagger).route(DOCUMENT, get(document));
     let revalidated = from_fn_with_state(fixed::Tags::default(), fixed::revalidate);
-    wrapped(router.merge(fixed.layer(revalidated)), app)
+    let once = from_fn_with_state(app.clone(), idempotency::once_per_key);
+    let router = operations.route_layer(once).merge(fixed.layer(revalidated));
+    wrapped(router, policies, app)
+}
+
+/// What watches over a program that serves nothing else.
+pub fn watching(app: App) -> Service {
+    let Contents { operations, policies, .. } =
+        around(Table::new(openapi::head()), &app).into_contents();
+    wrapped(operations, policies, app)
+}
+
+/// Health, readiness and metrics in full, for a listener of their own.
+pub fn operations(app: App) -> Service {
+    let Contents { operations, policies, .. } =
+        watched(Table::new(openapi::head())).into_contents();
+    wrapped(operations, policies, app)
 }
 
 /// Swagger UI: one operation open at a time fits on a few screens, and who is authorized stays so.
@@ -159,18 +205,8 @@ fn docs() -> Config<'static> {
         .persist_authorization(true)
 }
 
-/// What watches over a program that serves nothing else.
-pub fn watching(app: App) -> Service {
-    wrapped(around(&app).into(), app)
-}
-
-/// Health, readiness and metrics in full, for a listener of their own.
-pub fn operations(app: App) -> Service {
-    wrapped(watched().into(), app)
-}
-
 /// What every request goes through.
-fn wrapped(router: Router<App>, app: App) -> Service {
+fn wrapped(router: Router<App>, policies: Policies, app: App) -> Service {
     let cors = cors::layer(&app.settings.cors_allowed_origins);
     let room = Arc::new(Room::new(app.clone()));
     let admitted = from_fn_with_state(Gate::new(&app, Arc::clone(&room)), admit);
@@ -195,52 +231,8 @@ fn wrapped(router: Router<App>, app: App) -> Service {
         .layer(from_fn(options::answer))
         .map_request(with_slash)
         .service(router);
-    BoxCloneSyncService::new(Shed::new(Coded::new(service), shedding, room))
-}
-
-/// Paths without a slash at the end mean the same as with one.
-fn with_slash(mut request: Request) -> Request {
-    let path = request.uri().path();
-    let last = path.rsplit('/').next().unwrap_or_default();
-    let as_it_is = last.is_empty()
-        || last.contains('.')
-        || path == "/docs"
-        || matches!(path, "/healthz" | "/readyz" | "/metrics");
-    if !as_it_is {
-        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut parts = request.uri().clone().into_parts();
-        parts.path_and_query = PathAndQuery::try_from(format!("{path}/{query}")).ok();
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
+    BoxCloneSyncService::new(Shed::new(Coded::new(service), shedding, room, policies))
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::body::Body;
-
-    use super::*;
-
-    fn routed(uri: &str) -> String {
-        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
-        with_slash(request).uri().to_string()
-    }
-
-    #[test]
-    fn a_missing_slash_is_added_and_the_query_kept() {
-        assert_eq!(routed("/products"), "/products/");
-        assert_eq!(routed("/products?limit=5"), "/products/?limit=5");
-        assert_eq!(routed("/products/?limit=5"), "/products/?limit=5");
-        assert_eq!(routed("http://vetted.example/me"), "http://vetted.example/me/");
-    }
-
-    #[test]
-    fn files_and_what_watches_over_the_program_stay_as_they_are() {
-        for path in ["/healthz", "/openapi.json", "/.well-known/jwks.json", "/docs/index.css", "/"]
-        {
-            assert_eq!(routed(path), path);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use domain::{Actor, Metadata, RequestId, Role, SystemActor};
+use domain::{Actor, Metadata, RequestId, Role, SystemActor, UserId};
 use uuid::Uuid;
 
 /// What comes with a command besides its content.
@@ -81,6 +81,12 @@ impl Context {
     /// Who commands.
     pub const fn actor(&self) -> Actor {
         self.metadata.actor
+    }
+
+    /// Who commands in a session. Nothing is taken any more from somebody who asked to be forgotten,
+    /// but for what the erasure itself withdraws in their name, without a session.
+    pub(crate) fn person(&self) -> Option<UserId> {
+        self.metadata.session_id.and_then(|_| self.actor().user_id())
     }
 
     /// The same command, on a stream that the client did not name.

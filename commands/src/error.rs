@@ -1,21 +1,13 @@
 use std::time::Duration;
 
 use domain::{FieldErrors, Refusal, RefusalKind};
+use identity::IdentityError;
 use log::LogError;
 use secrecy::SecretString;
 
 use crate::data_error::{is_data_error, refused_value};
 use crate::outage::is_outage;
-use crate::store::StoreError;
-
-/// A name that somebody else holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reservation {
-    /// An e-mail address.
-    Email,
-    /// A category's name.
-    CategoryName,
-}
+use crate::store::{Reservation, StoreError};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +67,12 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// The token authenticates nobody, or nobody any more.
+    pub(crate) const INVALID_TOKEN: Self = Self::Unauthorized {
+        code: "invalid_token",
+        detail: "The token is invalid or has expired: sign in again, or refresh it.",
+    };
+
     /// Wrong input, found outside the aggregates.
     pub(crate) fn invalid(code: &'static str, detail: &str, errors: FieldErrors) -> Self {
         Self::Refused(Refusal {
@@ -113,6 +111,18 @@ impl From<sqlx::Error> for CommandError {
     }
 }
 
+impl From<IdentityError> for CommandError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Busy => Self::Busy,
+            IdentityError::TooManyAttempts { retry_after } => Self::TooManyAttempts { retry_after },
+            IdentityError::Database(error) => error.into(),
+            IdentityError::Vault(error) => Self::fault(error),
+            IdentityError::Fault(error) => Self::Fault(error),
+        }
+    }
+}
+
 impl From<LogError> for CommandError {
     fn from(error: LogError) -> Self {
         StoreError::from(error).into()
@@ -126,6 +136,7 @@ impl From<StoreError> for CommandError {
             StoreError::Taken(reservation) => Self::Taken(reservation),
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Busy => Self::Busy,
+            StoreError::Erased => Self::INVALID_TOKEN,
             error @ (StoreError::Unavailable(_) | StoreError::Stopped) => {
                 Self::Unavailable(error.to_string())
             }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use cqrs_es::event_sink::EventSink;
 use domain::{Aggregate, RefusalKind, Refuse, StreamId};
 use rand::RngExt;
-use serde_json::json;
-use uuid::Uuid;
+use tracing::Instrument;
 
-use crate::store::{Loaded, Side, StoreError};
+use crate::idempotency::{Outcome, keep_outcome};
+use crate::store::{Guard, Loaded, Side, StoreError};
 use crate::{CommandError, Commands, Context, Done};
 
 /// Tries before a lost race is given up.
@@ -81,7 +81,8 @@ impl Commands {
                 Stream::Known => commands.retried(&context, id, prepare).await,
             }
         };
-        tokio::spawn(task).await.map_err(CommandError::fault)?
+        let span = tracing::debug_span!("command", aggregate = A::STREAM.as_str(), id = %id.into());
+        tokio::spawn(task.instrument(span)).await.map_err(CommandError::fault)?
     }
 
     async fn retried<A, F>(
@@ -133,11 +134,12 @@ impl Commands {
             Ok(events) => events,
             Err(error) => return Attempt::Decided(Err(error)),
         };
+        loaded.side.guards.extend(context.person().map(Guard::NotErased));
         loaded.metadata = Some(context.metadata.clone());
-        loaded.side.idempotency = context.idempotency.clone().map(|claim| {
-            let id: Uuid = loaded.id.into();
-            (claim, json!({ "kind": A::STREAM, "id": id, "created": version == 0 }))
-        });
+        if let Some(claim) = &context.idempotency {
+            let outcome = Outcome { kind: A::STREAM, id: loaded.id.into(), created: version == 0 };
+            loaded.side.conditions.push(keep_outcome(claim, outcome));
+        }
         match self.parts.store.commit_loaded(events, loaded).await {
             Ok(done) => Attempt::Appended(Ok(done)),
             Err(StoreError::Conflict) => Attempt::Lost,
@@ -148,6 +150,7 @@ impl Commands {
 
 /// The events that the command leads to; the loaded aggregate is in its new state then. What the
 /// actor may not know of stays unknown: a version is compared only after that.
+#[tracing::instrument(level = "debug", skip_all)]
 async fn decide<A: Aggregate>(
     context: &Context,
     loaded: &mut Loaded<A>,

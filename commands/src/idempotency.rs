@@ -4,19 +4,19 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use domain::{Refusal, RefusalKind, Role, StreamType};
-use pool::{Limits, PgConnection, PgPool, UNFLUSHED};
+use domain::{Refusal, RefusalKind, Role, StreamType, UserId};
+use pool::{Limits, PgPool, Statement, UNFLUSHED, interval};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::store::{Condition, Unmet};
 use crate::{CommandError, IdempotencyClaim, PATIENCE};
 
 /// How long a claim is good for: another process may take over soon where one was killed.
-const CLAIM_SECONDS: i32 = 5;
-/// How often the claim of a request that still runs is renewed.
-const RENEWAL: Duration = Duration::from_millis(1_500);
+const CLAIM: Duration = Duration::from_secs(5);
 const CLAIMS: Limits = Limits { connections: 4, patience: PATIENCE };
 
 /// What POSTs with an `Idempotency-Key` led to. Keys live 24 h.
@@ -84,7 +84,7 @@ impl Idempotency {
     pub async fn begin(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
         let claimed = sqlx::query(
             "INSERT INTO idempotency_keys AS had (scope, key, role, claim, locked_until)
-             VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+             VALUES ($1, $2, $3, $4, now() + $5)
              ON CONFLICT (scope, key) DO UPDATE
                 SET locked_until = excluded.locked_until, role = excluded.role,
                     claim = excluded.claim, created_at = now(), fingerprint = NULL,
@@ -96,7 +96,7 @@ impl Idempotency {
         .bind(&claim.key)
         .bind(claim.role.map(Role::as_str))
         .bind(claim.id)
-        .bind(CLAIM_SECONDS)
+        .bind(interval(CLAIM))
         .execute(&self.claims)
         .await?;
         if claimed.rows_affected() == 1 {
@@ -113,26 +113,29 @@ impl Idempotency {
     ) -> T {
         tokio::select! {
             done = request => done,
-            never = self.renew(claim) => match never {},
+            never = self.keep(claim) => match never {},
         }
     }
 
-    async fn renew(&self, claim: &IdempotencyClaim) -> Infallible {
+    /// Goes on where the claim was lost: the act's own transaction finds out.
+    async fn keep(&self, claim: &IdempotencyClaim) -> Infallible {
         loop {
-            tokio::time::sleep(RENEWAL).await;
-            let renewed = sqlx::query(
-                "UPDATE idempotency_keys SET locked_until = now() + make_interval(secs => $4)
-                 WHERE scope = $1 AND key = $2 AND claim = $3",
-            )
-            .bind(claim.scope)
-            .bind(&claim.key)
-            .bind(claim.id)
-            .bind(CLAIM_SECONDS)
-            .execute(&self.claims);
-            if let Err(error) = renewed.await {
-                tracing::warn!("the claim on an Idempotency-Key could not be renewed: {error}");
-            }
+            pool::keep(CLAIM, || self.renew(claim)).await;
         }
+    }
+
+    /// Whether it could be kept.
+    async fn renew(&self, claim: &IdempotencyClaim) -> Result<bool, sqlx::Error> {
+        let renewed = sqlx::query(
+            "UPDATE idempotency_keys SET locked_until = now() + $4
+             WHERE scope = $1 AND key = $2 AND claim = $3",
+        )
+        .bind(claim.scope)
+        .bind(&claim.key)
+        .bind(claim.id)
+        .bind(interval(CLAIM))
+        .execute(&self.claims);
+        Ok(renewed.await?.rows_affected() == 1)
     }
 
     async fn state(&self, claim: &IdempotencyClaim) -> Result<Begun, CommandError> {
@@ -145,7 +148,7 @@ impl Idempotency {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(Begun::Running) };
-        let outcome: Option<sqlx::types::Json<Outcome>> = row.try_get("outcome")?;
+        let outcome: Option<Json<Outcome>> = row.try_get("outcome")?;
         let outcome = outcome.map(|outcome| outcome.0);
         if let Some(status) = row.try_get::<Option<i16>, _>("status")? {
             return Ok(Begun::Answered(answered(&row, status, outcome)?));
@@ -169,7 +172,7 @@ impl Idempotency {
         .bind(&claim.key)
         .bind(fingerprint)
         .bind(i16::try_from(answer.status).map_err(CommandError::fault)?)
-        .bind(sqlx::types::Json(&answer.headers))
+        .bind(Json(&answer.headers))
         .bind(&answer.body)
         .bind(claim.role.map(Role::as_str))
         .bind(claim.id)
@@ -201,27 +204,25 @@ impl Idempotency {
     }
 }
 
-/// Writes down what an act led to, in its own transaction; `false` where the claim has lapsed and is
-/// somebody else's by now.
-pub(crate) async fn keep_outcome(
-    conn: &mut PgConnection,
-    claim: &IdempotencyClaim,
-    outcome: &serde_json::Value,
-) -> Result<bool, sqlx::Error> {
-    let kept = sqlx::query(
+/// Writes down what an act led to, in its own transaction, unless the claim has lapsed and is somebody else's by now.
+pub(crate) fn keep_outcome(claim: &IdempotencyClaim, outcome: Outcome) -> Condition {
+    let statement = Statement::new(
         "UPDATE idempotency_keys SET outcome = $4 WHERE scope = $1 AND key = $2 AND claim = $3",
     )
     .bind(claim.scope)
-    .bind(&claim.key)
+    .bind(claim.key.as_str())
     .bind(claim.id)
-    .bind(outcome)
-    .execute(conn)
-    .await?;
-    Ok(kept.rows_affected() == 1)
+    .bind(Json(outcome));
+    Condition { statement, unmet: Unmet::Refused(lapsed()) }
+}
+
+/// Forgets what an erased person's keys led to.
+pub(crate) fn forget(person: UserId) -> Statement {
+    Statement::new("DELETE FROM idempotency_keys WHERE scope = $1").bind(person.uuid())
 }
 
 /// The act is another request's by now.
-pub(crate) fn lapsed() -> Refusal {
+fn lapsed() -> Refusal {
     Refusal {
         kind: RefusalKind::Conflict,
         code: "idempotency_in_progress",
@@ -231,7 +232,7 @@ pub(crate) fn lapsed() -> Refusal {
 }
 
 fn answered(row: &PgRow, status: i16, outcome: Option<Outcome>) -> Result<Answered, CommandError> {
-    let headers: sqlx::types::Json<Vec<(String, String)>> = row.try_get("headers")?;
+    let headers: Json<Vec<(String, String)>> = row.try_get("headers")?;
     let status = u16::try_from(status).map_err(CommandError::fault)?;
     let answer = StoredAnswer { status, headers: headers.0, body: row.try_get("body")? };
     let role: Option<String> = row.try_get("role")?;

@@ -1,33 +1,36 @@
 //! The write side: authorise, load, decide, append.
 //!
 //! [`Commands`] is the one way in; a file per feature says what each command needs besides its
-//! aggregate. `store` is the event store, `identity` holds passwords, tokens and sessions.
+//! aggregate. `store` is the event store; passwords, tokens and the keys of persons are the crate `identity`.
 
 mod category;
-pub mod clock;
 mod context;
 mod data_error;
 pub mod erasure;
 mod error;
 mod execute;
+mod follow;
 mod housekeeping;
 mod idempotency;
-pub mod identity;
+mod login;
 pub mod media;
+mod media_links;
 mod order;
 mod outage;
 mod payload;
 mod product;
 mod references;
+mod second_factor;
+mod sessions;
 mod store;
 pub mod uploads;
 mod user;
-mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Role, UserId};
+use identity::{EncryptionKey, Identity, Standing, Vault};
 use log::InlineProjections;
 use pool::{Limits, PgPool};
 use tokio::sync::{broadcast, watch};
@@ -35,19 +38,15 @@ use tokio::sync::{broadcast, watch};
 pub use context::{Context, Done, IdempotencyClaim, Made, Row};
 pub use data_error::{is_data_error, refused_value};
 pub use erasure::{ErasureError, Erasures};
-pub use error::{CommandError, Reservation};
+pub use error::CommandError;
+pub use follow::SessionFollower;
 pub use idempotency::{Answered, Begun, Idempotency, Outcome, StoredAnswer};
-pub use identity::{
-    Authenticated, Enrolment, Limit, LinkHolder, MediaHolder, MediaKind, MediaLink, Origin,
-    RecoveryCodes, SecondFactor, Session, Standing, Tokens, journal,
-};
 pub use outage::is_outage;
 pub use product::NewVideo;
-pub use references::{References, password_weakness};
-pub use store::StoreError;
-pub use vault::{Vault, VaultError};
+pub use references::References;
+pub use second_factor::SecondFactor;
+pub use store::{Reservation, StoreError};
 
-use identity::{EncryptionKey, Identity};
 use payload::Nonces;
 use store::Store;
 use uploads::Uploads;
@@ -176,17 +175,8 @@ impl Commands {
         self.parts.identity.needs_second_factor(role)
     }
 
-    /// Who a bearer token speaks for, if it still does.
-    pub fn authenticate(&self, bearer: &str) -> Result<Standing, CommandError> {
-        self.parts.identity.authenticate(bearer)
-    }
-
     /// Whether a token that was good still is.
     pub fn stands(&self, standing: &Standing) -> bool {
         self.parts.identity.stands(standing)
     }
 }
-
-#[cfg(test)]
-#[path = "../../tests/mutated.rs"]
-mod mutated;

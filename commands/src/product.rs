@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::execute::Stream;
 use crate::references::unknown_category;
-use crate::store::{Guard, Side};
-use crate::uploads::Take;
+use crate::store::{Condition, Guard, Side};
+use crate::uploads::take;
 use crate::{CommandError, Commands, Context, Done, Made};
 
 /// A video that comes with a command.
@@ -31,7 +31,7 @@ impl Commands {
         video: Option<NewVideo>,
     ) -> Result<Made<ProductId>, CommandError> {
         let (id, by) = (ProductId::from_uuid(Uuid::now_v7()), context.actor());
-        let (video, take) = self.found(context, video).await?;
+        let (video, take) = self.found(context, id, video).await?;
         let category = details.category;
         let submit = (ProductCommand::Submit { by, details, video }, take);
         let done = self.in_category(context, (Stream::New, id), category, submit).await?;
@@ -47,13 +47,14 @@ impl Commands {
         video: Option<NewVideo>,
     ) -> Result<Done, CommandError> {
         let (category, by) = (edit.category_id.0, context.actor());
-        let (video, take) = self.found(context, video).await?;
+        let (video, take) = self.found(context, id, video).await?;
         let edit = ProductCommand::Edit { by, edit, video };
         if let Some(category) = category {
             return self.in_category(context, (Stream::Known, id), category, (edit, take)).await;
         }
         self.execute_with::<Product, _>(context, id, move |_| {
-            Ok((edit.clone(), Side { take, ..Side::default() }))
+            let conditions = take.iter().cloned().collect();
+            Ok((edit.clone(), Side { conditions, ..Side::default() }))
         })
         .await
     }
@@ -62,15 +63,16 @@ impl Commands {
     async fn found(
         &self,
         context: &Context,
+        product: ProductId,
         video: Option<NewVideo>,
-    ) -> Result<(Option<UploadedVideo>, Option<Take>), CommandError> {
+    ) -> Result<(Option<UploadedVideo>, Option<Condition>), CommandError> {
         match video {
             None => Ok((None, None)),
             Some(NewVideo::Received(video)) => Ok((Some(video), None)),
             Some(NewVideo::Upload(upload)) => {
                 let owner = context.actor().user_id().ok_or_else(crate::uploads::unknown)?;
                 let video = self.uploads().finished(owner, upload).await?;
-                Ok((Some(video), Some(Take { owner, upload })))
+                Ok((Some(video), Some(take(owner, upload, product))))
             }
         }
     }
@@ -155,7 +157,7 @@ impl Commands {
         context: &Context,
         (stream, id): (Stream, ProductId),
         category: CategoryId,
-        (command, take): (ProductCommand, Option<Take>),
+        (command, take): (ProductCommand, Option<Condition>),
     ) -> Result<Done, CommandError> {
         let mut found = self.parts.store.load::<Category>(category).await?;
         loop {
@@ -164,14 +166,15 @@ impl Commands {
             }
             let (exists, version, fresh) = (found.aggregate.exists(), found.version, !found.cached);
             let place = StreamId { kind: StreamType::Category, id: category.uuid() };
-            let command = command.clone();
+            let (command, take) = (command.clone(), take.clone());
             let prepare = move |product: &Product| {
                 may_at_all(product, &command)?;
                 if !exists {
                     return Err(unknown_category().into());
                 }
                 let guards = vec![Guard::StreamAt(place, version)];
-                Ok((command.clone(), Side { guards, take, ..Side::default() }))
+                let conditions = take.iter().cloned().collect();
+                Ok((command.clone(), Side { guards, conditions, ..Side::default() }))
             };
             match self.execute_on(stream, context, id, prepare).await {
                 Err(CommandError::Conflict) if !fresh => {

@@ -3,10 +3,8 @@
 
 use domain::category::Category;
 use domain::order::{Asked, wrong_lines};
-use domain::user::Password;
 use domain::{CategoryId, FieldErrors, ProductId, RefusalKind, UploadId};
 
-use crate::identity::passwords;
 use crate::order::lines;
 use crate::{CommandError, Commands, Context};
 
@@ -70,9 +68,4 @@ impl Commands {
 /// A product in a category that does not exist.
 pub(crate) fn unknown_category() -> FieldErrors {
     FieldErrors::one("category_id", "There is no such category.")
-}
-
-/// Why a password is too weak for the account of that address, if it is.
-pub fn password_weakness(password: &Password, email: &str) -> Option<&'static str> {
-    passwords::weakness(password, email)
 }

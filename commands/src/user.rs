@@ -8,12 +8,13 @@ use domain::user::{
     UndoEmailChange, User, UserCommand, UserError,
 };
 use domain::{EmailAddress, FieldErrors, Personal, RefusalKind, Refuse, Role, UserId};
+use identity::{LinkHolder, credentials, ending, links, passwords, second_factor};
+use pool::Statement;
 use uuid::Uuid;
 
 use crate::execute::Stream;
-use crate::identity::{LinkHolder, links, passwords};
-use crate::store::{Claim, Effect, Guard, Side};
-use crate::{CommandError, Commands, Context, Done, Parts, Reservation};
+use crate::store::{Claim, Guard, Side, forget_held};
+use crate::{CommandError, Commands, Context, Done, Parts, Reservation, idempotency, uploads};
 
 /// After so long one more mail is sent to an address that has had too many.
 const MAIL_INTERVAL: Duration = Duration::from_mins(10);
@@ -67,8 +68,8 @@ impl Commands {
         let user = UserId::from_uuid(Uuid::now_v7());
         let (claim, email) = (self.email_claim(email), Personal::new(user, email.as_str()));
         self.execute_on::<User, _>(Stream::New, context, user, move |_| {
-            let effects = vec![Effect::SetCredential(user, hash.clone())];
-            let side = Side { claim: Some(claim.clone()), effects, ..Side::default() };
+            let statements = vec![credentials::set(user, &hash)];
+            let side = Side { claim: Some(claim.clone()), statements, ..Side::default() };
             Ok((UserCommand::Register { email: email.clone(), role }, side))
         })
         .await?;
@@ -135,9 +136,9 @@ impl Commands {
             let release =
                 commands.claim_of(&account.email).filter(|now| Some(now) != claim.as_ref());
             let factor = account.has_second_factor_since(former.change);
-            let factor = factor.then_some(Effect::RemoveSecondFactor(id));
-            let effects = factor.into_iter().chain([Effect::LockPassword(id)]).collect();
-            let side = Side { claim, release, effects, ..Side::default() };
+            let factor = factor.then(|| second_factor::remove(id));
+            let statements = factor.into_iter().chain([credentials::lock_password(id)]).collect();
+            let side = Side { claim, release, statements, ..Side::default() };
             Ok((UserCommand::UndoEmailChange { change: former.change }, side))
         })
         .await
@@ -195,7 +196,7 @@ impl Commands {
             let account = user.account().ok_or_else(invalid_reset)?;
             commands.check_reset(id, account, &body.token)?;
             let generation = account.password_generation;
-            Ok((UserCommand::ResetPassword { generation }, new_password(id, hash.clone())))
+            Ok((UserCommand::ResetPassword { generation }, new_password(id, &hash)))
         })
         .await
         .map(drop)
@@ -222,7 +223,7 @@ impl Commands {
         }
         let hash = self.hashed(&body.new_password, email, "new_password").await?;
         self.execute_with::<User, _>(context, user, move |_| {
-            Ok((UserCommand::ChangePassword { generation }, new_password(user, hash.clone())))
+            Ok((UserCommand::ChangePassword { generation }, new_password(user, &hash)))
         })
         .await
         .map(drop)
@@ -265,24 +266,39 @@ impl Commands {
         }
     }
 
-    /// Destroys a person's key, and with it all that the log says about them; every session ends, and
-    /// the address is free again.
-    pub(crate) async fn destroy_key(
+    /// Writes down that a person is to be forgotten: every session ends, nobody sees their address, and it is
+    /// free again.
+    pub(crate) async fn request_erasure(
         &self,
         context: &Context,
         user: UserId,
     ) -> Result<Done, CommandError> {
         let commands = self.clone();
+        self.execute_with::<User, _>(context, user, move |person| {
+            let email = person.account().map(|account| &account.email);
+            let side = Side {
+                guards: admin_remains(user, person).into_iter().collect(),
+                release: email.and_then(|email| commands.claim_of(email)),
+                statements: forget(user),
+                ..Side::default()
+            };
+            Ok((UserCommand::RequestErasure, side))
+        })
+        .await
+    }
+
+    /// Destroys the key of a person who is to be forgotten, and with it all that the log says about them.
+    pub(crate) async fn destroy_key(
+        &self,
+        context: &Context,
+        user: UserId,
+    ) -> Result<Done, CommandError> {
         let erased = self
-            .execute_with::<User, _>(context, user, move |person| {
-                let email = person.account().map(|account| &account.email);
-                let side = Side {
-                    guards: admin_remains(user, person).into_iter().collect(),
-                    release: email.and_then(|email| commands.claim_of(email)),
-                    effects: vec![Effect::DestroyKeys(user)],
-                    ..Side::default()
-                };
-                Ok((UserCommand::Erase, side))
+            .execute_with::<User, _>(context, user, move |_| {
+                // Once more: a request that was under way may have left something.
+                let mut statements = forget(user);
+                statements.push(ending::destroy_key(user));
+                Ok((UserCommand::Erase, Side { statements, ..Side::default() }))
             })
             .await;
         self.parts.vault.forget(user);
@@ -335,7 +351,7 @@ impl Commands {
     ) -> Result<String, CommandError> {
         match passwords::weakness(password, email) {
             Some(weakness) => Err(CommandError::field(field, weakness)),
-            None => self.parts.identity.passwords().hash(password).await,
+            None => Ok(self.parts.identity.passwords().hash(password).await?),
         }
     }
 }
@@ -349,8 +365,18 @@ fn wrong_password(weakness: Option<&str>) -> CommandError {
     refusal.into()
 }
 
-fn new_password(user: UserId, hash: String) -> Side {
-    Side { effects: vec![Effect::SetCredential(user, hash)], ..Side::default() }
+fn new_password(user: UserId, hash: &str) -> Side {
+    Side { statements: vec![credentials::set(user, hash)], ..Side::default() }
+}
+
+/// Forgets all that is kept of a person beside the log, but for their key.
+fn forget(person: UserId) -> Vec<Statement> {
+    vec![
+        ending::forget(person),
+        forget_held(person),
+        idempotency::forget(person),
+        uploads::forget(person),
+    ]
 }
 
 /// What a link to an address of the account is signed for now.

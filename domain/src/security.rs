@@ -146,12 +146,12 @@ impl SecurityEvent {
     }
 
     /// What an event of an account is to its person; `None` for what only asks for a mail that
-    /// anybody can have sent.
+    /// anybody can have sent, and for an erasure that has begun.
     pub const fn of(event: &UserEvent) -> Option<Self> {
         use UserEvent as E;
         Some(match event {
             E::UserRegistered { .. } => Self::AccountRegistered,
-            E::RegistrationRepeated | E::ActivationRequested => return None,
+            E::RegistrationRepeated | E::ActivationRequested | E::ErasureRequested => return None,
             E::UserActivated => Self::AccountActivated,
             E::EmailChangeRequested { .. } => Self::EmailChangeRequested,
             E::EmailChanged { .. } => Self::EmailChanged,

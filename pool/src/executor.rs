@@ -8,6 +8,7 @@ use sqlx::postgres::{
     PgArguments, PgConnection as Straight, PgQueryResult, PgRow, PgStatement, PgTypeInfo,
 };
 use sqlx::{Describe, Either, Error, Execute, Executor, Postgres};
+use tracing::{Instrument, Span};
 
 use crate::{PgConnection, PgPool};
 
@@ -79,6 +80,25 @@ fn each<'e>(
     stream::once(steps).try_flatten().boxed()
 }
 
+/// The span of a statement, by the names of OpenTelemetry's semantic conventions for databases. Values are
+/// parameters, so its text tells of nobody.
+fn span_of<'q>(query: &impl Execute<'q, Postgres>) -> Span {
+    tracing::debug_span!("query", db.system.name = "postgresql", db.query.text = query.sql())
+}
+
+/// The span ends with the steps.
+fn spanned<T: 'static>(span: Span, steps: BoxStream<'_, T>) -> BoxStream<'_, T> {
+    if span.is_disabled() {
+        return steps;
+    }
+    steps.inspect(move |_| _ = &span).boxed()
+}
+
+/// The span ends with the answer.
+fn spanning<'a, T: 'a>(span: Span, answer: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
+    if span.is_disabled() { answer } else { answer.instrument(span).boxed() }
+}
+
 impl<'c> Executor<'c> for &'c mut PgConnection {
     type Database = Postgres;
 
@@ -87,17 +107,19 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        if self.local.is_none() {
-            return self.inner.fetch_many(query);
-        }
-        if self.is_in_transaction() {
+        let span = span_of(&query);
+        let steps = if self.local.is_none() {
+            self.inner.fetch_many(query)
+        } else if self.is_in_transaction() {
             // As they come: there may be more than memory takes.
-            return match Unnamed::try_new(query) {
+            match Unnamed::try_new(query) {
                 Ok(statement) => self.inner.fetch_many(statement),
                 Err(error) => stream::once(async { Err(error) }).boxed(),
-            };
-        }
-        each(self.run_pooled(query))
+            }
+        } else {
+            each(self.run_pooled(query))
+        };
+        spanned(span, steps)
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -105,10 +127,13 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        if self.local.is_none() {
-            return self.inner.fetch_optional(query);
-        }
-        self.run_pooled(query).map(|steps| steps.map(first_row)).boxed()
+        let span = span_of(&query);
+        let row = if self.local.is_none() {
+            self.inner.fetch_optional(query)
+        } else {
+            self.run_pooled(query).map(|steps| steps.map(first_row)).boxed()
+        };
+        spanning(span, row)
     }
 
     fn prepare_with<'e, 'q: 'e>(
@@ -142,11 +167,13 @@ impl<'p> Executor<'p> for &'_ PgPool {
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        if self.keeps_sessions() {
-            return self.inner.fetch_many(query);
-        }
-        let pool = self.clone();
-        each(async move { pool.acquire().await?.run_pooled(query).await })
+        let (span, pool) = (span_of(&query), self.clone());
+        let steps = if self.keeps_sessions() {
+            self.inner.fetch_many(query)
+        } else {
+            each(async move { pool.acquire().await?.run_pooled(query).await })
+        };
+        spanned(span, steps)
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -154,11 +181,13 @@ impl<'p> Executor<'p> for &'_ PgPool {
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        if self.keeps_sessions() {
-            return self.inner.fetch_optional(query);
-        }
-        let pool = self.clone();
-        async move { Ok(first_row(pool.acquire().await?.run_pooled(query).await?)) }.boxed()
+        let (span, pool) = (span_of(&query), self.clone());
+        let row = if self.keeps_sessions() {
+            self.inner.fetch_optional(query)
+        } else {
+            async move { Ok(first_row(pool.acquire().await?.run_pooled(query).await?)) }.boxed()
+        };
+        spanning(span, row)
     }
 
     fn prepare_with<'e, 'q: 'e>(

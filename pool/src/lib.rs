@@ -7,11 +7,15 @@
 
 mod connection;
 mod executor;
+mod lease;
 mod migration;
 mod pooler;
+mod statement;
 mod transaction;
 
 pub use connection::{Connections, PgConnection, PgPool, PoolConnection};
+pub use lease::{Lease, Leased, interval, keep};
 pub use migration::{MigrationError, migrate};
 pub use pooler::{Limits, Pooler, Setting, UNFLUSHED};
+pub use statement::Statement;
 pub use transaction::Transaction;

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::postgres::PgTransactionManager;
 use sqlx::{Error, TransactionManager};
+use tracing::Instrument;
 
 use crate::{PgConnection, PoolConnection};
 
@@ -33,7 +34,8 @@ impl<'c> Transaction<'c> {
 
     /// Commits it.
     pub async fn commit(mut self) -> Result<(), Error> {
-        PgTransactionManager::commit(&mut self.inner).await?;
+        let span = tracing::debug_span!("commit");
+        PgTransactionManager::commit(&mut self.inner).instrument(span).await?;
         self.is_open = false;
         Ok(())
     }

@@ -122,7 +122,7 @@ impl UserRow {
             E::RoleChanged { to, .. } => self.role = *to,
             E::UserDeactivated => self.deactivated = true,
             E::UserReactivated => self.deactivated = false,
-            E::PersonErased => {
+            E::ErasureRequested | E::PersonErased => {
                 self.email = None;
                 self.deactivated = true;
             }

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use age::{scrypt, x25519};
-use commands::identity;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 

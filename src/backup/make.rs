@@ -29,7 +29,7 @@ pub struct Wanted {
 /// Backs everything up into a new folder.
 pub async fn make(config: &Config, folder: &Path, wanted: &Wanted) -> Result<Manifest, Error> {
     let target = Target::prepare(folder)?;
-    let database = Database::open_session(config, commands::identity::Missing::Leave).await?;
+    let database = Database::open_session(config, identity::Missing::Leave).await?;
     let made = or_interrupted(into(config, &database, target.path(), wanted)).await;
     database.close().await;
     let manifest = made?;
@@ -44,7 +44,7 @@ async fn into(
     wanted: &Wanted,
 ) -> Result<Manifest, Error> {
     let storage = storage::open_existing(config).await?.store;
-    let made_at = commands::clock::now().format(&Rfc3339).unwrap_or_default();
+    let made_at = identity::clock::now().format(&Rfc3339).unwrap_or_default();
     let snapshot = Snapshot::take(&database.pool).await?;
     dump(config, database, &snapshot, folder).await?;
     // After the dump: it has the key that wraps whatever was wrapped by then.
@@ -89,7 +89,7 @@ async fn dump(
 fn write_keys(config: &Config, check: &[u8], folder: &Path, lock: &Lock) -> Result<(), Error> {
     let file = &config.secrets_file;
     let secrets = fs::read(file).map_err(at(file))?;
-    if !commands::identity::secrets_belong(&secrets, check) {
+    if !identity::secrets_belong(&secrets, check) {
         let text = format!(
             "SECRETS_FILE {} has changed while it was backed up: try again",
             file.display()

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use commands::Vault;
-use commands::identity::Missing;
+use identity::Missing;
+use identity::Vault;
 use object_store::ObjectStore;
 use pool::PgPool;
 use projections::Drift;

@@ -146,6 +146,11 @@ pub fn mailbox(text: &str) -> Result<String, Expected> {
     Ok(text.to_owned())
 }
 
+/// The same, or nothing.
+pub fn optional_web_url(text: &str) -> Result<Option<Url>, Expected> {
+    (!text.is_empty()).then(|| web_url(text)).transpose()
+}
+
 pub fn web_url(text: &str) -> Result<Url, Expected> {
     let expected = || "an address such as https://vetted.example.com".to_owned();
     let url = Url::parse(text.trim_end_matches('/')).map_err(|_| expected())?;

@@ -1,8 +1,8 @@
 //! `vetted audit replay`: a product's history, step by step, folded from the log.
 
-use commands::Vault;
-use commands::identity::Missing;
 use domain::{Moment, ProductId, StreamId, StreamType};
+use identity::Missing;
+use identity::Vault;
 use projections::{TimelineEntry, timeline_of};
 use serde_json::Value;
 

@@ -1,6 +1,5 @@
 //! `vetted demo`: made-up data, through the real commands.
 
-use commands::identity::Missing;
 use commands::{Commands, Context};
 use domain::category::CreateCategory;
 use domain::product::{ProductDetails, Reason};
@@ -9,6 +8,7 @@ use domain::{
     RequestId, Role, Text, UserId,
 };
 use futures::{StreamExt, TryStreamExt, stream};
+use identity::Missing;
 use pool::PgPool;
 use serde_json::json;
 use uuid::Uuid;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use commands::identity::{Missing, Secrets};
-use commands::{Vault, VaultError};
+use identity::{Missing, Secrets};
+use identity::{Vault, VaultError};
 use pool::PgPool;
 
 use crate::config::Config;

@@ -5,10 +5,10 @@ use std::fmt::Display;
 use std::io::stdin;
 use std::str::FromStr;
 
-use commands::identity::Missing;
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
 use domain::{EmailAddress, FieldErrors, NewEmailAddress, Role, UserId};
+use identity::Missing;
 use pool::PgPool;
 use serde_json::json;
 

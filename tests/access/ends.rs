@@ -3,6 +3,7 @@
 use domain::Role;
 use futures::future::join_all;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{NEW_PASSWORD, admin, change_password, manage, refreshed, reset_by_mail};
 use crate::support::{TestApp, eventually, link_in};
@@ -113,6 +114,30 @@ async fn ending_all_sessions_ends_this_one_too_on_every_replica() {
         .await;
     }
     app.login(&here.email, &here.password).await.expect(200);
+}
+
+/// The token is read when a request begins, and asked about again once the body is there.
+#[tokio::test]
+async fn a_session_that_ends_while_a_body_is_on_its_way_ends_that_request_too() {
+    let app = TestApp::start().await;
+    let person = app.user(Role::EndUser).await;
+    let head = format!(
+        "PATCH /me/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        person.access
+    );
+    let mut stream = app.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut goes_on = [0; 25];
+    stream.read_exact(&mut goes_on).await.unwrap();
+    assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    app.delete("/me/sessions/").by(&person).send().await.expect(204);
+    stream.write_all(b"{}").await.unwrap();
+
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 401 ") && said.contains("invalid_token"), "{said}");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl Erased {
         app.kill();
         let backup = app.copy_of_database().await;
         app.restart().await;
-        app.delete("/me/").by(&past.seller).send().await.expect(204);
+        app.erase(&past.seller).await;
         Self { place, app, past, backup }
     }
 }
@@ -104,7 +104,7 @@ async fn a_record_names_the_person_and_the_moment_and_nothing_else() {
     let app = place.app().await;
     let past = Past::of(&app).await;
 
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    app.erase(&past.seller).await;
 
     let records = place.records();
     assert_eq!(
@@ -139,7 +139,7 @@ async fn no_erasure_is_acknowledged_without_its_record() {
     assert_eq!(app.see(&past.seller, &past.approved).await["status"], "APPROVED");
     proxy.open();
     let seller = app.sign_in(&past.seller.email, &past.seller.password).await;
-    app.delete("/me/").by(&seller).send().await.expect(204);
+    app.erase(&seller).await;
     let expected = format!("erasures/{}.", seller.id);
     assert!(of_erasures().iter().all(|name| name.starts_with(&expected)), "{:?}", of_erasures());
     assert_eq!(of_erasures().len(), 1);
@@ -157,7 +157,7 @@ async fn an_erasure_that_was_cut_off_after_its_record_is_completed_by_the_next_s
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
             'BEGIN RAISE disk_full; END';
          CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW
-            WHEN (NEW.event_type = 'PersonErased') EXECUTE FUNCTION refuse()",
+            WHEN (NEW.event_type = 'ErasureRequested') EXECUTE FUNCTION refuse()",
     )
     .execute(&app.pool())
     .await
@@ -197,7 +197,7 @@ async fn a_record_that_this_database_has_not_written_erases_nobody() {
     let place = Place::new();
     let mut app = place.app().await;
     let past = Past::of(&app).await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    app.erase(&past.seller).await;
     let (genuine, staff) = (fs::read_to_string(&place.records()[0]).unwrap(), &past.staff);
     let forged = [
         genuine.clone(),
@@ -227,7 +227,7 @@ async fn records_of_erasures_are_never_swept() {
     let place = Place::new();
     let app = place.app().await;
     let past = Past::of(&app).await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    app.erase(&past.seller).await;
     let record = place.records().remove(0);
     fs::File::options()
         .write(true)
@@ -249,7 +249,7 @@ async fn erasures_that_the_storage_does_not_know_of_are_recorded_at_the_next_sta
     let place = Place::new();
     let mut app = place.app().await;
     let past = Past::of(&app).await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    app.erase(&past.seller).await;
     // As of a version that wrote none, or with another storage.
     fs::remove_dir_all(place.media().join("erasures")).unwrap();
 
@@ -270,7 +270,7 @@ async fn an_erased_person_who_is_the_last_admin_of_a_restored_database_stops_the
     let backup = app.copy_of_database().await;
     app.restart().await;
     app.user(Role::Admin).await;
-    app.delete("/me/").by(&first).send().await.expect(204);
+    app.erase(&first).await;
     let mut program =
         Program::new(&[("DATABASE_URL", backup.url.as_str()), ("BIND", "127.0.0.1:0")]);
     program.set("NATS_URL", &crate::support::broker::url());

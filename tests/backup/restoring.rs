@@ -26,7 +26,7 @@ async fn backed_up_with_a_video(place: &Place, shelf: &Shelf) -> (TestApp, PathB
 async fn a_person_who_was_erased_after_the_backup_stays_erased_when_it_is_restored() {
     let (place, shelf) = (Place::new(), Shelf::new());
     let (app, past, folder) = backed_up(&place, &shelf).await;
-    app.delete("/me/").by(&past.seller).send().await.expect(204);
+    app.erase(&past.seller).await;
     let fresh = TestDatabase::empty().await;
     let program = program_on(&fresh, &place);
 
@@ -229,7 +229,7 @@ async fn files_of_a_bucket_are_copied_and_put_back() {
     let (mut app, fresh) = (bucket.app(&[]).await, other.app(&[]).await);
     let person = app.user(Role::EndUser).await;
     let erased = app.user(Role::EndUser).await;
-    app.delete("/me/").by(&erased).send().await.expect(204);
+    app.erase(&erased).await;
     let folder = shelf.path("monday");
     app.run(&["backup", text(&folder), "--media"]).await.expect(0);
     app.kill();

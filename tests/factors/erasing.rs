@@ -21,7 +21,7 @@ async fn an_erased_person_leaves_no_secret_no_code_and_no_sign_in() {
     };
     assert_eq!(rows().await, [1, 10, 2]);
 
-    app.delete("/me/").by(&person).send().await.expect(204);
+    app.erase(&person).await;
 
     app.login(&person.email, &person.password).await.expect(401);
     assert_eq!(rows().await, [0, 0, 0]);

@@ -155,7 +155,7 @@ async fn what_an_admin_does_to_an_account_is_told_with_who_did_it() {
     let role = last(&app, "role_changed");
     app.patch(&path).by(&admin).json(json!({"is_active": false})).send().await.expect(200);
     let shut = last(&app, "account_deactivated");
-    app.delete("/me/").by(&app.user(Role::EndUser).await).send().await.expect(204);
+    app.erase(&app.user(Role::EndUser).await).await;
 
     for line in [&role, &shut] {
         assert_eq!((&line["user"], &line["by"]), (&json!(person.id), &json!(admin.id)));

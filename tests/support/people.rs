@@ -4,7 +4,7 @@ use domain::Role;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Answer, TestApp};
+use super::{Answer, TestApp, eventually};
 
 /// Somebody signed in.
 #[derive(Clone, Debug)]
@@ -50,6 +50,18 @@ impl TestApp {
             access: text(&tokens["access"]),
             refresh: text(&tokens["refresh"]),
         }
+    }
+
+    /// Has somebody forgotten, to the end of it.
+    pub async fn erase(&self, person: &Person) {
+        self.delete("/me/").by(person).send().await.expect(204);
+        let id: Uuid = person.id.parse().unwrap();
+        let erased = "SELECT erased_at IS NOT NULL FROM person_keys WHERE user_id = $1";
+        eventually("the person is erased", async || {
+            let erased = sqlx::query_scalar(erased).bind(id).fetch_one(&self.pool()).await;
+            erased.unwrap_or(false).then_some(())
+        })
+        .await;
     }
 
     pub async fn login(&self, email: &str, password: &str) -> Answer {

@@ -127,7 +127,7 @@ async fn the_uploads_of_somebody_who_was_erased_go() {
     let path = super::location(&call.send().await);
     uploader.patch(&path, 0, b"bytes").await.expect(204);
 
-    uploader.app.delete("/me/").by(&uploader.person).send().await.expect(204);
+    uploader.app.erase(&uploader.person).await;
 
     let metadata: String = sqlx::query_scalar("SELECT metadata FROM uploads")
         .fetch_one(&uploader.app.pool())

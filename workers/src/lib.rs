@@ -3,12 +3,12 @@
 
 mod backoff;
 mod dead_letters;
+mod eraser;
 mod give_way;
 mod health;
-mod interval;
-mod lease;
 mod mail;
 mod mailer;
+mod named_lease;
 mod nats;
 pub mod relay;
 pub mod subscriber;

@@ -1,17 +1,21 @@
 //! The subscriber that tells people what happened: their account, and decisions on their products.
 
 use async_trait::async_trait;
-use commands::{CommandError, Commands, LinkHolder};
+use commands::{CommandError, Commands};
 use domain::product::ProductEventType as P;
 use domain::product::{Product, ProductEvent};
 use domain::user::UserEventType as U;
 use domain::user::{Account, User, UserEvent};
 use domain::{Actor, Event, EventType, Personal, ProductId, Recorded, SystemActor, UserId};
+use identity::LinkHolder;
 use time::Duration;
 use url::Url;
 
 use crate::mail::{Letter, Letters, MailSettings};
 use crate::subscriber::{Failed, Handler};
+
+/// Its name among subscribers and tasks.
+pub(crate) const NAME: &str = "mailer";
 
 const EVENTS: [EventType; 16] = [
     EventType::User(U::UserRegistered),
@@ -125,6 +129,7 @@ impl Mailer {
             | E::SessionEnded { .. }
             | E::AllSessionsEnded
             | E::PasswordChangeRequired
+            | E::ErasureRequested
             | E::PersonErased => None,
         }
     }
@@ -180,7 +185,7 @@ impl Mailer {
 #[async_trait]
 impl Handler for Mailer {
     fn name(&self) -> &'static str {
-        "mailer"
+        NAME
     }
 
     fn events(&self) -> &'static [EventType] {
@@ -206,7 +211,7 @@ impl Handler for Mailer {
 }
 
 fn works(event: &Recorded, lifetime: Duration) -> bool {
-    event.at + lifetime > commands::clock::now()
+    event.at + lifetime > identity::clock::now()
 }
 
 /// A fault may quote what is stored, so it is not repeated.

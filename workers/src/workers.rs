@@ -9,15 +9,16 @@ use pool::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::eraser::{self, Eraser};
 use crate::health::{Health, TaskState};
 use crate::mail::MailSettings;
-use crate::mailer::Mailer;
+use crate::mailer::{self, Mailer};
 use crate::relay::{self, Relay};
 use crate::subscriber::{Handler, Pace, Subscriber};
-use crate::supervise::supervise;
-use crate::sweeper::Sweeper;
+use crate::supervise::Task;
+use crate::sweeper::{self, Sweeper};
 use crate::video::media::{Limits, confinement};
-use crate::video::{Announcer, Finalizer, Needs, ScannerAddress, VIDEOS, watch};
+use crate::video::{Announcer, FINALIZER, Finalizer, Needs, ScannerAddress, VIDEOS, watch};
 
 /// What the workers work with.
 pub struct Parts {
@@ -64,7 +65,7 @@ impl Workers {
     /// Nothing runs yet.
     pub fn new(parts: Parts) -> Self {
         let health = Health::default();
-        let names = [relay::NAME, MAILER, FINALIZER, SWEEPER, VIDEOS];
+        let names = [relay::NAME, mailer::NAME, eraser::NAME, FINALIZER, sweeper::NAME, VIDEOS];
         for name in names {
             health.set(name, TaskState::Running);
         }
@@ -93,20 +94,21 @@ impl Workers {
         let batch = parts.mail.at_once(parts.pace.batch);
         let letters = Pace { concurrency, batch, attempts: MAIL_TRIES, ..parts.pace };
         let mailer = subscriber(&parts, mailer, letters);
+        let eraser = Eraser::new(parts.commands.clone());
+        let eraser =
+            subscriber(&parts, eraser, Pace { batch: 1, attempts: ERASURE_TRIES, ..parts.pace });
         let needs = parts.needs();
         let videos = Pace { concurrency: parts.videos_at_once.max(1), batch: 1, ..parts.pace };
         let finalizer = subscriber(&parts, parts.finalizer(&needs), videos);
-        let keep = |name| (name, self.health.clone(), shutdown.clone());
-        let (relaying, mailing, finalizing) = (keep(relay::NAME), keep(MAILER), keep(FINALIZER));
-        let (sweeping, sweeper) = (keep(SWEEPER), parts.sweeper());
+        let sweeper = parts.sweeper();
+        let task = |name| Task { name, health: self.health.clone(), shutdown: shutdown.clone() };
         tokio::join!(
             watch(needs, self.health.clone(), shutdown.clone()),
-            supervise(relaying.0, relaying.1, relaying.2, |stop| relay.clone().run(stop)),
-            supervise(mailing.0, mailing.1, mailing.2, |stop| Arc::clone(&mailer).run(stop)),
-            supervise(finalizing.0, finalizing.1, finalizing.2, |stop| {
-                Arc::clone(&finalizer).run(stop)
-            }),
-            supervise(sweeping.0, sweeping.1, sweeping.2, |stop| sweeper.clone().run(stop)),
+            task(relay::NAME).supervise(|stop| relay.clone().run(stop)),
+            task(mailer::NAME).supervise(|stop| Arc::clone(&mailer).run(stop)),
+            task(eraser::NAME).supervise(|stop| Arc::clone(&eraser).run(stop)),
+            task(FINALIZER).supervise(|stop| Arc::clone(&finalizer).run(stop)),
+            task(sweeper::NAME).supervise(|stop| sweeper.clone().run(stop)),
         );
     }
 }
@@ -114,9 +116,8 @@ impl Workers {
 /// Of a letter that its server puts off: for a day (RFC 5321, 4.5.4.1, has four to five days for what a
 /// server relays; a link that somebody waits for is of no use then).
 const MAIL_TRIES: u32 = 30;
-const MAILER: &str = "mailer";
-const FINALIZER: &str = "video-finalizer";
-const SWEEPER: &str = "sweeper";
+/// Of an erasure, which nothing may keep from being carried out: for more than a year.
+const ERASURE_TRIES: u32 = 10_000;
 
 impl Parts {
     fn sweeper(&self) -> Sweeper {

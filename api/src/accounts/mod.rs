@@ -17,8 +17,6 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::input::no_content;
-
 /// A sentence for a person.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Detail {
@@ -29,16 +27,4 @@ pub(crate) struct Detail {
 /// An answer that is one sentence.
 pub(crate) fn detail(status: StatusCode, detail: &'static str) -> Response {
     (status, Json(Detail { detail })).into_response()
-}
-
-/// The answer of a POST on accounts once it is done, the same for every caller: given again where the first
-/// answer to an `Idempotency-Key` was lost. `None` for answers that show a resource.
-pub(crate) fn lost_answer(path: &str) -> Option<Response> {
-    match path.trim_end_matches('/') {
-        "/register" => Some(registration::registered()),
-        "/activate/resend" => Some(registration::resent()),
-        "/password/reset" => Some(passwords::reset_requested()),
-        "/password/change" | "/password/reset/confirm" | "/email/undo" => Some(no_content()),
-        _ => None,
-    }
 }

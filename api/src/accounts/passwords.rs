@@ -12,7 +12,7 @@ use crate::openapi::Needs;
 use crate::permission::{Allowed, SecureAccount, Visitor};
 use crate::problem::Problem;
 
-pub(super) fn reset_requested() -> Response {
+pub(crate) fn reset_requested() -> Response {
     detail(
         StatusCode::ACCEPTED,
         "If this address belongs to an account, a mail with a link is on its way.",

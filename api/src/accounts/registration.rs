@@ -15,14 +15,14 @@ use crate::permission::Visitor;
 use crate::problem::Problem;
 
 /// The same whether or not the address is registered already.
-pub(super) fn registered() -> Response {
+pub(crate) fn registered() -> Response {
     detail(
         StatusCode::CREATED,
         "Open the link in the mail that is on its way to activate the account.",
     )
 }
 
-pub(super) fn resent() -> Response {
+pub(crate) fn resent() -> Response {
     detail(
         StatusCode::ACCEPTED,
         "If an account of this address waits for its activation, a mail is on its way.",

@@ -5,8 +5,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use commands::RecoveryCodes;
 use domain::user::ConfirmSecondFactor;
+use identity::RecoveryCodes;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::Tokens;
 use deserr::Deserr;
 use domain::SessionId;
 use domain::user::Reauthenticate;
 use http::StatusCode;
+use identity::Tokens;
 use projections::{User, Users, Visibility, timestamp};
 use secrecy::ExposeSecret;
 use serde::Serialize;

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::response::sse::Event;
-use commands::Standing;
 use futures::{Stream, StreamExt};
+use identity::Standing;
 use projections::{News, Product, Scope, Visibility};
 use rand::RngExt;
 use tokio::time::Instant;

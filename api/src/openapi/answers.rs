@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{Content, RefOr, Required, Response};
 
-use super::place::Place;
+use super::place::{Place, gives_parts};
 
 /// Describes answers and gives bodies of bytes their schema. HEAD has no bodies.
 pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
@@ -33,13 +33,6 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
             }
         }
     }
-}
-
-/// Whether it answers with a file of which a client may ask for a part (RFC 9110, 14).
-fn gives_parts(operation: &Operation) -> bool {
-    let mut parameters = operation.parameters.iter().flatten();
-    parameters
-        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Range"))
 }
 
 /// The answers besides the whole file.

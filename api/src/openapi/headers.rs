@@ -5,7 +5,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Response};
 
-use super::place::Place;
+use super::place::{Place, gives_parts};
 
 const REQUEST_ID: &str = "X-Request-Id";
 
@@ -41,9 +41,10 @@ const SHARED: [(&str, &str, &str); 10] = [
 
 /// Adds to each answer the headers that it has.
 pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
+    let is_file = gives_parts(operation);
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
-        for name in of(place, status) {
+        for name in of(place, status, is_file) {
             add(response, name);
         }
     }
@@ -56,13 +57,14 @@ pub(super) fn add(response: &mut Response, name: &str) {
 }
 
 /// The shared headers of an answer.
-fn of(place: Place<'_>, status: &str) -> Vec<&'static str> {
+fn of(place: Place<'_>, status: &str, is_file: bool) -> Vec<&'static str> {
     let mut names = of_status(status);
     let succeeds = matches!(status, "200" | "201");
-    let is_resource = place.has_version() || place.creates() && place.path != "/uploads/";
+    let is_resumable = place.policy.is_resumable();
+    let is_resource = place.policy.is_versioned() || place.creates() && !is_resumable;
     if succeeds && is_resource && place.method != "delete"
         || status == "304"
-        || place.is_file() && matches!(status, "200" | "206")
+        || is_file && matches!(status, "200" | "206")
     {
         names.push("ETag");
     }
@@ -72,7 +74,7 @@ fn of(place: Place<'_>, status: &str) -> Vec<&'static str> {
     if status == "206" {
         names.push("Content-Range");
     }
-    if status.starts_with('2') && place.path.starts_with("/uploads/") {
+    if status.starts_with('2') && is_resumable {
         names.push("Tus-Resumable");
     }
     if status.starts_with('2') && place.is_act() {

@@ -4,7 +4,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Deprecated, RefOr, Required};
 
-use super::place::Place;
+use super::place::{Place, type_of_id};
 use super::samples;
 
 /// `*`, or a list of entity tags.
@@ -16,7 +16,7 @@ const KEY: &str = r"^[ \t]*[!-~]([ -~]{0,253}[!-~])?[ \t]*$";
 pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter {
-            describe(place, parameter);
+            describe(parameter);
         }
     }
     if place.is_act() {
@@ -24,7 +24,7 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
             characters, such as a UUID that the client makes for each act";
         add(operation, header("Idempotency-Key", KEY, description));
     }
-    if !place.has_version() {
+    if !place.policy.is_versioned() {
         return;
     }
     if place.method == "get" {
@@ -37,10 +37,10 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
     }
 }
 
-fn describe(place: Place<'_>, parameter: &mut Parameter) {
-    if parameter.parameter_in == ParameterIn::Path && parameter.name == "id" {
-        let (kind, id) = samples::id_at(place.path);
+fn describe(parameter: &mut Parameter) {
+    if let Some((kind, id)) = type_of_id(parameter).and_then(samples::id_of) {
         parameter.description.get_or_insert_with(|| format!("The id of the {kind}"));
+        let id = id.to_string();
         *parameter = ParameterBuilder::from(parameter.clone()).example(Some(id.into())).build();
     }
     // Only those that are deprecated have to say so.

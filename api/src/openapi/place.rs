@@ -1,12 +1,17 @@
-//! What the method and the path of an operation imply.
+//! What the method of an operation and the policy of its route imply.
 
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 
-/// Where an operation is.
+use super::samples;
+use crate::policy::Policy;
+
+/// Where an operation is. Nothing else than its address depends on the path.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
-    pub path: &'a str,
+    path: &'a str,
     pub method: &'a str,
+    pub policy: Policy,
 }
 
 /// The operations of a path, by method.
@@ -26,47 +31,49 @@ pub(super) fn operations(
     .filter_map(|(method, operation)| Some((method, operation?)))
 }
 
-impl Place<'_> {
-    /// Whether it is about one resource with a version.
-    pub fn has_version(self) -> bool {
-        const UNVERSIONED: [&str; 9] = [
-            "/sessions/{id}/",
-            "/uploads/{id}/",
-            "/video/",
-            "/poster/",
-            "/sprite/",
-            "/thumbnails.vtt",
-            "/live/",
-            "/history/",
-            "/moderation/",
-        ];
-        let named = self.path.contains("{id}") || self.path == "/me/";
-        named && !UNVERSIONED.iter().any(|end| self.path.ends_with(end))
+impl<'a> Place<'a> {
+    pub const fn new(path: &'a str, method: &'a str, policy: Policy) -> Self {
+        Self { path, method, policy }
     }
 
-    /// Whether it is a POST that creates or acts, once under one `Idempotency-Key`: answers with
-    /// tokens and other secrets are never stored.
+    /// The path with the ids of the examples.
+    pub fn example(self, operation: &Operation) -> String {
+        let id = id_type(operation).and_then(samples::id_of).map(|(_, id)| id.to_string());
+        let path = self.path.replace("{id}", &id.unwrap_or_default());
+        path.replace("{uid}", "AZkKGyw9cACAAAAAAAAAAQ").replace("{token}", "x")
+    }
+
+    /// Whether it is a POST that creates or acts, once under one `Idempotency-Key`.
     pub fn is_act(self) -> bool {
-        let has_secrets =
-            self.path.starts_with("/login/") || self.path.starts_with("/me/second-factor/");
-        let has_tokens =
-            matches!(self.path, "/logout/" | "/token/refresh/" | "/me/reauthenticate/");
-        self.method == "post" && !has_secrets && !has_tokens
+        self.method == "post" && self.policy.takes_key()
     }
 
     /// Whether it answers with a resource that it has created.
     pub fn creates(self) -> bool {
-        let creates = matches!(self.path, "/categories/" | "/products/" | "/orders/" | "/uploads/");
-        self.method == "post" && creates
+        self.method == "post" && self.policy.is_collection()
     }
+}
 
-    /// Whether it gives out a file with an `ETag`.
-    pub fn is_file(self) -> bool {
-        ["/video/", "/poster/", "/sprite/"].iter().any(|end| self.path.ends_with(end))
-    }
+/// The name of the type of the id that a path names.
+pub(super) fn id_type(operation: &Operation) -> Option<&str> {
+    operation.parameters.iter().flatten().find_map(|parameter| match parameter {
+        RefOr::T(parameter) => type_of_id(parameter),
+        RefOr::Ref(_) => None,
+    })
+}
 
-    /// Whether it tells how the program is, and so is never refused for too many requests.
-    pub fn is_watching(self) -> bool {
-        matches!(self.path, "/healthz" | "/readyz" | "/metrics")
+/// The same of a parameter, where it is an id.
+pub(super) fn type_of_id(parameter: &Parameter) -> Option<&str> {
+    let is_id = parameter.parameter_in == ParameterIn::Path && parameter.name == "id";
+    match &parameter.schema {
+        Some(RefOr::Ref(schema)) if is_id => schema.ref_location.rsplit('/').next(),
+        Some(_) | None => None,
     }
+}
+
+/// Whether it answers with a file of which a client may ask for a part (RFC 9110, 14).
+pub(super) fn gives_parts(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Range"))
 }

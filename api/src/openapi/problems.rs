@@ -7,7 +7,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Components, Content, Ref, RefOr, Response, ResponseBuilder};
 
 use super::headers;
-use super::place::Place;
+use super::place::{Place, id_type};
 use super::samples;
 use crate::problem::{Code, PROBLEM_JSON, ProblemBody, catalogued};
 
@@ -84,11 +84,12 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation, own: &[Strin
     for code in own.iter().filter_map(|code| catalogued(code)) {
         errors.entry(code.1).or_default().push(code);
     }
+    let path = place.example(operation);
     for (status, own) in errors {
         let is_implied = implied(place, operation).contains(&status);
         let mut response = match (shared(status), own.is_empty()) {
             (Some((_, name, ..)), true) => RefOr::Ref(Ref::from_response_name(*name)),
-            (shared, _) => RefOr::T(of_its_own(place, shared.filter(|_| is_implied), &own)),
+            (shared, _) => RefOr::T(of_its_own(&path, shared.filter(|_| is_implied), &own)),
         };
         if let (RefOr::T(response), "head") = (&mut response, place.method) {
             response.content.clear();
@@ -106,10 +107,10 @@ fn implied(place: Place<'_>, operation: &Operation) -> Vec<u16> {
     let (takes_body, is_open) =
         (operation.request_body.is_some(), operation.security.iter().flatten().next().is_none());
     when(!is_open, &[401, 403]);
-    when(!place.is_watching(), &[429]);
+    when(!place.policy.is_uncounted(), &[429]);
     when(takes_body, &[408, 413, 415]);
-    when(place.path.contains("{id}"), &[404]);
-    when(place.has_version() && place.method != "get", &[409, 412]);
+    when(id_type(operation).is_some(), &[404]);
+    when(place.policy.is_versioned() && place.method != "get", &[409, 412]);
     when(place.is_act(), &[409, 422]);
     implied
 }
@@ -119,20 +120,21 @@ fn shared(status: u16) -> Option<&'static Shared> {
 }
 
 /// An answer that names the problems of the operation's own, beside what others share.
-fn of_its_own(place: Place<'_>, shared: Option<&Shared>, own: &[Code]) -> Response {
+fn of_its_own(path: &str, shared: Option<&Shared>, own: &[Code]) -> Response {
     let told = own.iter().map(|(code, _, meaning)| format!("- `{code}`: {meaning}"));
     let told =
         told.chain(shared.map(|(.., code, description)| format!("- `{code}`: {description}.")));
     let told: Vec<_> = told.collect();
     let (code, status) =
         own.first().map_or(("internal_error", 500), |(code, status, _)| (code, *status));
-    problem(&told.join("\n"), status, code, &samples::path(place.path))
+    problem(&told.join("\n"), status, code, path)
 }
 
 /// Puts the shared ones where operations refer to.
 pub(super) fn share(components: &mut Components) {
+    let path = format!("/products/{}/", samples::PRODUCT);
     for (status, name, code, description) in SHARED {
-        let response = problem(description, status, code, &samples::path("/products/{id}/"));
+        let response = problem(description, status, code, &path);
         components.responses.insert(name.to_owned(), RefOr::T(response));
     }
 }

@@ -25,23 +25,17 @@ pub(super) const UPLOAD: Uuid = id(6);
 pub(super) const ORDER: Uuid = id(7);
 pub(super) const SESSION: Uuid = id(8);
 
-/// What an id in a path names, and the one of the examples.
-pub(super) fn id_at(path: &str) -> (&'static str, String) {
-    let (kind, id) = match path.split('/').nth(1) {
-        Some("categories") => ("category", CATEGORY),
-        Some("orders") => ("order", ORDER),
-        Some("uploads") => ("upload", UPLOAD),
-        Some("users") => ("account", SELLER),
-        Some("me") => ("session", SESSION),
-        _ => ("product", PRODUCT),
-    };
-    (kind, id.to_string())
-}
-
-/// A path with the ids of the examples.
-pub(super) fn path(template: &str) -> String {
-    let (_, id) = id_at(template);
-    template.replace("{id}", &id).replace("{uid}", "AZkKGyw9cACAAAAAAAAAAQ").replace("{token}", "x")
+/// What an id of that type names, and the one of the examples.
+pub(super) fn id_of(kind: &str) -> Option<(&'static str, Uuid)> {
+    Some(match kind {
+        "CategoryId" => ("category", CATEGORY),
+        "OrderId" => ("order", ORDER),
+        "ProductId" => ("product", PRODUCT),
+        "SessionId" => ("session", SESSION),
+        "UploadId" => ("upload", UPLOAD),
+        "UserId" => ("account", SELLER),
+        _ => return None,
+    })
 }
 
 /// A problem as the program answers it.

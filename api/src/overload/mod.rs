@@ -16,9 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::App;
-use crate::caller::{Who, identify};
+use crate::bearer::identify;
+use crate::caller::Who;
 use crate::class::Class;
 use crate::counts::{Counted, Counts};
+use crate::policy::class_of;
 use crate::problem::Problem;
 use places::Places;
 pub(crate) use shed::Shed;
@@ -82,7 +84,7 @@ impl Room {
 
     /// Has a request answered where there is room, and cuts it short when it takes too long.
     pub(crate) async fn answer(&self, request: Request, next: Next) -> Response {
-        match Class::of(&request) {
+        match class_of(&request) {
             None => next.run(request).await,
             Some(Class::Uploads) => match self.uploader(&request) {
                 Some(who) => match self.place(who) {
@@ -99,7 +101,7 @@ impl Room {
 
     /// Whose upload it is; `None` where nobody is signed in.
     fn uploader(&self, request: &Request) -> Option<Who> {
-        let standing = identify(request.headers(), &self.app).ok().flatten()?;
+        let standing = identify(request.extensions(), &self.app.commands).ok().flatten()?;
         Some(Who::User(standing.who.user))
     }
 

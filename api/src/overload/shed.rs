@@ -1,5 +1,5 @@
-//! Refuses what is too much before anything else is done for it, so that a refusal costs next to
-//! nothing of what the requests before it need.
+//! Finds the policy of a request's route, and refuses what is too much before anything else is done
+//! for it, so that a refusal costs next to nothing of what the requests before it need.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,7 +17,9 @@ use crate::App;
 use crate::class::Class;
 use crate::observe::refuse;
 use crate::payload::ENCRYPTION_KEY;
+use crate::policy::class_of;
 use crate::problem::Problem;
+use crate::table::Policies;
 
 /// What goes around every other layer.
 #[derive(Clone)]
@@ -25,15 +27,16 @@ pub(crate) struct Shed<S> {
     inner: S,
     app: App,
     room: Arc<Room>,
+    policies: Policies,
 }
 
 impl<S> Shed<S> {
-    pub(crate) fn new(inner: S, app: App, room: Arc<Room>) -> Self {
-        Self { inner, app, room }
+    pub(crate) const fn new(inner: S, app: App, room: Arc<Room>, policies: Policies) -> Self {
+        Self { inner, app, room, policies }
     }
 
     fn refusal(&self, request: &Request) -> Option<Response> {
-        let class = Class::of(request)?;
+        let class = class_of(request)?;
         if !self.room.is_full(class) || needs_layers(class, request) {
             return None;
         }
@@ -60,7 +63,8 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        self.policies.note(&mut request);
         match self.refusal(&request) {
             Some(response) => Either::Left(ready(Ok(response))),
             None => Either::Right(self.inner.call(request)),

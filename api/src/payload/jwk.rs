@@ -3,7 +3,7 @@
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use commands::identity::thumbprint;
+use identity::thumbprint;
 use p256::{PublicKey, SecretKey};
 use serde_json::{Map, Value, json};
 

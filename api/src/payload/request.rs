@@ -90,7 +90,7 @@ fn sealed_in(bytes: &[u8]) -> Sealed {
 async fn replaced(app: &App, mut parts: Parts, jwe: &str) -> Result<Request, Problem> {
     let Opened { header, plaintext } = open_by_name(app, jwe).map_err(refused)?;
     let path = parts.extensions.get::<AskedFor>().map_or(parts.uri.path(), |asked| &asked.0);
-    let now = commands::clock::unix_now();
+    let now = identity::clock::unix_now();
     let jti = bound::check(&header, parts.method.as_str(), path, now).map_err(refused)?;
     if !app.commands.take_payload_nonce(jti).await? {
         return Err(refused("jti was seen before"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
-use commands::{MediaKind, media as keys};
+use commands::media as keys;
 use domain::product::{FinishedVideo, ProcessingStatus};
 use domain::{ProductId, UploadId};
 use futures::TryStreamExt;
@@ -16,6 +16,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use identity::MediaKind;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};

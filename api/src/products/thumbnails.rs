@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::{MediaKind, media as keys};
+use commands::media as keys;
 use domain::{ProductId, UploadId};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use identity::MediaKind;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 

@@ -1,4 +1,5 @@
-//! tus 1.0.0 on the wire: its header fields, and what every request to `/uploads/` goes through.
+//! tus 1.0.0 on the wire: its header fields, and what every request to a route that speaks it goes
+//! through.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -15,6 +16,7 @@ use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
 use crate::App;
+use crate::policy::Policy;
 use crate::problem::Problem;
 
 pub(crate) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
@@ -79,8 +81,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Tus {
 /// Around everything, CORS included: says on each answer which version is spoken, takes another
 /// method from `X-HTTP-Method-Override`, and adds to OPTIONS what the server can do.
 pub(crate) async fn speak(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if path != "/uploads" && !path.starts_with("/uploads/") {
+    if !Policy::of(request.extensions()).is_resumable() {
         return next.run(request).await;
     }
     if let Some(method) = request.headers().get(OVERRIDE)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
-use commands::uploads::{Lease, Part, Progress, Recorder, Upload, UploadError};
+use commands::uploads::{Part, Progress, Recorder, Upload, UploadError, UploadLease};
 use futures::StreamExt;
 use object_store::ObjectStore;
 use sha2::Sha256;
@@ -58,7 +58,7 @@ impl Received {
 
 /// An upload with its body.
 pub(super) struct Intake {
-    lease: Lease,
+    lease: UploadLease,
     media: Arc<dyn ObjectStore>,
     chunk: usize,
     upload: Upload,
@@ -85,7 +85,7 @@ impl Intake {
     /// `limit` is how many bytes there may be by the end.
     pub(super) fn new(
         app: &App,
-        lease: Lease,
+        lease: UploadLease,
         upload: Upload,
         limit: i64,
         checksum: Option<Checksum>,

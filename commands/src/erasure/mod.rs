@@ -1,7 +1,8 @@
-//! Forgetting a person: what is theirs is withdrawn, their key destroyed, and a record of it written to the
-//! storage for files, outside of the database.
+//! Forgetting a person. First a record of it is written to the storage for files, outside of the database; then
+//! the log says that they asked for it, which ends their sessions and hides them at once; then what is theirs is
+//! withdrawn and their key destroyed. The last part a worker does, again and again until it is done.
 //!
-//! The record comes first, so no erasure is acknowledged without one. A crash leaves a record without its
+//! The record comes first, so no erasure is acknowledged without one. A crash may leave a record without its
 //! erasure, as does a database that is restored from a backup: [`Erasures`] finds these, and erases again.
 
 mod records;
@@ -23,8 +24,12 @@ use records::{Records, Verdict};
 
 /// Records that are compared with the database together.
 const PAGE: usize = 1_000;
-/// Erasures under way at once: what they append goes into common transactions.
+/// Erasures, and withdrawals of one erasure, under way at once: what they append goes into common
+/// transactions.
 const AT_ONCE: usize = 16;
+/// How long somebody who asked to be forgotten is kept waiting for the end of it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Why the erasures of the storage and of the database could not be compared, or carried out.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +52,9 @@ pub enum ErasureError {
 }
 
 impl Commands {
-    /// Forgets a person: their products are withdrawn, their open orders cancelled, their key is destroyed,
-    /// and with it all that the log says about them; every session ends, and the address is free again.
-    /// It goes on where the caller goes away.
+    /// Has a person forgotten: every session ends, nothing is taken from them any more, nobody sees their
+    /// address, and it is free again. Waits for a while until [`Commands::carry_out_erasure`] has done the
+    /// rest. It goes on where the caller goes away.
     pub async fn erase_person(
         &self,
         context: &Context,
@@ -61,13 +66,46 @@ impl Commands {
         let (commands, context) = (self.clone(), context.clone());
         let task = async move {
             let record = records.write(person).await.map_err(CommandError::fault)?;
-            let erased = commands.withdraw_and_erase(&context, person).await;
-            if erased.as_ref().is_err_and(leaves_nothing) {
+            let asked = commands.request_erasure(&context, person).await;
+            if asked.as_ref().is_err_and(leaves_nothing) {
                 records.remove(&record).await.map_err(CommandError::fault)?;
             }
-            erased
+            asked
         };
-        tokio::spawn(task).await.map_err(CommandError::fault)?
+        tokio::spawn(task).await.map_err(CommandError::fault)??;
+        self.wait_until_erased(person).await;
+        Ok(())
+    }
+
+    /// Withdraws what somebody sells and orders who asked to be forgotten, and destroys their key, and with it
+    /// all that the log says about them. It may be asked again, whatever was done already. Commands of theirs
+    /// that were under way are refused since they asked, so nothing comes after what this finds.
+    pub async fn carry_out_erasure(
+        &self,
+        person: UserId,
+        request_id: String,
+    ) -> Result<(), CommandError> {
+        let own = in_the_name_of(person, request_id);
+        self.withdraw_all(&own, person).await?;
+        settled(self.destroy_key(&own, person).await)
+    }
+
+    /// As a rule everything is withdrawn when the answer comes; the erasure goes on where it takes longer.
+    async fn wait_until_erased(&self, person: UserId) {
+        let erased = async {
+            while !self.is_erased(person).await.unwrap_or(false) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(ANSWER_WITHIN, erased).await.is_err() {
+            tracing::info!(%person, "an erasure was asked for, and goes on");
+        }
+    }
+
+    async fn is_erased(&self, person: UserId) -> Result<bool, sqlx::Error> {
+        let erased = "SELECT EXISTS (SELECT FROM person_keys
+                      WHERE user_id = $1 AND erased_at IS NOT NULL)";
+        sqlx::query_scalar(erased).bind(person.uuid()).fetch_one(&self.parts.pool).await
     }
 
     /// The records of erasures in a storage, to be compared with the database.
@@ -79,37 +117,32 @@ impl Commands {
         Records::new(Arc::clone(storage), self.parts.identity.erasure_key())
     }
 
-    async fn withdraw_and_erase(
-        &self,
-        context: &Context,
-        person: UserId,
-    ) -> Result<(), CommandError> {
-        self.withdraw_all(context, person).await?;
-        self.destroy_key(context, person).await?;
-        // What requests that were under way have added since.
-        self.withdraw_all(context, person).await
-    }
-
-    /// In the person's own name, whatever their role: an AUDITOR owns what they did before.
-    async fn withdraw_all(&self, context: &Context, person: UserId) -> Result<(), CommandError> {
-        let own = in_the_name_of(person, context.elsewhere());
+    async fn withdraw_all(&self, own: &Context, person: UserId) -> Result<(), CommandError> {
         let store = &self.parts.store;
-        for product in store.open_products_of(person).await? {
-            settled(self.cancel_product(&own, product).await)?;
-        }
+        let products = stream::iter(store.open_products_of(person).await?);
+        products
+            .map(async |product| settled(self.cancel_product(own, product).await))
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await?;
         let status = Given(Some(OrderStatus::Cancelled));
         let cancel = EditOrder { status, ..EditOrder::default() };
-        for order in store.open_orders_of(person).await? {
-            settled(self.edit_order(&own, order, &cancel).await)?;
-        }
-        Ok(())
+        let orders = stream::iter(store.open_orders_of(person).await?);
+        orders
+            .map(async |order| settled(self.edit_order(own, order, &cancel).await))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
     }
 
     /// Carries out an erasure that a record tells of; `false` where it was carried out already.
     async fn erase_again(&self, person: UserId) -> Result<bool, ErasureError> {
         let request = RequestId::from_uuid(Uuid::now_v7()).to_string();
-        let context = in_the_name_of(person, Context::anonymous(request));
-        match self.withdraw_and_erase(&context, person).await {
+        let again = async {
+            self.request_erasure(&in_the_name_of(person, request.clone()), person).await?;
+            self.carry_out_erasure(person, request.clone()).await
+        };
+        match again.await {
             Ok(()) => Ok(true),
             Err(CommandError::Refused(refusal)) => match refusal.kind {
                 RefusalKind::NotFound => Ok(false),
@@ -121,7 +154,9 @@ impl Commands {
     }
 }
 
-fn in_the_name_of(person: UserId, mut context: Context) -> Context {
+/// Whatever their role: an AUDITOR owns what they did before.
+fn in_the_name_of(person: UserId, request_id: String) -> Context {
+    let mut context = Context::anonymous(request_id);
     context.metadata.actor = Actor::User { id: person, role: Role::EndUser };
     context
 }
@@ -162,7 +197,7 @@ pub struct Erasures {
 /// What the storage and the database do not both know.
 #[derive(Debug, Default)]
 pub struct Differences {
-    /// Records of persons whom the database has and has not erased.
+    /// Records of persons whom the database has, and of whose erasure it does not know.
     pub unknown: Vec<Record>,
     /// Persons whom the database has erased, and of whom there is no record.
     pub unrecorded: Vec<UserId>,
@@ -246,7 +281,8 @@ impl Erasures {
         &self.commands.parts.pool
     }
 
-    /// Those of the records whose persons this database has, and has not erased.
+    /// Those of the records whose persons this database has, and does not know to be erased, or to have asked
+    /// for it: what they asked for a worker carries out.
     async fn not_erased(&self, records: Vec<Record>) -> Result<Vec<Record>, sqlx::Error> {
         if records.is_empty() {
             return Ok(records);
@@ -255,7 +291,7 @@ impl Erasures {
         let found: Vec<Uuid> = sqlx::query_scalar(
             "SELECT id FROM unnest($1::uuid[]) AS record (id)
              LEFT JOIN person_keys ON user_id = id
-             WHERE erased_at IS NULL
+             WHERE erased_at IS NULL AND erasure_requested_at IS NULL
              AND EXISTS (SELECT FROM events WHERE aggregate_type = $2 AND aggregate_id = id::text)",
         )
         .bind(people)

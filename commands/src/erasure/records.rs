@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::UserId;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use identity::{ErasureKey, clock};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, Result};
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,6 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
-
-use crate::clock;
-use crate::identity::ErasureKey;
 
 /// The folder of the records. Nothing is ever swept from it.
 pub const FOLDER: &str = "erasures";

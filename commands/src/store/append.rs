@@ -1,10 +1,11 @@
-use domain::{CategoryId, Event, Metadata, SessionId, StreamId, UserId};
+use domain::{CategoryId, Event, Metadata, StreamId, StreamType, UserId};
 use log::AnyRow;
-use serde_json::Value;
+use pool::Statement;
+use uuid::Uuid;
 
-use super::access;
-use crate::uploads::Take;
-use crate::{Done, IdempotencyClaim, Reservation};
+use super::condition::Condition;
+use super::names::Claim;
+use crate::context::Done;
 
 /// One command's events, and all that has to be true together with them.
 #[derive(Clone)]
@@ -17,7 +18,9 @@ pub(crate) struct Append {
     pub row: Option<AnyRow>,
     /// As JSON, the same for all of its events.
     pub metadata: (Metadata, String),
-    pub side: Side,
+    pub guards: Vec<Guard>,
+    pub conditions: Vec<Condition>,
+    pub statements: Vec<Statement>,
 }
 
 /// An append that came through.
@@ -31,14 +34,28 @@ pub(super) struct Appended {
 #[derive(Clone, Default)]
 pub(crate) struct Side {
     pub guards: Vec<Guard>,
+    /// A name that the stream holds from then on.
     pub claim: Option<Claim>,
     /// A name that is free from then on.
     pub release: Option<Claim>,
     /// A name that is kept for its owner for a while, though it leads to nobody.
     pub hold: Option<Claim>,
-    pub take: Option<Take>,
-    pub effects: Vec<Effect>,
-    pub idempotency: Option<(IdempotencyClaim, Value)>,
+    /// Run before the events are written.
+    pub conditions: Vec<Condition>,
+    /// Run after the events are written.
+    pub statements: Vec<Statement>,
+}
+
+impl Side {
+    /// Turns the names of that stream into what is run for them, before anything else.
+    pub(super) fn with_names(mut self, owner: Uuid) -> Self {
+        let claimed = self.claim.take().map(|claim| claim.take(owner));
+        self.conditions.splice(0..0, claimed);
+        let released = self.release.take().map(|claim| claim.free(owner));
+        let held = self.hold.take().map(|claim| claim.hold(owner));
+        self.statements.splice(0..0, released.into_iter().chain(held));
+        self
+    }
 }
 
 /// An event, ready to be stored.
@@ -59,58 +76,8 @@ pub(crate) enum Guard {
     CategoryEmpty(CategoryId),
     /// An active ADMIN other than this account remains.
     AdminRemains(UserId),
-}
-
-/// A name that may be held once.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Claim {
-    pub reservation: Reservation,
-    pub name: String,
-}
-
-/// A write beside the log.
-#[derive(Clone)]
-pub(crate) enum Effect {
-    /// A password hash (PHC string).
-    SetCredential(UserId, String),
-    /// No password opens the account until another one is set.
-    LockPassword(UserId),
-    /// One session is over.
-    EndSession(SessionId),
-    /// A second factor is in force, by a code of this time step.
-    EnableSecondFactor {
-        /// Whose.
-        user: UserId,
-        /// Sealed.
-        secret: Vec<u8>,
-        /// Its code is used up.
-        step: i64,
-        /// Of the recovery codes.
-        hashes: Vec<[u8; 32]>,
-    },
-    /// The second factor is gone, its recovery codes too.
-    RemoveSecondFactor(UserId),
-    /// Hashes of other recovery codes.
-    ReplaceRecoveryCodes(UserId, Vec<[u8; 32]>),
-    /// A person's key, password and second factor are destroyed, what is known of their sign-ins is
-    /// forgotten, and no name is kept for them.
-    DestroyKeys(UserId),
-}
-
-impl Claim {
-    pub(crate) fn kind(&self) -> &'static str {
-        self.reservation.kind()
-    }
-}
-
-impl Reservation {
-    /// Its name in the table.
-    pub(crate) const fn kind(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::CategoryName => "category_name",
-        }
-    }
+    /// That person, who gave the command, has not asked to be forgotten.
+    NotErased(UserId),
 }
 
 impl Append {
@@ -121,41 +88,49 @@ impl Append {
         Appended { done, row: None }
     }
 
-    /// Whether there is nothing beside the events and the versions that they stand on.
+    /// Whether there is nothing beside the events and what one statement can state of their guards.
     pub(crate) fn is_plain(&self) -> bool {
-        let Side { guards, claim, release, hold, take, effects, idempotency } = &self.side;
-        let versions = |guard: &Guard| matches!(guard, Guard::StreamAt(..));
-        claim.is_none()
-            && release.is_none()
-            && hold.is_none()
-            && take.is_none()
-            && effects.is_empty()
-            && idempotency.is_none()
-            && guards.iter().all(versions)
-            && !self.events.iter().any(|encoded| access::is_ended_by(&encoded.event))
+        let Self { guards, conditions, statements, .. } = self;
+        let stated = |guard: &Guard| matches!(guard, Guard::StreamAt(..) | Guard::NotErased(_));
+        conditions.is_empty() && statements.is_empty() && guards.iter().all(stated)
     }
 
     /// The versions of other streams that the decision stood on.
     pub(crate) fn stands_on(&self) -> impl Iterator<Item = (StreamId, i64)> {
-        self.side.guards.iter().filter_map(|guard| match guard {
+        self.guards.iter().filter_map(|guard| match guard {
             Guard::StreamAt(stream, version) => Some((*stream, *version)),
-            Guard::CategoryEmpty(_) | Guard::AdminRemains(_) => None,
+            Guard::CategoryEmpty(_) | Guard::AdminRemains(_) | Guard::NotErased(_) => None,
+        })
+    }
+
+    /// Who must not have asked to be forgotten.
+    pub(crate) fn people(&self) -> impl Iterator<Item = UserId> {
+        self.guards.iter().filter_map(|guard| match guard {
+            Guard::NotErased(person) => Some(*person),
+            Guard::StreamAt(..) | Guard::CategoryEmpty(_) | Guard::AdminRemains(_) => None,
         })
     }
 
     /// The streams that the decision stood on without writing to them.
     pub(crate) fn watched(&self) -> impl Iterator<Item = StreamId> {
-        self.side.guards.iter().filter_map(|guard| match guard {
+        self.guards.iter().filter_map(|guard| match guard {
             Guard::StreamAt(stream, _) => Some(*stream),
             Guard::CategoryEmpty(category) => {
-                Some(StreamId { kind: domain::StreamType::Category, id: category.uuid() })
+                Some(StreamId { kind: StreamType::Category, id: category.uuid() })
             }
-            Guard::AdminRemains(_) => None,
+            Guard::AdminRemains(_) | Guard::NotErased(_) => None,
         })
+    }
+
+    /// The streams that another command of the same batch may not write to.
+    pub(crate) fn undisturbed(&self) -> impl Iterator<Item = StreamId> {
+        let people =
+            self.people().map(|person| StreamId { kind: StreamType::User, id: person.uuid() });
+        self.watched().chain(people)
     }
 
     /// Whether it counts on another ADMIN: two such in one batch could count on each other.
     pub(crate) fn counts_on_an_admin(&self) -> bool {
-        self.side.guards.iter().any(|guard| matches!(guard, Guard::AdminRemains(_)))
+        self.guards.iter().any(|guard| matches!(guard, Guard::AdminRemains(_)))
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use domain::StreamId;
+use identity::{Revocations, journal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::append::Append;
 use super::transaction::{Committed, Failure, Verdict};
 use super::writer::Writer;
-use crate::identity::{Revocations, journal};
 
 /// Commands in one transaction at most: enough to share one flush, few enough to answer soon.
 const BATCH: usize = 256;
@@ -57,6 +57,7 @@ impl Appender {
 
     /// Commits a batch. Where the database refuses it, each half is tried on its own, so that one
     /// bad command does not fail its neighbours. What it rolled back for the sake of another is carried out again.
+    #[tracing::instrument(level = "debug", name = "batch", skip_all, fields(commands = batch.len()))]
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let mut halves = VecDeque::from([batch]);
         let mut again = AGAIN;
@@ -104,13 +105,13 @@ fn compatible(backlog: &mut VecDeque<Waiting>) -> Vec<Waiting> {
         let clashes = batch.len() >= BATCH
             || written.contains(&append.stream)
             || watched.contains(&append.stream)
-            || append.watched().any(|stream| written.contains(&stream))
+            || append.undisturbed().any(|stream| written.contains(&stream))
             || (counts_on_an_admin && append.counts_on_an_admin());
         if clashes {
             later.push_back(waiting);
         } else {
             written.insert(append.stream);
-            watched.extend(append.watched());
+            watched.extend(append.undisturbed());
             counts_on_an_admin |= append.counts_on_an_admin();
             batch.push(waiting);
         }

@@ -4,10 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use domain::{Aggregate, Event, HoldsPersonal, Metadata, Recorded, StreamId, upcast};
+use identity::ending;
 use log::{AnyRow, LogError};
 use sqlx::postgres::PgRow;
 
 use super::append::{Append, Appended, Encoded, Side};
+use super::reached::Reached;
 use super::snapshots::EVERY;
 use super::{Store, StoreError};
 use crate::Done;
@@ -55,18 +57,6 @@ impl<A: Aggregate> Loaded<A> {
     }
 }
 
-/// How far a stream has been folded.
-#[derive(Default)]
-pub(super) struct Reached<A> {
-    pub aggregate: A,
-    /// Its row at the same version, where the stream alone makes it.
-    pub row: Option<AnyRow>,
-    /// Bytes of its events' payloads, or of the snapshot that stands for them.
-    pub payloads: usize,
-    /// The version that its newest snapshot is of; 0 where it has none.
-    pub snapshot: i64,
-}
-
 /// An aggregate as this process last saw it.
 #[derive(Clone)]
 pub(super) struct Known {
@@ -108,6 +98,7 @@ impl Store {
     }
 
     /// The aggregate as the log has it.
+    #[tracing::instrument(level = "debug", name = "load", skip_all)]
     pub(crate) async fn load_afresh<A: Aggregate>(
         &self,
         id: A::Id,
@@ -189,19 +180,26 @@ impl Store {
         let metadata = loaded.metadata.ok_or(StoreError::Stopped)?;
         let encoded = serde_json::to_string(&metadata).map_err(unwritable)?;
         let mut payloads = loaded.payloads;
+        let Side { guards, conditions, statements: more, .. } = loaded.side.with_names(stream.id);
+        // What ends access locks the account's row, and everybody locks that before the rest.
+        let mut statements = vec![];
         let mut encoded_events = Vec::with_capacity(events.len());
         for (event, sequence) in events.into_iter().zip(loaded.version + 1..) {
             let encoded = self.encode(event, stream, sequence).await?;
             payloads += encoded.payload.len();
+            statements.extend(ending::with(&encoded.event, stream, sequence, &metadata));
             encoded_events.push(encoded);
         }
+        statements.extend(more);
         let append = Append {
             stream,
             expected: loaded.version,
             events: encoded_events,
             row: loaded.row,
             metadata: (metadata, encoded),
-            side: loaded.side,
+            guards,
+            conditions,
+            statements,
         };
         let appended = self.append(append).await;
         let Appended { done, row } = appended.inspect_err(|_| self.states.invalidate(&stream))?;

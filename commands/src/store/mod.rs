@@ -1,12 +1,13 @@
 //! The event store: contiguous positions in commit order, group commit, and everything that has
 //! to be true together with the events in one transaction.
 
-mod access;
 mod append;
 mod appender;
+mod condition;
 mod connections;
 mod load;
 mod names;
+mod reached;
 mod snapshots;
 mod streams;
 mod transaction;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{OrderId, ProductId, Refusal, StreamId, UserId};
+use identity::{Revocations, Vault, VaultError};
 use log::{BoxedError, InlineProjections, LogError};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -24,16 +26,17 @@ use pool::PgPool;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub(crate) use append::{Append, Claim, Effect, Guard, Side};
+use append::Append;
+pub(crate) use append::{Guard, Side};
+pub use condition::Reservation;
+pub(crate) use condition::{Condition, Unmet};
 use connections::Connections;
 use load::Known;
 pub(crate) use load::Loaded;
+pub(crate) use names::{Claim, forget_held};
 use streams::Streams;
 
-use crate::Reservation;
-use crate::identity::Revocations;
 use crate::outage::is_outage;
-use crate::{Vault, VaultError};
 use transaction::Verdict;
 
 /// Why an append did not happen. A lost race, a taken name and a fault are different things.
@@ -48,6 +51,9 @@ pub enum StoreError {
     /// A guard said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Who gave the command has asked to be forgotten.
+    #[error("the person has asked to be erased")]
+    Erased,
     /// More is waiting than can be carried out in time.
     #[error("the appender is overloaded")]
     Busy,
@@ -72,6 +78,15 @@ pub enum StoreError {
     /// The program is stopping.
     #[error("the appender has stopped")]
     Stopped,
+}
+
+impl From<Unmet> for StoreError {
+    fn from(unmet: Unmet) -> Self {
+        match unmet {
+            Unmet::Taken(reservation) => Self::Taken(reservation),
+            Unmet::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
 }
 
 impl StoreError {
@@ -147,6 +162,7 @@ impl Store {
         self.turns.get_with(stream, Arc::default)
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(events = append.events.len()))]
     async fn append(&self, append: Append) -> Verdict {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(appender::Waiting { append, reply }).map_err(|error| match error {

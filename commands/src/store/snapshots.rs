@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use super::load::Reached;
+use super::reached::Reached;
 use super::{Store, StoreError};
 
 /// Events from one snapshot to the next.

@@ -3,20 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 
-use domain::{Recorded, Refusal, RefusalKind, StreamId};
+use domain::{Recorded, Refusal, RefusalKind, StreamId, UserId};
 use log::{AnyRow, Folded, InlineProjections};
 use pool::PgConnection;
 use sqlx::Row as _;
 use sqlx::error::DatabaseError;
 use time::OffsetDateTime;
+use tracing::Instrument;
 use uuid::Uuid;
 
-use super::append::{Append, Appended, Effect, Guard};
-use super::{StoreError, access, names, write};
+use super::append::{Append, Appended, Guard};
+use super::{StoreError, write};
 use crate::context::Row;
 use crate::data_error::{is_data_error, refused_value};
 use crate::outage::is_outage;
-use crate::{idempotency, uploads};
 
 /// How a command ended.
 pub(super) type Verdict = Result<Appended, StoreError>;
@@ -30,6 +30,8 @@ pub(super) enum Failure {
     Projection(Box<dyn std::error::Error + Send + Sync>),
     #[error("the log went on under its lock")]
     Overtaken,
+    #[error("a command of the batch failed after it had written something")]
+    HalfDone,
 }
 
 impl Failure {
@@ -41,6 +43,7 @@ impl Failure {
                 .is_some_and(|database| lost_race(database) || !is_outage(error)),
             Self::Projection(error) => !is_outage(&**error),
             Self::Overtaken => false,
+            Self::HalfDone => true,
         }
     }
 
@@ -49,7 +52,7 @@ impl Failure {
         let mut error: Option<&(dyn Error + 'static)> = match self {
             Self::Database(error) => Some(error),
             Self::Projection(error) => Some(&**error),
-            Self::Overtaken => None,
+            Self::Overtaken | Self::HalfDone => None,
         };
         while let Some(cause) = error {
             if cause.downcast_ref().is_some_and(is_lock_timeout) {
@@ -77,7 +80,7 @@ impl Failure {
                 StoreError::Unavailable(error.to_string())
             }
             Self::Projection(error) => StoreError::Projection(error.to_string()),
-            Self::Overtaken => StoreError::shared(self),
+            Self::Overtaken | Self::HalfDone => StoreError::shared(self),
         }
     }
 }
@@ -146,9 +149,7 @@ impl<'c> Transaction<'c> {
     ) -> Result<Committed, Failure> {
         let tx = &mut self.tx;
         let mut verdicts = judge(tx, read_models, appends).await?;
-        names::claim(tx, appends, &mut verdicts).await?;
-        take(tx, appends, &mut verdicts).await?;
-        keep_outcomes(tx, appends, &mut verdicts).await?;
+        meet_conditions(tx, appends, &mut verdicts).await?;
         let winners: Vec<_> = winners(appends, &verdicts).collect();
         if winners.is_empty() {
             self.tx.rollback().await?;
@@ -157,14 +158,13 @@ impl<'c> Transaction<'c> {
         let recorded = record(&winners, self.head.position, self.head.at);
         let before = rows(&winners);
         let folding = read_models.fold(tx, &recorded, &before);
-        let mut folded = folding.await.map_err(Failure::Projection)?;
+        let mut folded =
+            folding.instrument(tracing::debug_span!("fold")).await.map_err(Failure::Projection)?;
         if !write::write(tx, &winners, &recorded, &folded.writes).await? {
             return Err(Failure::Overtaken);
         }
-        names::release(tx, &winners).await?;
-        access::end(tx, &recorded).await?;
-        for append in &winners {
-            effects(tx, append).await?;
+        for statement in winners.iter().flat_map(|append| &append.statements) {
+            statement.run(tx).await?;
         }
         self.tx.commit().await?;
         show(appends, &mut verdicts, &mut folded);
@@ -195,6 +195,7 @@ async fn judge(
     appends: &[&Append],
 ) -> Result<Vec<Verdict>, Failure> {
     let versions = versions(conn, appends).await?;
+    let erased = erased(conn, appends).await?;
     let at = |stream: &StreamId, version| versions.get(stream).copied().unwrap_or(0) == version;
     let mut verdicts = Vec::with_capacity(appends.len());
     for append in appends {
@@ -203,12 +204,15 @@ async fn judge(
         } else {
             Err(StoreError::Conflict)
         };
-        for guard in &append.side.guards {
+        for guard in &append.guards {
             match guard {
                 Guard::StreamAt(stream, version) if !at(stream, *version) => {
                     verdict = Err(StoreError::Conflict);
                 }
-                Guard::StreamAt(..) => {}
+                Guard::NotErased(person) if erased.contains(&person.uuid()) => {
+                    verdict = Err(StoreError::Erased);
+                }
+                Guard::StreamAt(..) | Guard::NotErased(_) => {}
                 Guard::CategoryEmpty(category) => {
                     let empty = read_models.category_is_empty(conn, *category).await;
                     if !empty.map_err(Failure::Projection)? {
@@ -268,37 +272,49 @@ async fn versions(
     rows.iter().map(version).collect()
 }
 
+/// Those of the people who gave these commands that have asked to be forgotten.
+async fn erased(
+    conn: &mut PgConnection,
+    appends: &[&Append],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let people: HashSet<_> = appends.iter().flat_map(|append| append.people()).collect();
+    if people.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let erased: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT user_id FROM person_keys WHERE user_id = ANY($1)
+         AND (erasure_requested_at IS NOT NULL OR erased_at IS NOT NULL)",
+    )
+    .bind(people.into_iter().map(UserId::uuid).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    Ok(erased.into_iter().collect())
+}
+
 fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> {
     let sequence: Option<i64> = row.try_get("sequence")?;
     Ok((log::stream_of(row)?, sequence.unwrap_or(0)))
 }
 
-/// Takes uploads; of two takers the second fails alone.
-async fn take(
+/// Runs what has to be met before the events are written; a command whose condition is not met fails alone. What
+/// it has done by then must not be committed with the others.
+async fn meet_conditions(
     conn: &mut PgConnection,
     appends: &[&Append],
     verdicts: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
-    for (append, verdict) in appends.iter().zip(verdicts) {
-        let Some(take) = append.side.take.filter(|_| verdict.is_ok()) else { continue };
-        if !take.carry_out(&mut *conn, append.stream.id).await? {
-            *verdict = Err(StoreError::Refused(uploads::gone()));
+) -> Result<(), Failure> {
+    let mut is_half_done = false;
+    for (append, verdict) in appends.iter().zip(&mut *verdicts).filter(|(_, v)| v.is_ok()) {
+        for (index, condition) in append.conditions.iter().enumerate() {
+            if condition.statement.run(conn).await? != 1 {
+                *verdict = Err(condition.unmet.clone().into());
+                is_half_done |= index > 0;
+                break;
+            }
         }
     }
-    Ok(())
-}
-
-/// Writes down what acts with an `Idempotency-Key` lead to; one whose claim has lapsed fails alone.
-async fn keep_outcomes(
-    conn: &mut PgConnection,
-    appends: &[&Append],
-    verdicts: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
-    for (append, verdict) in appends.iter().zip(verdicts) {
-        let Some((claim, outcome)) = &append.side.idempotency else { continue };
-        if verdict.is_ok() && !idempotency::keep_outcome(&mut *conn, claim, outcome).await? {
-            *verdict = Err(StoreError::Refused(idempotency::lapsed()));
-        }
+    if is_half_done && verdicts.iter().any(Result::is_ok) {
+        return Err(Failure::HalfDone);
     }
     Ok(())
 }
@@ -326,70 +342,4 @@ pub(super) fn record(winners: &[&Append], head: i64, at: OffsetDateTime) -> Vec<
             event: encoded.event.clone(),
         })
         .collect()
-}
-
-fn slices(hashes: &[[u8; 32]]) -> Vec<&[u8]> {
-    hashes.iter().map(<[u8; 32]>::as_slice).collect()
-}
-
-async fn effects(conn: &mut PgConnection, append: &Append) -> Result<(), sqlx::Error> {
-    for effect in &append.side.effects {
-        match effect {
-            Effect::SetCredential(user, hash) => sqlx::query(
-                "INSERT INTO credentials (user_id, hash) VALUES ($1, $2)
-                 ON CONFLICT (user_id) DO UPDATE SET hash = $2, changed_at = now()",
-            )
-            .bind(user.uuid())
-            .bind(hash),
-            // No password has an empty hash.
-            Effect::LockPassword(user) => sqlx::query(
-                "UPDATE credentials SET hash = '', changed_at = now() WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-            Effect::EndSession(session) => sqlx::query(
-                "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL",
-            )
-            .bind(session.uuid()),
-            // What was confirmed is what is in force, whatever was begun meanwhile.
-            Effect::EnableSecondFactor { user, secret, step, hashes } => sqlx::query(
-                "WITH factor AS (
-                     INSERT INTO second_factors (user_id, secret, confirmed, last_step)
-                     VALUES ($1, $3, true, $4)
-                     ON CONFLICT (user_id) DO UPDATE SET secret = $3, confirmed = true, last_step = $4),
-                 former AS (DELETE FROM recovery_codes WHERE user_id = $1)
-                 INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
-            )
-            .bind(user.uuid())
-            .bind(slices(hashes))
-            .bind(secret)
-            .bind(step),
-            Effect::RemoveSecondFactor(user) => sqlx::query(
-                "WITH codes AS (DELETE FROM recovery_codes WHERE user_id = $1)
-                 DELETE FROM second_factors WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-            Effect::ReplaceRecoveryCodes(user, hashes) => sqlx::query(
-                "WITH former AS (DELETE FROM recovery_codes WHERE user_id = $1)
-                 INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])",
-            )
-            .bind(user.uuid())
-            .bind(slices(hashes)),
-            Effect::DestroyKeys(user) => sqlx::query(
-                "WITH password AS (DELETE FROM credentials WHERE user_id = $1),
-                 factor AS (DELETE FROM second_factors WHERE user_id = $1),
-                 codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
-                 sign_ins AS (DELETE FROM sign_ins WHERE user_id = $1),
-                 names AS (DELETE FROM reservations WHERE owner = $1 AND held_until IS NOT NULL),
-                 answers AS (DELETE FROM idempotency_keys WHERE scope = $1),
-                 uploads AS (UPDATE uploads SET metadata = '', expires_at =
-                                 CASE WHEN product IS NULL THEN now() ELSE expires_at END
-                             WHERE owner = $1)
-                 UPDATE person_keys SET wrapped = NULL, erased_at = now() WHERE user_id = $1",
-            )
-            .bind(user.uuid()),
-        }
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The one statement that writes: events, rows and the head, all of them or nothing.
 
-use domain::{Recorded, StreamId};
+use domain::{Recorded, StreamId, UserId};
 use log::Write;
 use pool::PgConnection;
 use rand::Rng;
@@ -15,12 +15,15 @@ use super::append::Append;
 const HEAD: &str = "UPDATE log_head SET position = $1 + $2, recorded_at = $3
     WHERE position = $1 AND recorded_at <= $3";
 
-/// Holds if every stream that a decision stood on is at its version.
-const WATCHED: &str = "NOT EXISTS (
+/// Holds if every stream that a decision stood on is at its version, and nobody who decided has asked
+/// to be forgotten.
+const GUARDED: &str = "NOT EXISTS (
     SELECT FROM unnest($13::text[], $14::text[], $15::bigint[]) AS watched (kind, id, version)
     WHERE version <> coalesce((SELECT sequence FROM events
                                WHERE aggregate_type = kind AND aggregate_id = id
-                               ORDER BY sequence DESC LIMIT 1), 0))";
+                               ORDER BY sequence DESC LIMIT 1), 0))
+    AND NOT EXISTS (SELECT FROM person_keys WHERE user_id = ANY($16::uuid[])
+                    AND (erasure_requested_at IS NOT NULL OR erased_at IS NOT NULL))";
 
 const LOG: &str = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type,
     event_version, payload, metadata, position, event_id, recorded_at, salt)";
@@ -35,13 +38,13 @@ const MANY: &str = "SELECT kind, id, sequence, type, version, payload::json, met
          AS rows (kind, id, sequence, type, version, payload, metadata, event_id, salt, number)
     WHERE EXISTS (SELECT FROM head)";
 
-/// Of what is always there, and with what is watched; those of the writes come after.
-const PARAMETERS: (usize, usize) = (12, 15);
+/// Of what is always there, and with guards; those of the writes come after.
+const PARAMETERS: (usize, usize) = (12, 16);
 
 /// Where the rows of a [`Write`] are.
 const ROWS: &str = "$1::json";
 
-/// Writes; `false` where the log has gone on, or a stream has that a decision stood on.
+/// Writes; `false` where the log has gone on, or a guard does not hold.
 pub(super) async fn write(
     conn: &mut PgConnection,
     winners: &[&Append],
@@ -54,7 +57,10 @@ pub(super) async fn write(
         .flat_map(|append| append.events.iter().map(|event| (event, append.metadata.1.as_str())))
         .collect();
     let watched: Vec<_> = winners.iter().flat_map(|append| append.stands_on()).collect();
-    let sql = statement(recorded.len() == 1, !watched.is_empty(), writes);
+    let people: Vec<_> =
+        winners.iter().flat_map(|append| append.people()).map(UserId::uuid).collect();
+    let guarded = !watched.is_empty() || !people.is_empty();
+    let sql = statement(recorded.len() == 1, guarded, writes);
     let mut query = sqlx::query_scalar(&sql)
         .bind(first.position - 1)
         .bind(i64::try_from(recorded.len()).unwrap_or(i64::MAX))
@@ -84,10 +90,10 @@ pub(super) async fn write(
                 .bind(recorded.iter().map(|_| salt()).collect::<Vec<_>>())
         }
     };
-    if !watched.is_empty() {
+    if guarded {
         let (kinds, ids) = names(watched.iter().map(|(stream, _)| *stream));
         let versions: Vec<_> = watched.iter().map(|(_, version)| *version).collect();
-        query = query.bind(kinds).bind(ids).bind(versions);
+        query = query.bind(kinds).bind(ids).bind(versions).bind(people);
     }
     for write in writes {
         query = query.bind(write.rows.as_str());
@@ -95,15 +101,15 @@ pub(super) async fn write(
     query.fetch_one(conn).await
 }
 
-fn statement(one: bool, watched: bool, writes: &[Write]) -> String {
-    let (watched, parameters) = if watched {
-        (format!(" AND {WATCHED}"), PARAMETERS.1)
+fn statement(one: bool, guarded: bool, writes: &[Write]) -> String {
+    let (guards, parameters) = if guarded {
+        (format!(" AND {GUARDED}"), PARAMETERS.1)
     } else {
         (String::new(), PARAMETERS.0)
     };
     let events = if one { ONE } else { MANY };
     let mut sql =
-        format!("WITH head AS ({HEAD}{watched} RETURNING position), logged AS ({LOG} {events})");
+        format!("WITH head AS ({HEAD}{guards} RETURNING position), logged AS ({LOG} {events})");
     for (index, write) in writes.iter().enumerate() {
         let rows = format!("(SELECT ${}::json FROM head)", parameters + 1 + index);
         let write = write.sql.replace(ROWS, &rows);

@@ -7,6 +7,7 @@ use domain::Recorded;
 use log::InlineProjections;
 use pool::PgConnection;
 use time::OffsetDateTime;
+use tracing::Instrument;
 
 use super::append::Append;
 use super::connections::Connections;
@@ -72,7 +73,8 @@ impl Writer {
         let recorded = transaction::record(appends, head.position, at);
         let before = transaction::rows(appends);
         let folding = self.read_models.fold(conn, &recorded, &before);
-        let mut folded = folding.await.map_err(Failure::Projection)?;
+        let mut folded =
+            folding.instrument(tracing::debug_span!("fold")).await.map_err(Failure::Projection)?;
         match write::write(conn, appends, &recorded, &folded.writes).await {
             Ok(true) => {}
             Ok(false) => return Ok(self.was_wrong()),

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use domain::{UploadId, UserId};
-use pool::PgPool;
+use pool::{Lease, Leased, interval};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::types::PgInterval;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
 use super::running::Entry;
 use super::{Upload, UploadError, Uploads};
@@ -19,10 +19,9 @@ use crate::media;
 
 /// How long after its death a holder is waited for.
 const LEASE: Duration = Duration::from_secs(4);
+const UPLOADS: Leased = Leased { table: "uploads", key: "id", until: "lease_until" };
 /// How often a holder looks whether somebody else asks for the upload.
 const LOOK: Duration = Duration::from_millis(150);
-/// How often it says that it lives.
-const RENEW: Duration = Duration::from_secs(1);
 /// How long a holder that lives is waited for: longer than a lease, so that one that died
 /// meanwhile is taken over from.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -30,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const AGAIN: Duration = Duration::from_millis(40);
 
 /// The right to go on with an upload, until somebody else takes it.
-pub struct Lease {
+pub struct UploadLease {
     recorder: Recorder,
     stop: CancellationToken,
     watching: AbortOnDropHandle<()>,
@@ -40,9 +39,8 @@ pub struct Lease {
 /// What of a lease it takes to record parts. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
-    pool: PgPool,
     id: UploadId,
-    fence: i64,
+    lease: Lease<Uuid>,
 }
 
 /// Bytes in storage.
@@ -105,14 +103,15 @@ impl Uploads {
         owner: UserId,
         id: UploadId,
         shutdown: &CancellationToken,
-    ) -> Result<(Upload, Lease), UploadError> {
+    ) -> Result<(Upload, UploadLease), UploadError> {
         let (upload, fence) = self.take(owner, id, LEASE).await?;
         let stop = shutdown.child_token();
         let entry = self.running.note(id, fence, stop.clone());
-        let recorder = Recorder { pool: self.pool.clone(), id, fence };
+        let lease = Lease::new(self.pool.clone(), &UPLOADS, id.uuid(), fence, LEASE);
+        let recorder = Recorder { id, lease };
         let watching = tokio::spawn(recorder.clone().watch(stop.clone()));
         let watching = AbortOnDropHandle::new(watching);
-        Ok((upload, Lease { recorder, stop, watching, _entry: entry }))
+        Ok((upload, UploadLease { recorder, stop, watching, _entry: entry }))
     }
 
     async fn take(
@@ -178,7 +177,7 @@ impl Uploads {
     }
 }
 
-impl Lease {
+impl UploadLease {
     /// Cancelled when its holder is to end.
     pub const fn stop(&self) -> &CancellationToken {
         &self.stop
@@ -192,12 +191,7 @@ impl Lease {
     /// Lets the next one in at once.
     pub async fn release(self) {
         drop(self.watching);
-        // The fence is for a renewal that is still on its way.
-        let Recorder { pool, id, fence } = self.recorder;
-        let released = sqlx::query(
-            "UPDATE uploads SET lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2",
-        );
-        if let Err(error) = released.bind(id.uuid()).bind(fence).execute(&pool).await {
+        if let Err(error) = self.recorder.lease.release().await {
             // It lapses by itself.
             tracing::warn!("an upload could not be released: {error}");
         }
@@ -207,7 +201,7 @@ impl Lease {
 impl Recorder {
     /// Where the next part is to be stored.
     pub fn key(&self, start: i64) -> String {
-        media::part(self.id, start, self.fence)
+        media::part(self.id, start, self.lease.fence())
     }
 
     /// Records parts that are in storage; gives when the upload expires. Only bytes that come in
@@ -229,7 +223,7 @@ impl Recorder {
              ) SELECT expires_at FROM mine",
         )
         .bind(self.id.uuid())
-        .bind(self.fence)
+        .bind(self.lease.fence())
         .bind(progress.length)
         .bind(progress.received)
         .bind(progress.hash.serialize().as_slice())
@@ -237,61 +231,39 @@ impl Recorder {
         .bind(parts.iter().map(|part| part.start).collect::<Vec<_>>())
         .bind(parts.iter().map(|part| part.size).collect::<Vec<_>>())
         .bind(parts.iter().map(|part| part.key.as_str()).collect::<Vec<_>>())
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.lease.pool())
         .await?
         .ok_or(UploadError::Lost)
     }
 
-    /// Keeps the lease until it is lost. Stops its holder then, or when somebody else asks for the
-    /// upload, or nobody could be asked about that for as long as a lease.
+    /// Keeps the lease until it is lost. Stops its holder then, or when somebody else asks for the upload.
     async fn watch(self, stop: CancellationToken) {
-        let (mut looked, mut renewed) = (Instant::now(), Instant::now());
+        tokio::select! {
+            () = self.lease.keep() => {}
+            () = self.look(&stop) => {}
+        }
+        stop.cancel();
+    }
+
+    /// Stops the holder when somebody asks for the upload; returns where it is somebody else's.
+    async fn look(&self, stop: &CancellationToken) {
         loop {
             tokio::time::sleep(LOOK).await;
-            let is_due = renewed.elapsed() >= RENEW;
-            let asked = if is_due { self.renew().await } else { self.look().await };
-            match asked {
-                Ok(Some(asked)) => {
-                    looked = Instant::now();
-                    renewed = if is_due { looked } else { renewed };
-                    if asked {
-                        stop.cancel();
-                    }
-                }
-                Ok(None) => return stop.cancel(),
-                Err(error) => {
-                    tracing::warn!("an upload's lease could not be looked at: {error}");
-                    if looked.elapsed() >= LEASE {
-                        stop.cancel();
-                    }
-                }
+            match self.is_asked_for().await {
+                Ok(Some(true)) => stop.cancel(),
+                Ok(Some(false)) => {}
+                Ok(None) => return,
+                Err(error) => tracing::warn!("an upload's lease could not be looked at: {error}"),
             }
         }
     }
 
     /// Whether somebody asks for the upload; `None` where it is somebody else's.
-    async fn look(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn is_asked_for(&self) -> Result<Option<bool>, sqlx::Error> {
         sqlx::query_scalar("SELECT stop_requested FROM uploads WHERE id = $1 AND fence = $2")
             .bind(self.id.uuid())
-            .bind(self.fence)
-            .fetch_optional(&self.pool)
+            .bind(self.lease.fence())
+            .fetch_optional(self.lease.pool())
             .await
     }
-
-    async fn renew(&self) -> Result<Option<bool>, sqlx::Error> {
-        sqlx::query_scalar(
-            "UPDATE uploads SET lease_until = now() + $3 WHERE id = $1 AND fence = $2
-             RETURNING stop_requested",
-        )
-        .bind(self.id.uuid())
-        .bind(self.fence)
-        .bind(interval(LEASE))
-        .fetch_optional(&self.pool)
-        .await
-    }
-}
-
-fn interval(duration: Duration) -> PgInterval {
-    let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-    PgInterval { months: 0, days: 0, microseconds }
 }

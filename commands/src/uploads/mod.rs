@@ -9,14 +9,15 @@ mod running;
 use std::sync::Arc;
 
 use domain::product::UploadedVideo;
-use domain::{FieldErrors, Refusal, RefusalKind, UploadId, UserId};
-use pool::{PgConnection, PgPool};
+use domain::{FieldErrors, ProductId, Refusal, RefusalKind, UploadId, UserId};
+use pool::{PgPool, Statement};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use lease::{Lease, Part, Progress, Recorder};
+pub use lease::{Part, Progress, Recorder, UploadLease};
 
 use crate::CommandError;
+use crate::store::{Condition, Unmet};
 use running::Running;
 
 /// Uploads of one person that no product has taken: as many as that, and as many times the
@@ -72,13 +73,6 @@ pub enum UploadError {
 pub struct Uploads {
     pool: PgPool,
     running: Arc<Running>,
-}
-
-/// A product's claim to an upload, made in the transaction of the product's events.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Take {
-    pub owner: UserId,
-    pub upload: UploadId,
 }
 
 impl Uploads {
@@ -180,20 +174,24 @@ impl Uploads {
     }
 }
 
-impl Take {
-    /// Whether the upload was there to be taken.
-    pub(crate) async fn carry_out(
-        self,
-        conn: &mut PgConnection,
-        product: Uuid,
-    ) -> Result<bool, sqlx::Error> {
-        let taken = sqlx::query(
-            "UPDATE uploads SET product = $3 WHERE id = $1 AND owner = $2 AND product IS NULL
-             AND sha256 IS NOT NULL AND expires_at > clock_timestamp()",
-        );
-        let taken = taken.bind(self.upload.uuid()).bind(self.owner.uuid()).bind(product);
-        Ok(taken.execute(conn).await?.rows_affected() == 1)
-    }
+/// Takes an upload for a product, in the transaction of the product's events; of two takers the second fails.
+pub(crate) fn take(owner: UserId, upload: UploadId, product: ProductId) -> Condition {
+    let statement = Statement::new(
+        "UPDATE uploads SET product = $3 WHERE id = $1 AND owner = $2 AND product IS NULL
+         AND sha256 IS NOT NULL AND expires_at > clock_timestamp()",
+    );
+    let statement = statement.bind(upload.uuid()).bind(owner.uuid()).bind(product.uuid());
+    Condition { statement, unmet: Unmet::Refused(gone()) }
+}
+
+/// Forgets what an erased person called their uploads, and lets those expire that no product has taken.
+pub(crate) fn forget(person: UserId) -> Statement {
+    Statement::new(
+        "UPDATE uploads SET metadata = '',
+             expires_at = CASE WHEN product IS NULL THEN now() ELSE expires_at END
+         WHERE owner = $1",
+    )
+    .bind(person.uuid())
 }
 
 /// There is no upload to be taken.
@@ -202,7 +200,7 @@ pub(crate) fn unknown() -> CommandError {
 }
 
 /// The same, found out in the transaction.
-pub(crate) fn gone() -> Refusal {
+fn gone() -> Refusal {
     let detail = "There is no such upload of yours, or it was used, or it has expired.";
     Refusal {
         kind: RefusalKind::Invalid(FieldErrors::one("upload_id", detail)),

@@ -64,7 +64,9 @@ pub enum UserCommand {
     },
     /// Ends all sessions.
     EndAllSessions,
-    /// Forgets its person.
+    /// Its person asks to be forgotten.
+    RequestErasure,
+    /// Forgets its person, who asked for it.
     Erase,
     /// An ADMIN changes role or access.
     Manage {

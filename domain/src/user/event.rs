@@ -79,7 +79,10 @@ pub enum UserEvent {
     SecondFactorReset,
     /// New recovery codes took the place of those before.
     RecoveryCodesReplaced,
-    /// Its person asked to be forgotten: their keys were destroyed, and every session ended.
+    /// Its person asked to be forgotten: every session ended, and nobody sees who it was. What they sell
+    /// and order is withdrawn next.
+    ErasureRequested,
+    /// What they sold and ordered is withdrawn, and their keys were destroyed.
     PersonErased,
 }
 
@@ -108,6 +111,7 @@ impl UserEvent {
             | Self::AllSessionsEnded
             | Self::EmailRestored { .. }
             | Self::SecondFactorReset
+            | Self::ErasureRequested
             | Self::PersonErased => Some(AccessEnd::Sessions),
             Self::UserRegistered { .. }
             | Self::RegistrationRepeated
@@ -147,6 +151,7 @@ impl HoldsPersonal for UserEvent {
             | Self::SecondFactorDisabled
             | Self::SecondFactorReset
             | Self::RecoveryCodesReplaced
+            | Self::ErasureRequested
             | Self::PersonErased => vec![],
         }
     }

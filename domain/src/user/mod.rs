@@ -23,6 +23,8 @@ use crate::{Actor, HoldsPersonal, Personal, Role, UserId};
 pub struct User {
     version: i64,
     account: Option<Account>,
+    /// Whether its person asked to be forgotten, and has not been yet.
+    is_being_erased: bool,
 }
 
 /// What an account is, from registration to erasure.
@@ -63,7 +65,7 @@ pub struct FormerEmail {
     pub change: i64,
 }
 
-crate::aggregate::aggregate!(User, 1, UserId, UserCommand, UserEvent, UserError);
+crate::aggregate::aggregate!(User, 2, UserId, UserCommand, UserEvent, UserError);
 
 impl HoldsPersonal for User {
     fn personal(&mut self) -> Vec<(&'static str, &mut Personal)> {
@@ -76,7 +78,8 @@ impl HoldsPersonal for User {
 }
 
 impl User {
-    /// The account; `None` before registration and after erasure.
+    /// The account; `None` before registration and from the moment on that its person asked to be
+    /// forgotten.
     pub const fn account(&self) -> Option<&Account> {
         self.account.as_ref()
     }
@@ -88,6 +91,9 @@ impl User {
             && let C::Register { email, role } = command
         {
             return Ok(vec![E::UserRegistered { email, role }]);
+        }
+        if self.is_being_erased {
+            return decide_on_erasure(&command);
         }
         let account = self.account.as_ref().ok_or(Error::NotFound)?;
         Ok(match command {
@@ -128,7 +134,9 @@ impl User {
             C::ReplaceRecoveryCodes => vec![E::RecoveryCodesReplaced],
             C::EndSession { session } => vec![E::SessionEnded { session }],
             C::EndAllSessions => vec![E::AllSessionsEnded],
-            C::Erase => vec![E::PersonErased],
+            C::RequestErasure => vec![E::ErasureRequested],
+            // Nobody is erased who has not asked for it.
+            C::Erase => return Err(Error::NotFound),
             C::Manage { by, user, manage } => account.manage(by, user, &manage)?,
         })
     }
@@ -139,8 +147,9 @@ impl User {
             self.account = Some(Account::new(email, role));
             return;
         }
-        if let E::PersonErased = event {
+        if let E::ErasureRequested | E::PersonErased = event {
             self.account = None;
+            self.is_being_erased = event == E::ErasureRequested;
             return;
         }
         let Some(account) = &mut self.account else { return };
@@ -172,8 +181,18 @@ impl User {
             | E::SessionEnded { .. }
             | E::AllSessionsEnded
             | E::RecoveryCodesReplaced
+            | E::ErasureRequested
             | E::PersonErased => {}
         }
+    }
+}
+
+/// Of somebody who asked to be forgotten: nothing but that goes on.
+fn decide_on_erasure(command: &UserCommand) -> Result<Vec<UserEvent>, UserError> {
+    match command {
+        UserCommand::RequestErasure => Ok(vec![]),
+        UserCommand::Erase => Ok(vec![UserEvent::PersonErased]),
+        _ => Err(UserError::NotFound),
     }
 }
 

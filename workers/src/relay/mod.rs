@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use log::Envelope;
-use pool::PgPool;
+use pool::{Lease, PgPool};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::lease::Lease;
+use crate::named_lease::NamedLease;
 use crate::nats::Names;
 use crate::supervise::Fault;
 use stream::Tail;
@@ -44,7 +44,7 @@ pub struct Relay {
     jetstream: jetstream::Context,
     names: Names,
     replicas: usize,
-    lease: Lease,
+    lease: NamedLease,
     committed: watch::Receiver<i64>,
 }
 
@@ -61,7 +61,7 @@ impl Relay {
         let names = Names::new(prefix);
         let mut jetstream = jetstream::new(client);
         jetstream.set_timeout(ACK_PATIENCE);
-        let lease = Lease::new(pool.clone(), NAME, LEASE);
+        let lease = NamedLease::new(pool.clone(), NAME, LEASE);
         Self { pool, progress, jetstream, names, replicas, lease, committed }
     }
 
@@ -69,10 +69,10 @@ impl Relay {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fault> {
         while !shutdown.is_cancelled() {
             self.tell_backlog().await?;
-            if let Some(fence) = self.lease.take().await? {
-                let led = self.lead(fence, &shutdown).await;
+            if let Some(lease) = self.lease.take().await? {
+                let led = self.lead(&lease, &shutdown).await;
                 // A lease that can't be released expires.
-                let _ = self.lease.release(fence).await;
+                let _ = lease.release().await;
                 led?;
             }
             let _ = tokio::time::timeout(UPKEEP, shutdown.cancelled()).await;
@@ -80,13 +80,18 @@ impl Relay {
         Ok(())
     }
 
-    async fn lead(&self, fence: i64, shutdown: &CancellationToken) -> Result<(), Fault> {
+    async fn lead(
+        &self,
+        lease: &Lease<&'static str>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let fence = lease.fence();
         let mut tail = self.find_tail(fence).await?;
         let mut committed = self.committed.clone();
         let mut upkeep = Instant::now();
         while !shutdown.is_cancelled() {
             if upkeep.elapsed() >= UPKEEP {
-                if !self.lease.renew(fence).await? {
+                if !lease.renew().await? {
                     return Ok(());
                 }
                 self.look_after(&mut tail, fence).await?;

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::EventType;
-use pool::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool, interval};
 use uuid::Uuid;
-
-use crate::interval::interval;
 
 /// Positions searched in one transaction.
 const STRIDE: i64 = 10_000;

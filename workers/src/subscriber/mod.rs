@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_trait::async_trait;
-use commands::Vault;
 use domain::{EventType, Recorded};
+use identity::Vault;
 use pool::PgPool;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;

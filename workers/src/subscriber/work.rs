@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_nats::jetstream::{AckKind, Message};
 use domain::Recorded;
 use futures::FutureExt;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::effects::{Claim, Claimed, Place};
@@ -133,7 +133,8 @@ impl<H: Handler> Subscriber<H> {
             let error = "every try ended with the program itself".to_owned();
             Ended::Failed(Failed::Permanent(error))
         } else {
-            match AssertUnwindSafe(self.handler.handle(one.event)).catch_unwind().await {
+            let handled = self.handler.handle(one.event).instrument(self.span_of(one));
+            match AssertUnwindSafe(handled).catch_unwind().await {
                 Ok(Ok(())) => Ended::Done,
                 Ok(Err(failed)) => Ended::Failed(failed),
                 Err(_) => {
@@ -142,6 +143,18 @@ impl<H: Handler> Subscriber<H> {
                 }
             }
         }
+    }
+
+    fn span_of(&self, one: &Try<'_>) -> Span {
+        let Try { event, place, claim } = one;
+        tracing::debug_span!(
+            "try",
+            subscriber = self.handler.name(),
+            event = event.event.name(),
+            position = place.position,
+            attempt = claim.attempts,
+            request_id = event.metadata.request_id
+        )
     }
 
     async fn make_lasting(&self, ended: &mut [Ended]) {
@@ -156,22 +169,15 @@ impl<H: Handler> Subscriber<H> {
 
     /// Renews the claims, and tells the broker that work is in progress; returns when one is lost.
     async fn keep(&self, tries: &[Try<'_>], messages: &[Message]) {
-        let mut renewed = Instant::now();
-        while renewed.elapsed() < self.pace.lease {
-            tokio::time::sleep(self.pace.lease / 3).await;
+        let claims: Vec<_> = tries.iter().map(|one| (one.place, one.claim)).collect();
+        let renew = async || {
             for message in messages {
                 // Without it the message comes again too soon, which does no harm.
                 let _ = message.ack_with(AckKind::Progress).await;
             }
-            let claims: Vec<_> = tries.iter().map(|one| (one.place, one.claim)).collect();
-            match self.effects.renew(&claims).await {
-                Ok(true) => renewed = Instant::now(),
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(subscriber = self.handler.name(), %error, "not renewed");
-                }
-            }
-        }
+            self.effects.renew(&claims).await
+        };
+        pool::keep(self.pace.lease, renew).await;
     }
 
     async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Verdict, Fault> {

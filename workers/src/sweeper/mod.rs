@@ -21,9 +21,11 @@ use pool::PgPool;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::lease::Lease;
+use crate::named_lease::NamedLease;
 use crate::supervise::Fault;
 
+/// Its name among leases and tasks.
+pub(crate) const NAME: &str = "sweeper";
 /// How often it is swept, by one process of all.
 const EVERY: Duration = Duration::from_hours(1);
 /// How often it is looked whether another process has stopped doing so.
@@ -83,7 +85,7 @@ impl Sweeper {
     /// Sweeps whenever it is time to, until the program ends. Mails are on each machine, and each
     /// process sees to its own.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Fault> {
-        let lease = Lease::new(self.pool.clone(), "sweeper", EVERY);
+        let lease = NamedLease::new(self.pool.clone(), NAME, EVERY);
         let mut looked: Option<Instant> = None;
         while !stop.is_cancelled() {
             if looked.is_none_or(|looked| looked.elapsed() >= EVERY) {

@@ -31,6 +31,9 @@ use super::storage::{Storage, StorageError};
 use crate::mailer::unloadable;
 use crate::subscriber::{Failed, Handler};
 
+/// Its name among subscribers and tasks.
+pub(crate) const NAME: &str = "video-finalizer";
+
 const EVENTS: [EventType; 1] = [EventType::Product(ProductEventType::VideoUploaded)];
 
 /// Finishes videos.
@@ -141,9 +144,9 @@ impl Finalizer {
     }
 
     async fn publish_one(&self, job: &Job, file: &Path, key: &str) -> Result<(), Failed> {
-        let temporary = Key::from(format!("{}/{}/{key}", keys::UNFINISHED, job.fence));
+        let temporary = Key::from(format!("{}/{}/{key}", keys::UNFINISHED, job.fence()));
         self.storage.put(file, &temporary).await.map_err(moving)?;
-        if job.renew(100).await.map_err(database)? {
+        if job.advance(100).await.map_err(database)? {
             return self.storage.rename(&temporary, &Key::from(key)).await.map_err(moving);
         }
         self.storage.delete(&temporary).await.map_err(moving)?;
@@ -207,7 +210,7 @@ impl Finalizer {
 #[async_trait]
 impl Handler for Finalizer {
     fn name(&self) -> &'static str {
-        "video-finalizer"
+        NAME
     }
 
     fn events(&self) -> &'static [EventType] {

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use domain::{ProductId, UploadId};
-use pool::PgPool;
+use pool::{Lease, Leased, PgPool, interval};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::announce::{Announcer, VideoProgress};
-use crate::interval::interval;
 
 /// How long nobody else is expected to be at it.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
+const JOBS: Leased = Leased { table: "video_jobs", key: "product_id", until: "lease_until" };
 /// Progress is told twice a second at most.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -18,10 +19,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// and from then on this one changes nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pool: PgPool,
+    lease: Lease<Uuid>,
     product: ProductId,
     upload: UploadId,
-    pub(super) fence: i64,
 }
 
 impl Job {
@@ -44,49 +44,51 @@ impl Job {
         .bind(interval(LEASE))
         .fetch_one(pool)
         .await?;
-        Ok(Self { pool: pool.clone(), product, upload, fence })
+        let lease = Lease::new(pool.clone(), &JOBS, product.uuid(), fence, LEASE);
+        Ok(Self { lease, product, upload })
     }
 
-    /// Writes progress down as it comes, tells it, and keeps the lease; returns when the job was
-    /// taken over.
-    pub(super) async fn keep(&self, mut progress: watch::Receiver<u8>, announcer: &Announcer) {
-        let mut told = None;
-        loop {
-            // A sender that is gone means that the media are done; the lease is kept meanwhile.
-            let changed = async {
-                if progress.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            let _ = tokio::time::timeout(LEASE / 3, changed).await;
+    /// Tells this try from others.
+    pub(super) const fn fence(&self) -> i64 {
+        self.lease.fence()
+    }
+
+    /// Keeps the lease, and tells progress as it comes; returns when the job was taken over.
+    pub(super) async fn keep(&self, progress: watch::Receiver<u8>, announcer: &Announcer) {
+        tokio::select! {
+            () = self.lease.keep() => {}
+            () = self.tell(progress, announcer) => {}
+        }
+    }
+
+    async fn tell(&self, mut progress: watch::Receiver<u8>, announcer: &Announcer) {
+        while progress.changed().await.is_ok() {
             let percent = *progress.borrow_and_update();
-            match self.renew(percent).await {
-                Ok(true) if told == Some(percent) => {}
+            match self.advance(percent).await {
                 Ok(true) => {
                     let (product, upload) = (self.product, self.upload);
                     announcer.tell(VideoProgress { product, upload, percent }).await;
-                    told = Some(percent);
-                    tokio::time::sleep(PAUSE).await;
                 }
                 Ok(false) => return,
                 // The next one may get through; without a database nothing can be finished anyway.
                 Err(error) => tracing::warn!(product = %self.product, %error, "progress is lost"),
             }
+            tokio::time::sleep(PAUSE).await;
         }
+        // The media are done; the lease is kept meanwhile.
+        std::future::pending::<()>().await;
     }
 
-    /// Whether it still is ours.
-    pub(super) async fn renew(&self, percent: u8) -> Result<bool, sqlx::Error> {
+    /// Writes progress down. Whether the job still is ours.
+    pub(super) async fn advance(&self, percent: u8) -> Result<bool, sqlx::Error> {
         let update = sqlx::query(
-            "UPDATE video_jobs SET progress = greatest(progress, $4), lease_until = now() + $5, \
-             updated_at = now() WHERE product_id = $1 AND upload_id = $2 AND fence = $3",
+            "UPDATE video_jobs SET progress = greatest(progress, $3), updated_at = now() \
+             WHERE product_id = $1 AND fence = $2",
         )
         .bind(self.product.uuid())
-        .bind(self.upload.uuid())
-        .bind(self.fence)
-        .bind(i16::from(percent.min(100)))
-        .bind(interval(LEASE));
-        Ok(update.execute(&self.pool).await?.rows_affected() == 1)
+        .bind(self.fence())
+        .bind(i16::from(percent.min(100)));
+        Ok(update.execute(self.lease.pool()).await?.rows_affected() == 1)
     }
 }
 

@@ -11,7 +11,7 @@ mod storage;
 
 pub(crate) use announce::Announcer;
 pub use announce::{VideoProgress, video_progress};
-pub(crate) use finalizer::Finalizer;
+pub(crate) use finalizer::{Finalizer, NAME as FINALIZER};
 pub use readiness::check_videos;
 pub(crate) use readiness::{NAME as VIDEOS, Needs, watch};
 pub use scan::ScannerAddress;

@@ -2,14 +2,28 @@ use super::*;
 
 #[test]
 fn nothing_is_left_of_an_account_whose_person_was_erased() {
-    TestFramework::<User>::with(())
-        .given(active())
-        .when(UserCommand::Erase)
-        .then_expect_events(vec![UserEvent::PersonErased]);
-    TestFramework::<User>::with(())
-        .given(after(active(), UserEvent::PersonErased))
-        .when(UserCommand::ChangePassword { generation: 0 })
-        .then_expect_error(UserError::NotFound);
+    let asked = after(active(), UserEvent::ErasureRequested);
+    given(active())
+        .when(UserCommand::RequestErasure)
+        .then_expect_events(vec![UserEvent::ErasureRequested]);
+    given(asked.clone()).when(UserCommand::Erase).then_expect_events(vec![UserEvent::PersonErased]);
+    for events in [asked.clone(), after(asked, UserEvent::PersonErased)] {
+        given(events)
+            .when(UserCommand::ChangePassword { generation: 0 })
+            .then_expect_error(UserError::NotFound);
+    }
+}
+
+#[test]
+fn an_erasure_is_asked_for_once_and_carried_out_once() {
+    let asked = after(active(), UserEvent::ErasureRequested);
+    given(asked.clone()).when(UserCommand::RequestErasure).then_expect_events(vec![]);
+    given(active()).when(UserCommand::Erase).then_expect_error(UserError::NotFound);
+    for command in [UserCommand::RequestErasure, UserCommand::Erase] {
+        given(after(asked.clone(), UserEvent::PersonErased))
+            .when(command)
+            .then_expect_error(UserError::NotFound);
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn commands() -> impl Strategy<Value = UserCommand> {
         1 => Just(UserCommand::ResetSecondFactor),
         1 => Just(UserCommand::ReplaceRecoveryCodes),
         1 => (0..3u128).prop_map(|number| UserCommand::EndSession { session: session(number) }),
+        1 => Just(UserCommand::RequestErasure),
         1 => Just(UserCommand::Erase),
         5 => (anybody(), option::of(role()), option::of(any::<bool>()))
             .prop_map(|(by, role, is_active)| manage(by, role, is_active)),
@@ -49,7 +50,7 @@ fn role(log: &[UserEvent]) -> Option<Role> {
 }
 
 fn erased(log: &[UserEvent]) -> bool {
-    log.contains(&UserEvent::PersonErased)
+    log.contains(&UserEvent::ErasureRequested)
 }
 
 fn shut(log: &[UserEvent]) -> bool {
@@ -116,9 +117,11 @@ fn email_before(log: &[UserEvent], change: i64) -> Option<&Personal> {
 fn check(log: &[UserEvent], command: &UserCommand, event: &UserEvent) -> Result<(), TestCaseError> {
     use {UserCommand as C, UserEvent as E};
     let managed = matches!(command, C::Manage { by, .. } if by.has(Role::Admin) && !by.is(ALICE));
-    prop_assert!(!erased(log));
+    prop_assert!(!log.contains(&E::PersonErased));
+    prop_assert_eq!(erased(log), *event == E::PersonErased);
     match event {
         E::UserRegistered { .. } => prop_assert!(log.is_empty()),
+        E::ErasureRequested => prop_assert!(matches!(command, C::RequestErasure)),
         E::PersonErased => prop_assert!(matches!(command, C::Erase)),
         E::RoleChanged { from, to } => {
             prop_assert!(managed && from != to);

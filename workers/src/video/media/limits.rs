@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::probe::Source;
 use super::rejection::Rejection;
 use super::sniff::Family;
 
@@ -91,11 +90,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(super) fn check(&self, source: &Source) -> Result<(), Rejection> {
-        self.check_duration(source.duration())?;
-        self.check_picture(source.video.width, source.video.height)
-    }
-
     pub(super) fn check_duration(&self, duration: Duration) -> Result<(), Rejection> {
         if duration > self.max_duration {
             return Err(Rejection::TooLong { duration, max: self.max_duration });

@@ -112,7 +112,7 @@ async fn finish(
         (Err(Failure::Rejected(Rejection::Unreadable)), Some(cut)) => return Err(cut.into()),
         (probed, _) => probed?,
     };
-    limits.check(&source)?;
+    source.check(limits)?;
     let plan = codec::plan(input.family, &source, limits)?;
     if plan.converts() {
         progress.will_convert();

@@ -55,6 +55,12 @@ impl Source {
         self.announced.unwrap_or_default()
     }
 
+    /// Whether it announces no more than it may have.
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), Rejection> {
+        limits.check_duration(self.duration())?;
+        limits.check_picture(self.video.width, self.video.height)
+    }
+
     /// Width and height on the screen.
     pub(super) fn displayed(&self) -> (u32, u32) {
         let width = stretched(self.video.width, self.video.pixel);
