@@ -80,6 +80,8 @@ pub struct Config {
     pub database_pooler: Pooler,
     /// The same database without a pooler that keeps no sessions.
     pub database_direct_url: Option<SecretString>,
+    /// The same database by the role that owns the schema; `None`: the role of `database_url` does.
+    pub migration_database_url: Option<SecretString>,
     /// Accept a database that may lose acknowledged commits.
     pub allow_unsafe_database: bool,
     /// NATS; `None`: a private server under `data_dir`.
@@ -189,6 +191,7 @@ impl Config {
         let urls = [
             ("DATABASE_URL", &self.database_url),
             ("DATABASE_DIRECT_URL", &self.database_direct_url),
+            ("MIGRATION_DATABASE_URL", &self.migration_database_url),
             ("SMTP_URL", &self.smtp_url),
         ];
         let known = urls.into_iter().filter(|(_, url)| url.as_ref().is_some_and(is_known));
@@ -209,6 +212,7 @@ impl Config {
         let unset = "DATABASE_URL";
         let database_direct_url =
             reader.secret_url("DATABASE_DIRECT_URL", unset, parse::database_url)?;
+        let migration_database_url = owner(&mut reader, database_url.as_ref())?;
         let nats = nats_url.as_ref().map(|url| NatsAddress::from_checked(url.expose_secret()));
         let nats_prefix = reader.value("NATS_PREFIX", "", parse::subject_prefix)?;
         let nats_replicas = reader.value("NATS_REPLICAS", "1", parse::replicas)?;
@@ -219,8 +223,10 @@ impl Config {
         let smtp_url = reader.secret_url("SMTP_URL", &mail, parse::smtp_url)?;
         if reader.value("REQUIRE_SERVICE_TLS", "false", parse::switch)? {
             let (database, direct) = (database_url.as_ref(), database_direct_url.as_ref());
+            let migration = migration_database_url.as_ref();
             let (nats, smtp) = (nats_url.as_ref(), smtp_url.as_ref());
-            Addresses { database, direct, nats, smtp, storage: &storage, aws: &aws }.check()?;
+            Addresses { database, direct, migration, nats, smtp, storage: &storage, aws: &aws }
+                .check()?;
         }
         let bind: SocketAddr = reader.value("BIND", "127.0.0.1:8000", parse::address)?;
         let operations_bind = reader.value("OPERATIONS_BIND", "", |text| apart(text, bind))?;
@@ -232,6 +238,7 @@ impl Config {
             database_url,
             database_pooler,
             database_direct_url,
+            migration_database_url,
             nats,
             nats_prefix,
             nats_replicas,
@@ -289,6 +296,20 @@ fn services(reader: &mut Reader, data_dir: &std::path::Path) -> Result<Services,
     let server = format!("a private NATS server in {}", data_dir.join("nats").display());
     let nats_url = reader.secret_url("NATS_URL", &server, parse::nats_url)?;
     Ok((database_url, nats_url))
+}
+
+/// `MIGRATION_DATABASE_URL`. Alone it would leave the private database to serve.
+fn owner(
+    reader: &mut Reader,
+    database_url: Option<&SecretString>,
+) -> Result<Option<SecretString>, ConfigError> {
+    let variable = "MIGRATION_DATABASE_URL";
+    let owner = reader.secret_url(variable, "DATABASE_URL", parse::database_url)?;
+    if owner.is_some() && database_url.is_none() {
+        let expected = format!("set where {variable} is: to the address of the role that serves");
+        return Err(ConfigError::Invalid { variable: "DATABASE_URL", expected, given: None });
+    }
+    Ok(owner)
 }
 
 /// An address of its own; port 0 takes a free one each time.

@@ -1,5 +1,6 @@
 //! The pool, and what a database must be before anything is promised on it.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub enum Error {
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     #[error("the database failed: {0}")]
-    Failed(#[source] sqlx::Error),
+    Failed(#[from] sqlx::Error),
     #[error(
         "the database has {setting} = {value}, so it may lose what it has confirmed: turn it on, \
          or set ALLOW_UNSAFE_DATABASE=true"
@@ -66,6 +67,20 @@ pub enum Error {
     TooNew(i64),
     #[error("the database has not been migrated: run `vetted migrate` first")]
     NotMigrated,
+    #[error(
+        "{variable}: the role {role} may not change the schema: set MIGRATION_DATABASE_URL to the address of \
+         the role that owns it"
+    )]
+    NotOwner { variable: &'static str, role: String },
+    #[error(
+        "DATABASE_URL: the role {role} lacks the right {privilege} on the table {table}: run `vetted migrate` \
+         with this DATABASE_URL, and MIGRATION_DATABASE_URL set to the address of the role that owns the table"
+    )]
+    NotGranted { role: String, privilege: String, table: String },
+    #[error(
+        "DATABASE_URL: there is no role {0}: make it by CREATE ROLE, and run `vetted migrate` again"
+    )]
+    NoRole(String),
 }
 
 /// Where a database is, and what stands before it.
@@ -172,6 +187,11 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {
     Ok(options.application_name("vetted"))
 }
 
+/// Whom an address lets in.
+pub fn role(url: &SecretString) -> Result<String, Error> {
+    Ok(options(url)?.get_username().to_owned())
+}
+
 /// A pool for workers, without a connection yet.
 pub fn for_workers(pool: &PgPool) -> PgPool {
     pool.with(&[], WORKER_LIMITS)
@@ -204,6 +224,13 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     check_migrated(pool).await
 }
 
+/// Every table that a migration has made.
+pub fn tables() -> BTreeSet<&'static str> {
+    let lines = MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
+    let made = lines.filter_map(|line| line.strip_prefix("CREATE TABLE "));
+    made.filter_map(|rest| rest.split_whitespace().next()).chain(["_sqlx_migrations"]).collect()
+}
+
 /// The number of the newest migration that this program has.
 pub fn newest_migration() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
@@ -225,5 +252,19 @@ pub async fn check_migrated(pool: &PgPool) -> Result<(), Error> {
         Ok(_) => Err(Error::NotMigrated),
         Err(error) if error.as_database_error().is_some() => Err(Error::NotMigrated),
         Err(error) => Err(Error::Failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_known_by_the_migrations_that_made_them() {
+        let tables = tables();
+
+        for name in ["events", "log_head", "products", "person_keys", "readiness", "leases"] {
+            assert!(tables.contains(name), "{name}");
+        }
     }
 }

@@ -123,7 +123,7 @@ impl Checks {
         let asked = async { projections::leftovers(&mut *self.pool.acquire().await?).await };
         match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
             Ok(Ok(left)) if !left.is_empty() => Err(format!(
-                "A rebuild of {} was killed: the next start drops what it left, or another rebuild does.",
+                "A rebuild of {} was killed: `vetted migrate` drops what it left, or another rebuild does.",
                 left.join(", ")
             )),
             // Whether the database answers is told above.

@@ -17,6 +17,7 @@ mod private;
 mod progress;
 mod reach;
 mod read_models;
+mod rights;
 mod secrets;
 mod serve;
 mod servers;

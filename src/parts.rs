@@ -18,7 +18,7 @@ use crate::database::Address;
 use crate::embedded::{self, Nats, Postgres};
 use crate::output::PrintError;
 use crate::reach::Unreachable;
-use crate::{database, private, secrets, storage};
+use crate::{database, private, rights, secrets, storage};
 
 /// Why the program can't do what it was asked for; the text is meant for its user.
 #[derive(Debug, thiserror::Error)]
@@ -133,11 +133,20 @@ impl Database {
     /// another `vetted` runs it already; only with [`Missing::Create`] is a private one made.
     /// A database of other secrets is refused, whatever it is opened for.
     pub async fn open(config: &Config, missing: Missing) -> Result<Self, Error> {
-        Self::open_unbound(config, missing).await?.compared(config).await
+        Self::open_unchecked(config, missing).await?.checked(config).await
     }
 
-    async fn compared(self, config: &Config) -> Result<Self, Error> {
-        match patiently(async || self.compare(config).await).await {
+    /// The same before the database is known to be the one for these secrets, and the role to have its rights.
+    pub async fn open_unchecked(config: &Config, missing: Missing) -> Result<Self, Error> {
+        match configured_address(config) {
+            Some(address) => Self::connect(config, address, None).await,
+            None => Self::open_private(config, missing).await?.hand_over(config).await,
+        }
+    }
+
+    /// Refuses a role without its rights, and secrets of another database.
+    pub async fn checked(self, config: &Config) -> Result<Self, Error> {
+        match patiently(async || self.check(config).await).await {
             Ok(()) => Ok(self),
             Err(error) => {
                 self.close().await;
@@ -146,34 +155,63 @@ impl Database {
         }
     }
 
-    /// Whether the secrets are its own, and what time it has.
-    async fn compare(&self, config: &Config) -> Result<(), Error> {
+    /// Whether its role has its rights, whether the secrets are its own, and what time it has.
+    async fn check(&self, config: &Config) -> Result<(), Error> {
+        rights::check_granted(&self.pool).await?;
         secrets::compare(config, &self.pool).await?;
         Ok(identity::clock::compare(&self.pool).await?)
     }
 
-    /// The same where sessions are kept: for what settings, locks or a snapshot are held for over several
-    /// transactions, and for PostgreSQL's own programs.
+    /// The same where sessions are kept: for a snapshot that is held over several transactions, and for
+    /// PostgreSQL's own programs.
     pub async fn open_session(config: &Config, missing: Missing) -> Result<Self, Error> {
-        let database = Self::open_session_unbound(config, missing).await?;
-        database.compared(config).await
+        match &config.database_url {
+            Some(_) => {
+                Self::connect(config, session_address(config)?, None).await?.checked(config).await
+            }
+            None => Self::open(config, missing).await,
+        }
+    }
+
+    /// The same by the role that owns the schema, and where sessions are kept.
+    async fn open_owner(config: &Config, missing: Missing) -> Result<Self, Error> {
+        Self::open_owner_unchecked(config, missing).await?.checked(config).await
     }
 
     /// The same, whichever secrets it belongs to: for a restore, which brings both.
-    pub async fn open_session_unbound(config: &Config, missing: Missing) -> Result<Self, Error> {
-        match &config.database_url {
-            Some(_) => Self::connect(config, session_address(config)?, None).await,
-            None => Self::open_unbound(config, missing).await,
+    pub async fn open_owner_unchecked(config: &Config, missing: Missing) -> Result<Self, Error> {
+        let database = match &config.database_url {
+            Some(_) => Self::connect(config, owner_address(config)?, None).await?,
+            None => Self::open_private(config, missing).await?,
+        };
+        match rights::check_owner(database.address.variable, &database.pool).await {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(error.into())
+            }
         }
     }
 
-    async fn open_unbound(config: &Config, missing: Missing) -> Result<Self, Error> {
-        if let Some(address) = configured_address(config) {
-            return Self::connect(config, address, None).await;
-        }
+    /// The private database, by its owner.
+    async fn open_private(config: &Config, missing: Missing) -> Result<Self, Error> {
         let (url, embedded) = private_database(config, missing).await?;
-        let address = Address { variable: "the private PostgreSQL", url, pooler: Pooler::None };
-        Self::connect(config, address, embedded).await
+        Self::connect(config, private_address(url), embedded).await
+    }
+
+    /// The private database, by the role that serves, which gets its rights first: an earlier version may have made
+    /// the cluster.
+    async fn hand_over(self, config: &Config) -> Result<Self, Error> {
+        let granted = grant(config, &self.pool).await;
+        let serving = granted.and_then(|()| Ok(embedded::serving(&self.address.url)?));
+        self.pool.close().await;
+        match serving {
+            Ok(url) => Self::connect(config, private_address(url), self.embedded).await,
+            Err(error) => {
+                stop(self.embedded).await;
+                Err(error)
+            }
+        }
     }
 
     async fn connect(
@@ -212,12 +250,13 @@ impl Database {
         Self::open(config, missing).await?.work(work).await
     }
 
-    /// The same with the database that is there, where sessions are kept.
-    pub async fn with_session<T>(
+    /// The same with the database that is there, by the role that owns the schema, and where sessions are kept: for
+    /// what changes the schema.
+    pub async fn with_owner<T>(
         config: &Config,
         work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Self::open_session(config, Missing::Leave).await?.work(work).await
+        Self::open_owner(config, Missing::Leave).await?.work(work).await
     }
 
     async fn work<T>(
@@ -250,6 +289,30 @@ fn session_address(config: &Config) -> Result<Address, Error> {
     configured_address(config)
         .filter(|address| address.pooler != Pooler::Transaction)
         .ok_or(Error::NoSession)
+}
+
+/// By the role that owns the schema of the configured database, and where sessions are kept. What suits a pooler in
+/// session mode suits PostgreSQL itself too.
+fn owner_address(config: &Config) -> Result<Address, Error> {
+    let Some(url) = config.migration_database_url.clone() else { return session_address(config) };
+    let pooler = match config.database_pooler {
+        Pooler::Session => Pooler::Session,
+        Pooler::None | Pooler::Transaction => Pooler::None,
+    };
+    Ok(Address { variable: "MIGRATION_DATABASE_URL", url, pooler })
+}
+
+fn private_address(url: SecretString) -> Address {
+    Address { variable: "the private PostgreSQL", url, pooler: Pooler::None }
+}
+
+/// Has the owner grant its rights to the role that serves. In a private cluster nobody else would make it.
+pub async fn grant(config: &Config, owner: &PgPool) -> Result<(), Error> {
+    let (role, missing) = match &config.database_url {
+        Some(url) => (database::role(url)?, Missing::Leave),
+        None => (embedded::SERVING_ROLE.to_owned(), Missing::Create),
+    };
+    Ok(rights::grant(owner, &role, missing).await?)
 }
 
 async fn stop(embedded: Option<Postgres>) {

@@ -5,18 +5,31 @@ use identity::Vault;
 use pool::PgPool;
 
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::parts::{self, Database, Error, patiently};
 use crate::progress::Progress;
 use crate::{database, secrets};
 
-/// Applies migrations, and rebuilds read models whose folds have changed. Behind a pooler that keeps no
-/// sessions this takes another address, unless there is nothing to do.
-pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Error> {
-    if pool.keeps_sessions() {
-        return apply(config, pool).await;
+/// The database for a program that brings it up to date itself, and makes it where there is none.
+pub async fn open_up_to_date(config: &Config) -> Result<Database, Error> {
+    let database = Database::open_unchecked(config, Missing::Create).await?;
+    match patiently(async || ensure_up_to_date(config, &database.pool).await).await {
+        Ok(()) => database.checked(config).await,
+        Err(error) => {
+            database.close().await;
+            Err(error)
+        }
     }
-    match Database::with_session(config, async |pool| apply(config, pool).await).await {
-        Err(Error::NoSession) if is_up_to_date(pool).await? => Ok(()),
+}
+
+/// Has the owner bring the database up to date, over a connection that is closed again. Where there is none, by the
+/// role or for a pooler that keeps no sessions, it has to be so already.
+pub async fn ensure_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Error> {
+    match Database::with_owner(config, async |owner| bring_up_to_date(config, owner).await).await {
+        Err(Error::NoSession | Error::Database(database::Error::NotOwner { .. }))
+            if is_up_to_date(pool).await? =>
+        {
+            Ok(())
+        }
         outcome => outcome,
     }
 }
@@ -29,8 +42,12 @@ async fn is_up_to_date(pool: &PgPool) -> Result<bool, Error> {
     }
 }
 
-async fn apply(config: &Config, pool: &PgPool) -> Result<(), Error> {
+/// Applies migrations, grants the role that serves its rights, drops what killed rebuilds have left, and rebuilds read
+/// models whose folds have changed.
+pub async fn bring_up_to_date(config: &Config, pool: &PgPool) -> Result<(), Error> {
     database::migrate(pool).await?;
+    parts::grant(config, pool).await?;
+    projections::discard_leftovers(pool).await?;
     let outdated = projections::outdated(&mut *pool.acquire().await?).await?;
     if !outdated.is_empty() {
         let progress = Progress::new(config.log_format, "rebuilding read models");

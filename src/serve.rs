@@ -23,7 +23,7 @@ use crate::health::Checks;
 use crate::listeners::Listeners;
 use crate::parts::{self, Broker, Database, Error, patiently};
 use crate::storage::{self, Media};
-use crate::{database, erasures, metrics, output, read_models, servers, start};
+use crate::{database, erasures, metrics, output, read_models, rights, servers, start};
 
 /// What of the program runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +57,10 @@ struct Running<'a> {
 pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
     let shutdown = until_signalled()?;
     let listeners = Listeners::open(config)?;
-    let missing = if role == Role::Everything { Missing::Create } else { Missing::Leave };
-    let database = Database::open(config, missing).await?;
+    let database = match role {
+        Role::Everything => read_models::open_up_to_date(config).await?,
+        Role::Api | Role::Worker => Database::open(config, Missing::Leave).await?,
+    };
     let outcome = match Broker::open(config).await {
         Ok(broker) => {
             let outcome = with(config, role, &database, &broker, listeners, shutdown).await;
@@ -88,28 +90,27 @@ async fn with(
     };
     let (commands, media) =
         patiently(async || prepare(config, role, &database.pool, &public_url).await).await?;
+    let serving = patiently(async || Ok(rights::look(&database.pool).await?)).await?;
     let failed = |source| Error::Io { what: "starting threads", source };
     let background = Background::start().map_err(failed)?;
     let nats = servers::connect_nats(&broker.address, background.handle()).await?;
     let pool = database.pool.clone();
     let running = Running { config, pool, commands, nats, media, public_url, shutdown, background };
-    start::log(config, role);
+    start::log(config, role, &serving);
     running.all(role, listeners).await
 }
 
-/// Brings the database up to date, and opens what works with it.
+/// Looks at the database, and opens what works with it.
 async fn prepare(
     config: &Config,
     role: Role,
     pool: &PgPool,
     public_url: &Url,
 ) -> Result<(Commands, Media), Error> {
-    if role == Role::Everything {
-        read_models::bring_up_to_date(config, pool).await?;
-    } else {
+    if role != Role::Everything {
         database::check_migrated(pool).await?;
+        projections::discard_leftovers(pool).await?;
     }
-    projections::discard_leftovers(pool).await?;
     let commands = parts::commands(config, pool, public_url, Missing::Create).await?;
     let media = storage::open(config).await?;
     erasures::apply(config, &commands, &media.store).await?;

@@ -2,14 +2,18 @@
 //! work but are probably not meant.
 
 use crate::config::{Config, Origin};
+use crate::rights::Serving;
 use crate::serve::Role;
 
 /// Logs the start, once every server is there that it needs, and warns of doubtful settings.
-pub fn log(config: &Config, role: Role) {
+pub fn log(config: &Config, role: Role, serving: &Serving) {
     let (version, configuration) = (env!("CARGO_PKG_VERSION"), summary(config));
     tracing::info!(version, configuration, "starting {}", name(role));
     for variable in config.with_known_passwords() {
         tracing::warn!("{variable} has a password that everybody tries first: set another");
+    }
+    if let Some(warning) = serving.warning() {
+        tracing::warn!("{warning}");
     }
     if config.links_lead_nowhere() {
         tracing::warn!(

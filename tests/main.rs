@@ -62,6 +62,8 @@ mod reads;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod scanning;
 #[cfg(test)]
 mod serving;

@@ -86,7 +86,9 @@ async fn fill_and_swap(
     tx.commit().await?;
     for attempt in 1.. {
         match catch_up_and_swap(pool, personal, models, reached, progress).await {
-            Err(RebuildError::Database(error)) if attempt < SWAP_TRIES && is_timeout(&error) => {
+            Err(RebuildError::Database(error))
+                if attempt < SWAP_TRIES && has_code(&error, "55P03") =>
+            {
                 tracing::info!(attempt, "the tables are being read: the swap waits");
                 tokio::time::sleep(SWAP_PAUSE).await;
             }
@@ -111,9 +113,9 @@ async fn create(pool: &PgPool, tables: &[&Table]) -> Result<i64, RebuildError> {
     Ok(up_to)
 }
 
-fn is_timeout(error: &sqlx::Error) -> bool {
+fn has_code(error: &sqlx::Error, expected: &str) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "55P03")
+    code.is_some_and(|code| code == expected)
 }
 
 /// With the head locked nothing is appended, so that nothing is missed.
@@ -171,6 +173,7 @@ async fn take_over(conn: &mut PgConnection, table: &Table) -> Result<(), sqlx::E
     let (name, copy) = (table.name, table.named(SUFFIX));
     let names = indexes::names(conn, table).await?.into_iter();
     let renames = names.map(|index| format!("ALTER INDEX {index}{SUFFIX} RENAME TO {index}"));
+    grant(conn, name, &copy).await?;
     let swap = [format!("DROP TABLE {name}"), format!("ALTER TABLE {copy} RENAME TO {name}")];
     let sql = swap.into_iter().chain(renames).collect::<Vec<_>>().join("; ");
     sqlx::raw_sql(&sql).execute(&mut *conn).await?;
@@ -183,6 +186,20 @@ async fn take_over(conn: &mut PgConnection, table: &Table) -> Result<(), sqlx::E
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What other roles may do with the table, they may do with its copy.
+async fn grant(conn: &mut PgConnection, name: &str, copy: &str) -> Result<(), sqlx::Error> {
+    let grants: Option<String> = sqlx::query_scalar(
+        "SELECT string_agg(format('GRANT %s ON %I TO %s', privilege_type, $2, \
+                coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC')), '; ') \
+         FROM pg_class, aclexplode(relacl) WHERE oid = $1::regclass AND grantee <> relowner",
+    )
+    .bind(name)
+    .bind(copy)
+    .fetch_one(&mut *conn)
+    .await?;
+    sqlx::raw_sql(&grants.unwrap_or_default()).execute(conn).await.map(drop)
 }
 
 /// The tables that a rebuild has left that was killed, by the names of those that they were to replace. Empty
@@ -202,13 +219,14 @@ pub async fn leftovers(conn: &mut PgConnection) -> Result<Vec<&'static str>, sql
     Ok(names.into_iter().zip(left).filter_map(|(name, left)| left.then_some(name)).collect())
 }
 
-/// Drops what a rebuild has left that was killed; nothing while one runs.
+/// Drops what a rebuild has left that was killed; nothing while one runs, or where the tables are another role's.
 pub async fn discard_leftovers(pool: &PgPool) -> Result<(), RebuildError> {
     if leftovers(&mut *pool.acquire().await?).await?.is_empty() {
         return Ok(());
     }
     match locked(pool, async { Ok(discard(pool, &MODELS).await?) }).await {
         Err(RebuildError::Running) => Ok(()),
+        Err(RebuildError::Database(error)) if has_code(&error, "42501") => Ok(()),
         outcome => outcome,
     }
 }

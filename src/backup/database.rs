@@ -1,7 +1,5 @@
 //! The database that is backed up, as of one moment, and the one that a backup goes into.
 
-use std::collections::BTreeSet;
-
 use pool::{PgPool, Transaction};
 use sqlx::Row;
 
@@ -86,7 +84,7 @@ fn version_of(row: sqlx::postgres::PgRow) -> Result<u32, sqlx::Error> {
 /// only migrated.
 pub(super) async fn make_room(pool: &PgPool) -> Result<(), Error> {
     let present = tables(pool).await?;
-    let ours = our_tables();
+    let ours = database::tables();
     if let Some(other) = present.iter().find(|name| !ours.contains(name.as_str())) {
         return Err(Error::Usage(format!(
             "this database has a table {other}, which is not of this program: set DATABASE_URL to an empty \
@@ -124,13 +122,6 @@ async fn tables(pool: &PgPool) -> Result<Vec<String>, Error> {
     Ok(sqlx::query_scalar(names).fetch_all(pool).await?)
 }
 
-/// Every table that a migration has made.
-fn our_tables() -> BTreeSet<&'static str> {
-    let lines = database::MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
-    let made = lines.filter_map(|line| line.strip_prefix("CREATE TABLE "));
-    made.filter_map(|rest| rest.split_whitespace().next()).chain(["_sqlx_migrations"]).collect()
-}
-
 /// Where the log of a database ends.
 pub(super) async fn head(pool: &PgPool) -> Result<Head, Error> {
     let (position, event) = log::tip(&mut *pool.acquire().await?).await?;
@@ -140,18 +131,4 @@ pub(super) async fn head(pool: &PgPool) -> Result<Head, Error> {
 /// The check value of a database's secrets.
 pub(super) async fn secrets_check(pool: &PgPool) -> Result<Option<Vec<u8>>, Error> {
     Ok(sqlx::query_scalar("SELECT value FROM secrets_check").fetch_optional(pool).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_are_known_by_the_migrations_that_made_them() {
-        let ours = our_tables();
-
-        for name in ["events", "log_head", "products", "person_keys", "readiness", "leases"] {
-            assert!(ours.contains(name), "{name}");
-        }
-    }
 }

@@ -53,7 +53,7 @@ pub async fn restore(
     // Before anything below it is made, for its mode.
     parts::make_data_dir(config)?;
     let storage = storage::open(config).await?.store;
-    let database = Database::open_session_unbound(config, Missing::Create).await?;
+    let database = Database::open_owner_unchecked(config, Missing::Create).await?;
     let restored = async {
         let missing = checked.fill(config, &database, &storage).await?;
         let finish = checked.finish(config, &database.pool, &storage, missing, verify);

@@ -13,6 +13,7 @@ type Rule = (&'static str, &'static str, fn(&Url) -> bool);
 const DATABASE: Rule =
     ("DATABASE_URL", "end with ?sslmode=verify-full", |url| has(url, "sslmode", "verify-full"));
 const DIRECT: Rule = ("DATABASE_DIRECT_URL", DATABASE.1, DATABASE.2);
+const MIGRATION: Rule = ("MIGRATION_DATABASE_URL", DATABASE.1, DATABASE.2);
 const NATS: Rule = ("NATS_URL", "start with tls://", |url| matches!(url.scheme(), "tls" | "wss"));
 const SMTP: Rule = ("SMTP_URL", "start with smtps:// or end with ?tls=required", |url| {
     url.scheme() == "smtps" || has(url, "tls", "required")
@@ -23,6 +24,7 @@ const BUCKET: Rule = ("AWS_ENDPOINT", "start with https://", |url| url.scheme() 
 pub struct Addresses<'a> {
     pub database: Option<&'a SecretString>,
     pub direct: Option<&'a SecretString>,
+    pub migration: Option<&'a SecretString>,
     pub nats: Option<&'a SecretString>,
     pub smtp: Option<&'a SecretString>,
     pub storage: &'a Storage,
@@ -35,7 +37,8 @@ impl Addresses<'_> {
         let endpoint = self.aws.iter().find(|(name, _)| name.starts_with("AWS_ENDPOINT"));
         let is_bucket = matches!(self.storage, Storage::Bucket { .. });
         let bucket = endpoint.filter(|_| is_bucket).map(|(_, url)| url);
-        let databases = [(DATABASE, self.database), (DIRECT, self.direct)];
+        let databases =
+            [(DATABASE, self.database), (DIRECT, self.direct), (MIGRATION, self.migration)];
         let others = [(NATS, self.nats), (SMTP, self.smtp), (BUCKET, bucket)];
         databases
             .into_iter()

@@ -76,6 +76,7 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
     for (variable, value) in [
         ("DATABASE_URL", "mysql://localhost/x"),
         ("DATABASE_DIRECT_URL", "db:5432"),
+        ("MIGRATION_DATABASE_URL", "owner@db"),
         ("DATABASE_POOLER", "statement"),
         ("NATS_URL", "localhost:4222"),
         ("NATS_PREFIX", "a.b"),
@@ -176,6 +177,32 @@ fn services_without_verified_tls_are_refused_where_it_is_required() {
     ] {
         assert!(required(variable, taken).is_ok(), "{variable} {taken}");
     }
+}
+
+#[test]
+fn the_owners_address_is_checked_as_that_of_the_role_that_serves() {
+    let with = |owner: &str| {
+        let serving = ("DATABASE_URL", "postgres://serving@127.0.0.1/x");
+        load(&[serving, ("MIGRATION_DATABASE_URL", owner), ("REQUIRE_SERVICE_TLS", "true")], &[])
+    };
+
+    let config = with("postgres://me:postgres@127.0.0.1/x").unwrap();
+
+    assert_eq!(config.with_known_passwords(), ["MIGRATION_DATABASE_URL"]);
+    assert!(!listing(&config).contains("me:postgres"));
+    let told = with("postgres://me:secret@db/x").unwrap_err().to_string();
+    assert!(
+        told.starts_with("MIGRATION_DATABASE_URL must be an address on this machine"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_owners_address_alone_is_refused_for_it_would_leave_a_private_database_to_serve() {
+    let told = sentence("MIGRATION_DATABASE_URL", "postgres://me:hunter2@db/x");
+
+    let expected = "DATABASE_URL must be set where MIGRATION_DATABASE_URL is: to the address of the role that serves";
+    assert_eq!(told, expected);
 }
 
 #[test]

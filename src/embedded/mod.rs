@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use client::client_program;
 pub use home::temporary_dir;
 pub use nats::Nats;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, SERVING_ROLE, serving};
 
 /// Why an embedded service is not running; the text is meant for the user.
 #[derive(Debug, thiserror::Error)]

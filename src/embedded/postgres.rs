@@ -19,6 +19,8 @@ use super::{At, Error, Result, blocking, launch, process};
 const SERVICE: &str = "PostgreSQL";
 const VARIABLE: &str = "DATABASE_URL";
 const DATABASE: &str = "vetted";
+/// The role that serves from a private cluster. Its owner is the superuser `vetted`.
+pub const SERVING_ROLE: &str = "vetted_serving";
 const PID_FILE: &str = "postmaster.pid";
 /// What a socket's path may hold, without the closing zero.
 const SOCKET_PATH_BYTES: usize = 107;
@@ -286,6 +288,14 @@ fn url(socket_dir: &Path, database: &str) -> Result<SecretString> {
     let base = format!("postgres://vetted@localhost/{database}");
     let mut url = Url::parse(&base).map_err(|error| unusable(error.to_string()))?;
     url.query_pairs_mut().append_pair("host", &socket_dir.to_string_lossy());
+    Ok(url.to_string().into())
+}
+
+/// The address of the role that serves, made of the superuser's.
+pub fn serving(owner: &SecretString) -> Result<SecretString> {
+    let unusable = |reason: String| Error::Unusable { service: SERVICE, reason };
+    let mut url = Url::parse(owner.expose_secret()).map_err(|error| unusable(error.to_string()))?;
+    url.set_username(SERVING_ROLE).map_err(|()| unusable("it has no host".to_owned()))?;
     Ok(url.to_string().into())
 }
 

@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::users;
 use crate::config::Config;
-use crate::database;
 use crate::parts::{self, Database, Error};
 use crate::progress::Progress;
+use crate::read_models;
 
 /// Commands under way at once: what fills a group commit.
 const AT_ONCE: usize = 128;
@@ -56,7 +56,7 @@ pub async fn run(config: &Config, demo: &Demo) -> Result<(), Error> {
         if !demo.yes {
             refuse_among_people(pool).await?;
         }
-        database::migrate(pool).await?;
+        read_models::ensure_up_to_date(config, pool).await?;
         let commands = parts::commands(config, pool, &config.public_url, Missing::Create).await?;
         fill(&commands, total, Progress::new(config.log_format, "making products")).await
     })

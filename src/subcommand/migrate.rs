@@ -6,7 +6,7 @@ use crate::{database, output, read_models};
 
 /// Migrates, and prints the version.
 pub async fn run(config: &Config) -> Result<(), Error> {
-    Database::with_session(config, async |pool| read_models::bring_up_to_date(config, pool).await)
+    Database::with_owner(config, async |pool| read_models::bring_up_to_date(config, pool).await)
         .await?;
     let newest = database::newest_migration();
     Ok(output::line(&format!("The database is at version {newest}."))?)

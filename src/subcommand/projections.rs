@@ -14,7 +14,7 @@ use crate::{database, output};
 /// Rebuilds one read model, or all.
 pub async fn rebuild(config: &Config, name: Option<&str>, json: bool) -> Result<(), Error> {
     let names = name.map(|name| vec![name]);
-    Database::with_session(config, async |pool| {
+    Database::with_owner(config, async |pool| {
         database::check_migrated(pool).await?;
         let progress = Progress::new(config.log_format, "folding the log");
         let at = |done, total| progress.at(done, total);

@@ -13,8 +13,8 @@ use pool::PgPool;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::database;
 use crate::parts::{self, Database, Error};
+use crate::{database, read_models};
 
 /// An account to create.
 #[derive(clap::Args)]
@@ -90,7 +90,7 @@ async fn prepare(config: &Config, pool: &PgPool) -> Result<(), Error> {
     let tables = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')";
     let has_tables: bool = sqlx::query_scalar(tables).fetch_one(pool).await?;
     if config.database_url.is_none() && !has_tables {
-        database::migrate(pool).await?;
+        read_models::ensure_up_to_date(config, pool).await?;
     }
     Ok(database::check_migrated(pool).await?)
 }

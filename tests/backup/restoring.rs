@@ -236,6 +236,7 @@ async fn files_of_a_bucket_are_copied_and_put_back() {
     drop(fresh);
     let database = TestDatabase::empty().await;
     app.program.set("DATABASE_URL", &database.url);
+    app.program.set("MIGRATION_DATABASE_URL", "");
     app.program.set("AWS_ENDPOINT", &format!("http://{}", other.address()));
 
     let restored = app.run(&["restore", text(&folder), "--json"]).await.expect(0).json();

@@ -28,6 +28,7 @@ impl Stack {
         let [http, mail] = super::free_ports();
         let variables = vec![
             ("POSTGRES_PASSWORD", PASSWORD.to_owned()),
+            ("SERVING_PASSWORD", PASSWORD.chars().rev().collect()),
             ("HTTP_PORT", http.to_string()),
             ("MAIL_PORT", mail.to_string()),
             ("PUBLIC_URL", format!("http://localhost:{http}")),

@@ -55,7 +55,7 @@ async fn lost_connections_to_the_database_lose_nothing_that_was_answered() {
 #[tokio::test]
 async fn connections_that_were_cut_while_they_rested_fail_no_request() {
     let database = TestDatabase::create().await;
-    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let (proxy, url) = Proxy::before_database(&database.serving_url).await;
     let app = TestApp::start_on(database, &[], &[("DATABASE_URL", &url)]).await;
     let seller = app.user(Role::EndUser).await;
     let list = || app.get("/products/").by(&seller).send();

@@ -36,7 +36,7 @@ pub(super) async fn is_ready_again(app: &TestApp) {
 #[tokio::test]
 async fn a_database_that_is_gone_is_told_of_and_named() {
     let database = TestDatabase::create().await;
-    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let (proxy, url) = Proxy::before_database(&database.serving_url).await;
     let app = TestApp::start_on(database, &[], &[("DATABASE_URL", &url)]).await;
     let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
     let category = app.category(&staff, "Lamps").await;
@@ -70,7 +70,7 @@ async fn a_database_that_is_gone_is_told_of_and_named() {
 #[tokio::test]
 async fn an_encrypted_request_is_told_that_the_database_hangs_and_holds_up_none_after_it() {
     let database = TestDatabase::create().await;
-    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let (proxy, url) = Proxy::before_database(&database.serving_url).await;
     let app = TestApp::start_on(database, &[], &[("DATABASE_URL", &url)]).await;
     let staff = app.user(Role::Staff).await;
     let client = Client::of(&app).await;
@@ -236,10 +236,11 @@ async fn a_storage_that_hangs_is_not_waited_for() {
 }
 
 /// Has the database fail that often as events are written, as if it had rolled a transaction back for another's sake.
+/// The sequence is the owner's.
 async fn rolls_back(pool: &PgPool, times: u32) {
     let fail = format!(
         "CREATE SEQUENCE failures;
-         CREATE FUNCTION roll_back() RETURNS trigger LANGUAGE plpgsql AS $body$
+         CREATE FUNCTION roll_back() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $body$
          BEGIN
              IF nextval('failures') <= {times} THEN
                  RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';

@@ -40,7 +40,7 @@ async fn overloaded(call: impl Fn() -> Call) -> Answer {
 #[tokio::test]
 async fn reads_that_are_too_many_are_refused_in_the_form_of_every_error() {
     let database = TestDatabase::create().await;
-    let (proxy, url) = Proxy::before_database(&database.url).await;
+    let (proxy, url) = Proxy::before_database(&database.serving_url).await;
     let settings = [("DATABASE_URL", url.as_str()), ("CORS_ALLOWED_ORIGINS", ORIGIN)];
     let app = Arc::new(TestApp::start_on(database, &[], &settings).await);
     let reader = app.user(Role::EndUser).await;

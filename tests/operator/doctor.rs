@@ -29,6 +29,7 @@ async fn where_nothing_is_wrong_the_doctor_says_so_of_each_part() {
         "database",
         "connections",
         "schema",
+        "role",
         "relay",
         "work",
         "dead letters",

@@ -21,13 +21,14 @@ const PORT: u16 = 6432;
 pub(super) struct Bouncer {
     process: Child,
     folder: TempDir,
+    role: String,
     database: String,
 }
 
 impl Bouncer {
     /// In that mode, with further settings. It takes no startup parameter that it does not know.
     pub(super) async fn start(database: &TestDatabase, mode: &str, settings: &str) -> Self {
-        let server = PgConnectOptions::from_str(&database.url).expect("a PostgreSQL URL");
+        let server = PgConnectOptions::from_str(&database.serving_url).expect("a PostgreSQL URL");
         let name = server.get_database().expect("the database has a name").to_owned();
         let folder = tempfile::tempdir().unwrap();
         // As root it takes on another account.
@@ -41,7 +42,8 @@ impl Bouncer {
         }
         command.arg("-q").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("pgbouncer, which scripts/install check installs");
-        let bouncer = Self { process, folder, database: name };
+        let role = server.get_username().to_owned();
+        let bouncer = Self { process, folder, role, database: name };
         eventually("pgbouncer answers", async || bouncer.connect().await.ok()).await;
         bouncer
     }
@@ -49,7 +51,7 @@ impl Bouncer {
     /// What the program reaches the database by.
     pub(super) fn url(&self) -> String {
         let socket = self.folder.path().display();
-        format!("postgres://vetted@localhost:{PORT}/{}?host={socket}", self.database)
+        format!("postgres://{}@localhost:{PORT}/{}?host={socket}", self.role, self.database)
     }
 
     /// Whether it lets a client in.

@@ -23,7 +23,7 @@ const DROPPING: &str = "ignore_startup_parameters = extra_float_digits, options"
 async fn start(mode: &str, settings: &str) -> (TestApp, Bouncer) {
     let database = TestDatabase::create().await;
     let bouncer = Bouncer::start(&database, mode, settings).await;
-    let (pooled, direct) = (bouncer.url(), database.url.clone());
+    let (pooled, direct) = (bouncer.url(), database.serving_url.clone());
     let variables = [
         ("DATABASE_URL", pooled.as_str()),
         ("DATABASE_POOLER", mode),
@@ -114,6 +114,7 @@ async fn what_takes_a_session_is_refused_where_only_transactions_are_kept() {
     let (mut app, _bouncer) = start("transaction", CHANGING).await;
 
     app.program.set("DATABASE_DIRECT_URL", "");
+    app.program.set("MIGRATION_DATABASE_URL", "");
     for arguments in [&["migrate"][..], &["projections", "rebuild"], &["backup", "copy"]] {
         let told = app.run(arguments).await.expect(1).stderr;
         assert!(told.contains("set DATABASE_DIRECT_URL"), "{arguments:?}: {told}");

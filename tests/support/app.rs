@@ -48,7 +48,8 @@ impl TestApp {
         let prefix = format!("t{}_", Uuid::now_v7().simple());
         let nats = broker::url();
         let usual = [
-            ("DATABASE_URL", database.url.as_str()),
+            ("DATABASE_URL", database.serving_url.as_str()),
+            ("MIGRATION_DATABASE_URL", database.url.as_str()),
             ("NATS_URL", nats.as_str()),
             ("NATS_PREFIX", prefix.as_str()),
             ("DATA_DIR", "data"),
@@ -150,6 +151,12 @@ impl TestApp {
         self.database.copy().await
     }
 
+    /// By the role that serves.
+    pub async fn serving(&self) -> sqlx::PgConnection {
+        self.database.serving().await
+    }
+
+    /// By the owner.
     pub fn pool(&self) -> PgPool {
         self.pool.clone()
     }

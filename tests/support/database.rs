@@ -8,14 +8,22 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use url::Url;
 
+use super::program::Program;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Held while the template is made, and while it is copied: a template may have no sessions.
 const TEMPLATE_LOCK: i64 = 0x7665_7474_6564;
 
+/// The role that the program serves by in tests, as in a private cluster.
+const SERVING: &str = "vetted_serving";
+
 /// A migrated database that goes with the value.
 pub struct TestDatabase {
+    /// By its owner, who is the server's superuser.
     pub url: String,
+    /// By the role that serves; the owner too, where nobody has migrated it for another role.
+    pub serving_url: String,
     /// Empty where another value owns its server.
     name: String,
 }
@@ -30,6 +38,13 @@ fn server() -> String {
 fn on(database: &str) -> String {
     let mut url = Url::parse(&server()).expect("TEST_DATABASE_URL is a URL");
     url.set_path(database);
+    url.to_string()
+}
+
+/// The role that serves has the owner's password.
+fn serving_on(database: &str) -> String {
+    let mut url = Url::parse(&on(database)).expect("a URL");
+    url.set_username(SERVING).expect("it has a host");
     url.to_string()
 }
 
@@ -51,7 +66,7 @@ impl TestDatabase {
         let copy = format!("CREATE DATABASE {name} TEMPLATE {template}");
         server.execute(copy.as_str()).await.expect("the template is copied");
         server.close().await.expect("the lock goes with its session");
-        Self { url: on(&name), name }
+        Self { url: on(&name), serving_url: serving_on(&name), name }
     }
 
     /// Another database with what this one has now, as a backup of this moment would be restored. What is
@@ -66,14 +81,14 @@ impl TestDatabase {
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
         let copy = format!("CREATE DATABASE {name} TEMPLATE {}", self.name);
         server.execute(copy.as_str()).await.expect("the database is copied");
-        Self { url: on(&name), name }
+        Self { url: on(&name), serving_url: serving_on(&name), name }
     }
 
     /// A migrated one that is there, at a server that goes by itself.
     pub async fn at(url: &str) -> Self {
         let mut database = connect(url).await;
         MIGRATIONS.run(&mut database).await.expect("the migrations run");
-        Self { url: url.to_owned(), name: String::new() }
+        Self { url: url.to_owned(), serving_url: url.to_owned(), name: String::new() }
     }
 
     /// One without anything in it.
@@ -81,7 +96,12 @@ impl TestDatabase {
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
         let create = format!("CREATE DATABASE {name}");
         connect(&server()).await.execute(create.as_str()).await.expect("it is made");
-        Self { url: on(&name), name }
+        Self { url: on(&name), serving_url: on(&name), name }
+    }
+
+    /// A connection by the role that serves.
+    pub async fn serving(&self) -> PgConnection {
+        connect(&self.serving_url).await
     }
 
     pub async fn pool(&self) -> PgPool {
@@ -92,11 +112,12 @@ impl TestDatabase {
     }
 }
 
-/// The name says which migrations are in it, so that a changed one makes another.
+/// The name says which migrations and rights are in it, so that a changed one makes another.
 async fn template(server: &mut PgConnection) -> String {
     let sum: u64 = MIGRATIONS
         .iter()
         .flat_map(|migration| migration.checksum.iter())
+        .chain(include_bytes!("../../src/rights.rs"))
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
             (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -112,13 +133,26 @@ async fn template(server: &mut PgConnection) -> String {
         let drop = format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)");
         server.execute(drop.as_str()).await.expect("a half-made template is dropped");
         server.execute(format!("CREATE DATABASE {making}").as_str()).await.expect("it is made");
-        let mut template = connect(&on(&making)).await;
-        MIGRATIONS.run(&mut template).await.expect("the migrations run");
-        template.close().await.expect("the session ends");
+        make_serving_role(server).await;
+        let (owner, serving) = (on(&making), serving_on(&making));
+        let program =
+            Program::new(&[("MIGRATION_DATABASE_URL", &owner), ("DATABASE_URL", &serving)]);
+        program.run(&["migrate"]).await.expect(0);
         let rename = format!("ALTER DATABASE {making} RENAME TO {name}");
         server.execute(rename.as_str()).await.expect("it is put in place");
     }
     name
+}
+
+async fn make_serving_role(server: &mut PgConnection) {
+    let url = Url::parse(&on("")).expect("a URL");
+    let password = url.password().map(|password| format!(" PASSWORD '{password}'"));
+    let create = format!("CREATE ROLE {SERVING} LOGIN{}", password.unwrap_or_default());
+    let made = server.execute(create.as_str()).await;
+    let is_there = |error: &sqlx::Error| {
+        error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42710"))
+    };
+    assert!(made.as_ref().err().is_none_or(is_there), "{made:?}");
 }
 
 impl Drop for TestDatabase {

@@ -7,7 +7,7 @@ use super::Finding;
 use crate::config::Config;
 use crate::parts::Error;
 use crate::progress::Progress;
-use crate::read_models;
+use crate::{read_models, rights};
 
 /// Connections that one process may take.
 const OF_A_PROCESS: i64 = 50;
@@ -45,6 +45,19 @@ pub(super) async fn look(pool: &PgPool) -> Result<Vec<Finding>, Error> {
         Finding::wrong("autovacuum", "It is off: tables grow, and plans get worse. Turn it on.")
     };
     Ok(vec![database, connections, vacuum])
+}
+
+/// What the role that serves may do. That it may everything is a choice as long as no other role migrates.
+pub(super) async fn look_at_role(config: &Config, pool: &PgPool) -> Result<Finding, Error> {
+    let serving = rights::look(pool).await?;
+    Ok(match serving.warning() {
+        Some(warning) if config.migration_database_url.is_some() => Finding::wrong("role", warning),
+        Some(warning) => Finding::good("role", warning),
+        None => {
+            let detail = format!("{} may append to the log, and not change it.", serving.role);
+            Finding::good("role", detail)
+        }
+    })
 }
 
 /// What waits for workers, and what they gave up on.

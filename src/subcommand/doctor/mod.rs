@@ -65,6 +65,7 @@ async fn stored(config: &Config, quick: bool) -> Vec<Finding> {
             return Ok(findings);
         }
         findings.push(Finding::good("schema", "It is that of this version."));
+        findings.push(database::look_at_role(config, pool).await?);
         findings.extend(database::look_at_work(pool).await?);
         findings.extend(servers::look_from(config, pool).await);
         if !quick {
