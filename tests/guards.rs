@@ -1,5 +1,6 @@
 //! Rules of the design that the compiler does not know (style.md, "Guards").
 
+mod aggregates;
 mod circles;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,12 +13,22 @@ async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.post("/token/refresh/").json(json!({"refresh": token})).send().await
 }
 
+/// Tried again where it is refused for want of a connection, as on a machine that is busy.
+async fn refresh_at_last(app: &TestApp, token: &str) -> Answer {
+    loop {
+        let answer = refresh(app, token).await;
+        if answer.status != 503 {
+            return answer.expect(200);
+        }
+    }
+}
+
 #[tokio::test]
 async fn of_a_hundred_refreshes_at_once_comes_one_successor_that_works() {
     let app = TestApp::start().await;
     let person = app.user(Role::EndUser).await;
 
-    let answers = join_all((0..100).map(|_| refresh(&app, &person.refresh))).await;
+    let answers = join_all((0..100).map(|_| refresh_at_last(&app, &person.refresh))).await;
 
     let successors: std::collections::BTreeSet<_> =
         answers.iter().map(|answer| answer.json["refresh"].as_str().unwrap().to_owned()).collect();
