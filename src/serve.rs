@@ -178,9 +178,9 @@ impl Running<'_> {
     }
 
     /// The progress of videos that any worker publishes.
-    async fn video_progress(&self) -> Result<BoxStream<'static, api::Progress>, Error> {
+    async fn video_progress(&self) -> Result<BoxStream<'static, api::VideoProgress>, Error> {
         let told = workers::video_progress(&self.nats, &self.config.nats_prefix).await?;
-        let progress = |workers::VideoProgress { product, upload, percent }| api::Progress {
+        let progress = |workers::VideoProgress { product, upload, percent }| api::VideoProgress {
             product,
             upload,
             percent,

@@ -26,13 +26,13 @@ pub(crate) struct Caller {
     /// Their token, for what goes on after the answer has begun.
     pub standing: Option<Standing>,
     request_id: String,
-    claim: Option<Claimed>,
+    claim: Option<ClaimedKey>,
 }
 
 /// An `Idempotency-Key` that this request has claimed, and where a route that reads its body
 /// piecemeal leaves the body's fingerprint.
 #[derive(Clone, Debug)]
-pub(crate) struct Claimed {
+pub(crate) struct ClaimedKey {
     pub claim: IdempotencyClaim,
     /// What events may say of the key: they outlive its owner.
     pub recorded: String,
@@ -67,7 +67,7 @@ impl Caller {
             session: None,
             standing: None,
             request_id: request_id.map(|name| name.0.clone()).unwrap_or_default(),
-            claim: parts.extensions.get::<Claimed>().cloned(),
+            claim: parts.extensions.get::<ClaimedKey>().cloned(),
         }
     }
 

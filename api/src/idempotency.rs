@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::bearer::identify;
-use crate::caller::{Caller, Claimed};
+use crate::caller::{Caller, ClaimedKey};
 use crate::fingerprint::{self, Digest};
 use crate::forwarded::Client;
 use crate::input::collect;
@@ -214,7 +214,7 @@ async fn prepared(
     }
     let (claim, fingerprint) = (claim.clone(), Arc::clone(cell));
     let recorded = recorded(app, &claim);
-    parts.extensions.insert(Claimed { claim, recorded, fingerprint });
+    parts.extensions.insert(ClaimedKey { claim, recorded, fingerprint });
     Ok((Request::from_parts(parts, body), path))
 }
 

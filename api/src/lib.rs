@@ -51,7 +51,7 @@ mod table;
 mod uploads;
 
 pub use app::{App, Checked, Health, Parts, Settings};
-pub use live::{Live, Progress};
+pub use live::{Live, VideoProgress};
 pub use rate::RateLimits;
 pub use router::{Service, operations, service, watching};
 pub use server::{ConnectionLimits, Listening, serve};

@@ -5,11 +5,11 @@ use domain::category::{Category, CategoryCommand, CategoryName, CreateCategory, 
 use uuid::Uuid;
 
 use crate::execute::Stream;
-use crate::store::{Claim, Guard, Side};
+use crate::store::{Guard, NameClaim, Side};
 use crate::{CommandError, Commands, Context, Done, Made, Reservation};
 
-fn claim(name: &CategoryName) -> Claim {
-    Claim { reservation: Reservation::CategoryName, name: name.folded() }
+fn claim(name: &CategoryName) -> NameClaim {
+    NameClaim { reservation: Reservation::CategoryName, name: name.folded() }
 }
 
 impl Commands {

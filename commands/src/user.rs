@@ -13,7 +13,7 @@ use pool::Statement;
 use uuid::Uuid;
 
 use crate::execute::Stream;
-use crate::store::{Claim, Guard, Side, forget_held};
+use crate::store::{Guard, NameClaim, Side, forget_held};
 use crate::{CommandError, Commands, Context, Done, Parts, Reservation, idempotency, uploads};
 
 /// After so long one more mail is sent to an address that has had too many.
@@ -316,13 +316,13 @@ impl Commands {
         Ok(self.load::<User>(user).await?.account().cloned())
     }
 
-    fn claim_of(&self, email: &Personal) -> Option<Claim> {
+    fn claim_of(&self, email: &Personal) -> Option<NameClaim> {
         let email = email.text()?.parse::<EmailAddress>().ok()?;
         Some(self.email_claim(&email))
     }
 
-    fn email_claim(&self, email: &EmailAddress) -> Claim {
-        Claim { reservation: Reservation::Email, name: self.parts.identity.lookup(email) }
+    fn email_claim(&self, email: &EmailAddress) -> NameClaim {
+        NameClaim { reservation: Reservation::Email, name: self.parts.identity.lookup(email) }
     }
 
     /// Sends a mail of a kind to the holder of the address, unless it has had many of these of late.

@@ -6,7 +6,7 @@ use pool::{PgConnection, PgPool, Statement};
 
 use crate::error::IdentityError;
 use crate::identity::Identity;
-use crate::passwords::Verdict;
+use crate::passwords::PasswordCheck;
 use crate::throttle::Tries;
 
 impl Identity {
@@ -24,12 +24,12 @@ impl Identity {
         // Others may have used up the budget while this one waited.
         let admitted = tries.admit(pool).await?;
         let (turn, verdict) = turn.verify(password, hash.clone()).await?;
-        if verdict == Verdict::Wrong {
+        if verdict == PasswordCheck::Wrong {
             tries.failed(pool, admitted).await?;
             return Ok(None);
         }
         tries.succeeded(pool).await?;
-        if verdict == Verdict::Outdated {
+        if verdict == PasswordCheck::Outdated {
             let (_, current) = turn.hash(password).await?;
             // Unless it has been changed meanwhile.
             sqlx::query("UPDATE credentials SET hash = $1 WHERE user_id = $2 AND hash = $3")

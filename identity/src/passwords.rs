@@ -49,7 +49,7 @@ pub(crate) struct Turn {
 
 /// What a password turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum PasswordCheck {
     /// Another one.
     Wrong,
     /// The one that was hashed.
@@ -88,7 +88,7 @@ impl Turn {
         self,
         password: &str,
         hash: Option<String>,
-    ) -> Result<(Self, Verdict), IdentityError> {
+    ) -> Result<(Self, PasswordCheck), IdentityError> {
         let password = password.to_owned();
         self.work(move || {
             // Made before it is known whether it is needed, as that takes time too.
@@ -96,9 +96,9 @@ impl Turn {
             let stored = hash.as_deref().unwrap_or(nobodys);
             let right = argon2().verify_password(password.as_bytes(), stored).is_ok();
             match (right && hash.is_some(), is_outdated(stored)) {
-                (false, _) => Verdict::Wrong,
-                (true, false) => Verdict::Right,
-                (true, true) => Verdict::Outdated,
+                (false, _) => PasswordCheck::Wrong,
+                (true, false) => PasswordCheck::Right,
+                (true, true) => PasswordCheck::Outdated,
             }
         })
         .await

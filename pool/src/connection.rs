@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::join_all;
 use sqlx::postgres::{PgConnectOptions, PgCopyIn, PgPoolOptions};
 use sqlx::{Connection, Error, Executor, Postgres};
 
@@ -17,11 +18,16 @@ use crate::transaction::Held;
 /// one that is not asked fails somebody.
 const RESTED: Duration = Duration::from_secs(1);
 
+/// How long connections of pools that were derived from another one are waited for when that is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A pool of connections.
 #[derive(Clone)]
 pub struct PgPool {
     pub(crate) inner: sqlx::PgPool,
     plan: Arc<Plan>,
+    /// Made by [`PgPool::with`].
+    derived: Arc<Mutex<Vec<Self>>>,
 }
 
 /// What every connection of a pool does.
@@ -97,12 +103,26 @@ impl PgPool {
                 async move { connection.execute(&*settings).await.map(drop) }.boxed()
             });
         }
-        Self { inner: pool.connect_lazy_with(options), plan: Arc::new(plan) }
+        Self {
+            inner: pool.connect_lazy_with(options),
+            plan: Arc::new(plan),
+            derived: Arc::default(),
+        }
     }
 
-    /// Another pool to the same database, with more settings.
+    /// Another pool to the same database, with more settings; it is closed with this one.
     #[must_use]
     pub fn with(&self, more: &[Setting], limits: Limits) -> Self {
+        let derived = self.derive(more, limits);
+        self.derived().push(derived.clone());
+        derived
+    }
+
+    fn derived(&self) -> MutexGuard<'_, Vec<Self>> {
+        self.derived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn derive(&self, more: &[Setting], limits: Limits) -> Self {
         let options = PgConnectOptions::clone(&self.inner.connect_options());
         let Plan { pooler, settings, .. } = &*self.plan;
         match pooler {
@@ -157,8 +177,12 @@ impl PgPool {
         self.inner.connect_options()
     }
 
-    /// Ends all connections, and gives none out any more.
+    /// Ends all connections, and gives none out any more. What another task holds of a derived pool is waited
+    /// for a second at most.
     pub async fn close(&self) {
+        let derived = std::mem::take(&mut *self.derived());
+        let closing = derived.iter().map(|pool| tokio::time::timeout(CLOSE_TIMEOUT, pool.close()));
+        join_all(closing).await;
         self.inner.close().await;
     }
 }
@@ -166,7 +190,7 @@ impl PgPool {
 /// Of a database that is reached without a pooler.
 impl From<sqlx::PgPool> for PgPool {
     fn from(inner: sqlx::PgPool) -> Self {
-        Self { inner, plan: Arc::new(Plan::new(Pooler::None, vec![])) }
+        Self { inner, plan: Arc::new(Plan::new(Pooler::None, vec![])), derived: Arc::default() }
     }
 }
 

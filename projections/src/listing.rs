@@ -65,7 +65,7 @@ impl Condition {
 type Sql = QueryBuilder<'static, Postgres>;
 
 /// Rows by all of these conditions.
-pub(crate) type Part = Vec<Condition>;
+pub(crate) type Branch = Vec<Condition>;
 
 /// A list, and the ways to read a page of it.
 #[derive(Debug)]
@@ -81,11 +81,11 @@ pub(crate) struct Listing {
     /// Columns that the rest of the conditions needs besides.
     pub needs: &'static str,
     /// Parts that an index each has in order, by conditions that fit no other index.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Branch>,
     /// What rows of the parts have to fulfil besides.
-    pub rest: Part,
+    pub rest: Branch,
     /// The same rows, parts and rest together, by conditions that fit any index.
-    pub gathered: Vec<Part>,
+    pub gathered: Vec<Branch>,
     /// Whether these have conditions besides words that may leave few rows.
     pub is_narrow: bool,
 }
@@ -282,7 +282,7 @@ impl Listing {
         QueryBuilder::new(format!("{} FROM ", self.select))
     }
 
-    fn push_select(&self, sql: &mut Sql, part: &Part, needs: &str) {
+    fn push_select(&self, sql: &mut Sql, part: &Branch, needs: &str) {
         sql.push(format_args!("SELECT {}{needs} FROM {} WHERE true", self.columns, self.table));
         push_all(sql, part);
     }

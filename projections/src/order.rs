@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::listing::{Condition, Listing, Part};
+use crate::listing::{Branch, Condition, Listing};
 use crate::scan::{Keyed, Scan};
 use crate::{
     Fold, Key, Ordering, Page, ProjectionError, ReadError, Slice, SortBy, Table, Visibility,
@@ -240,7 +240,7 @@ const EVERYBODY: Condition = Condition::sql("created_at > '-infinity'");
 
 /// Statuses are few, so one index serves a buyer's orders with and without that filter: a list without
 /// it is merged of the parts of each status.
-fn parts(buyer: Option<Condition>, status: Option<OrderStatus>) -> Vec<Part> {
+fn parts(buyer: Option<Condition>, status: Option<OrderStatus>) -> Vec<Branch> {
     let statuses = match (&buyer, status) {
         (_, Some(status)) => vec![status],
         (Some(_), None) => OrderStatus::ALL.to_vec(),

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::listing::{Condition, Listing, Part};
+use crate::listing::{Branch, Condition, Listing};
 use crate::scan::{Keyed, Scan};
 use crate::{
     Fold, Key, Ordering, Page, ProjectionError, ReadError, Slice, SortBy, Table, Visibility,
@@ -177,7 +177,7 @@ pub struct UserFilter {
 impl UserFilter {
     /// The parts that the list is merged of. Roles are few, so one index serves every filter: a list
     /// without one of them is merged of the parts of each of its values.
-    fn parts(&self) -> Vec<Part> {
+    fn parts(&self) -> Vec<Branch> {
         if self.role.is_none() && self.is_active.is_none() {
             return vec![vec![Condition::sql("date_joined > '-infinity'")]];
         }

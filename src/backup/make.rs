@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use time::format_description::well_known::Rfc3339;
 
 use super::database::Snapshot;
-use super::manifest::{Manifest, MediaTotal, Part};
+use super::manifest::{BackupFile, Manifest, MediaTotal};
 use super::tool::Tool;
 use super::{DUMP, Lock, MANIFEST, MEDIA_LIST, at, digest, media, or_interrupted};
 use crate::config::Config;
@@ -113,7 +113,7 @@ async fn manifest(
     for name in [DUMP, MEDIA_LIST, lock.name()] {
         let path = folder.join(name);
         let (size, sha256) = digest::of_file(&path).await.map_err(at(&path))?;
-        files.insert(name.to_owned(), Part { size, sha256 });
+        files.insert(name.to_owned(), BackupFile { size, sha256 });
     }
     Ok(Manifest {
         format: Manifest::format(),

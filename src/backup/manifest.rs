@@ -35,7 +35,7 @@ pub struct Manifest {
     /// How many files the storage had.
     pub media: MediaTotal,
     /// Size and SHA-256 of each file of the backup but the copies of media, which `media.jsonl` lists.
-    pub files: BTreeMap<String, Part>,
+    pub files: BTreeMap<String, BackupFile>,
 }
 
 /// The end of the log.
@@ -60,7 +60,7 @@ pub struct MediaTotal {
 
 /// A file of the backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct BackupFile {
     /// Bytes.
     pub size: u64,
     /// In hexadecimal.
@@ -116,7 +116,7 @@ impl Manifest {
             }
             let path = folder.join(name);
             let (size, sha256) = digest::of_file(&path).await.map_err(at(&path))?;
-            if *expected != (Part { size, sha256 }) {
+            if *expected != (BackupFile { size, sha256 }) {
                 return Err(altered(name));
             }
             read += size;

@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A worker said how far it is with a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct VideoProgress {
     /// Whose video.
     pub product: ProductId,
     /// Of the uploads that a product may have had, this one.
@@ -91,7 +91,7 @@ impl Live {
     }
 
     /// Hands out what happens, until told to end.
-    pub async fn run(self, progress: BoxStream<'static, Progress>) {
+    pub async fn run(self, progress: BoxStream<'static, VideoProgress>) {
         let hub = self.0;
         let work =
             async { tokio::join!(hub.hand_out(progress), hub.wake_ended(), hub.turns.run()) };
@@ -176,7 +176,7 @@ impl Hub {
     }
 
     /// One after the other, so that no percentage follows the end of its video.
-    async fn hand_out(&self, progress: BoxStream<'static, Progress>) {
+    async fn hand_out(&self, progress: BoxStream<'static, VideoProgress>) {
         let mut followed = self.commands.followed();
         followed.mark_changed();
         let mut progress = progress.fuse();
@@ -227,11 +227,11 @@ impl Hub {
     }
 
     /// Only for as long as the product waits for that very upload.
-    async fn hand_out_progress(&self, progress: Progress) -> Result<(), ReadError> {
+    async fn hand_out_progress(&self, progress: VideoProgress) -> Result<(), ReadError> {
         if self.readers().seats == 0 {
             return Ok(());
         }
-        let Progress { product, upload, percent } = progress;
+        let VideoProgress { product, upload, percent } = progress;
         let views = Products(self.pool.clone()).all_of(&[product]).await?;
         let Some(row) = views.into_iter().map(|view| view.row).next() else { return Ok(()) };
         let waits = row.processing_status == ProcessingStatus::Processing && !row.deleted;

@@ -25,7 +25,7 @@ use http::{HeaderName, HeaderValue};
 use projections::{Page, ProductFilter, Products, Scope, Visibility};
 use url::Url;
 
-pub use hub::{Live, Progress};
+pub use hub::{Live, VideoProgress};
 
 use crate::App;
 use crate::caller::Caller;

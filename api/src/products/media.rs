@@ -23,7 +23,7 @@ use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use projections::{Products, RowVideo, Visibility};
 use utoipa::IntoParams;
 
-use super::range::{Part, asked_for, has};
+use super::range::{RequestedRange, asked_for, has};
 use crate::App;
 use crate::media_links::{AskedBy, Links, with_signature, wrong_link};
 use crate::openapi::Needs;
@@ -206,9 +206,11 @@ pub(super) async fn give(app: &App, file: File, asked: &Asked) -> Result<Respons
     };
     insert(&mut answer, ACCEPT_RANGES, "bytes");
     let (status, range) = match asked_for(&asked.method, &asked.headers, &file.etag, size) {
-        Part::Whole => (StatusCode::OK, 0..size),
-        Part::Range(range) => (StatusCode::PARTIAL_CONTENT, *range.start()..*range.end() + 1),
-        Part::Outside => {
+        RequestedRange::Whole => (StatusCode::OK, 0..size),
+        RequestedRange::Range(range) => {
+            (StatusCode::PARTIAL_CONTENT, *range.start()..*range.end() + 1)
+        }
+        RequestedRange::Unsatisfiable => {
             let size = HeaderValue::try_from(format!("bytes */{size}"));
             let problem = Problem::of_status(StatusCode::RANGE_NOT_SATISFIABLE);
             return Err(

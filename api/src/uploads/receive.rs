@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
-use commands::uploads::{Part, Progress, Recorder, Upload, UploadError, UploadLease};
+use commands::uploads::{Recorder, Upload, UploadError, UploadLease, UploadPart, UploadProgress};
 use futures::StreamExt;
 use object_store::ObjectStore;
 use sha2::Sha256;
@@ -37,7 +37,7 @@ pub(super) enum Ending {
 #[derive(Clone)]
 pub(super) struct Received {
     pub ending: Ending,
-    pub progress: Progress,
+    pub progress: UploadProgress,
     /// How many bytes there may be by the end.
     pub limit: i64,
     /// Where bytes were kept.
@@ -78,7 +78,7 @@ struct Parts {
     /// One that becomes durable while bytes of the next arrive.
     closing: Option<JoinHandle<Result<(), Problem>>>,
     /// Where all are recorded at once, those that are closed.
-    held: Option<Vec<Part>>,
+    held: Option<Vec<UploadPart>>,
 }
 
 impl Intake {
@@ -102,8 +102,8 @@ impl Intake {
     }
 
     async fn take(&mut self, body: BodyDataStream) -> Result<Received, Problem> {
-        let Progress { length, received, hash } =
-            Progress::of(&self.upload).map_err(|error| Problem::fault(&error))?;
+        let UploadProgress { length, received, hash } =
+            UploadProgress::of(&self.upload).map_err(|error| Problem::fault(&error))?;
         let mut parts = Parts {
             media: Arc::clone(&self.media),
             chunk: self.chunk,
@@ -209,12 +209,12 @@ impl Parts {
     /// How far it has come by now, once that is hashed.
     async fn progress(
         &mut self,
-    ) -> Result<impl Future<Output = Result<Progress, Problem>> + use<>, Problem> {
+    ) -> Result<impl Future<Output = Result<UploadProgress, Problem>> + use<>, Problem> {
         let hash = self.hashing.now().await.map_err(|error| Problem::fault(&error))?;
         let (length, received) = (self.length, self.received);
         Ok(async move {
             let hash = hash.await.map_err(|error| Problem::fault(&error))?;
-            Ok(Progress { length, received, hash })
+            Ok(UploadProgress { length, received, hash })
         })
     }
 
@@ -226,7 +226,7 @@ impl Parts {
     }
 
     /// Closes and records what is left.
-    async fn finish(&mut self, progress: &Progress) -> Result<OffsetDateTime, Problem> {
+    async fn finish(&mut self, progress: &UploadProgress) -> Result<OffsetDateTime, Problem> {
         self.closed().await?;
         let mut parts = self.held.take().unwrap_or_default();
         if let Some(sink) = self.open.take() {
@@ -253,8 +253,8 @@ impl Parts {
 async fn record(
     media: &Arc<dyn ObjectStore>,
     recorder: &Recorder,
-    progress: &Progress,
-    parts: Vec<Part>,
+    progress: &UploadProgress,
+    parts: Vec<UploadPart>,
 ) -> Result<OffsetDateTime, Problem> {
     let outcome = recorder.record(progress, &parts).await;
     if let Err(UploadError::Lost) = &outcome {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use commands::uploads::Part;
+use commands::uploads::UploadPart;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -15,7 +15,7 @@ pub(super) const PART: usize = 60 << 20;
 /// A part that is being written, and is gone if it is dropped.
 pub(super) struct Sink {
     writing: Writing,
-    part: Part,
+    part: UploadPart,
 }
 
 impl Sink {
@@ -26,7 +26,7 @@ impl Sink {
         start: i64,
     ) -> object_store::Result<Self> {
         let writing = Writing::begin(media, &Path::from(key.as_str()), chunk).await?;
-        Ok(Self { writing, part: Part { start, size: 0, key } })
+        Ok(Self { writing, part: UploadPart { start, size: 0, key } })
     }
 
     /// How many bytes there is room for.
@@ -41,7 +41,7 @@ impl Sink {
     }
 
     /// Makes it last.
-    pub(super) async fn close(self) -> object_store::Result<Part> {
+    pub(super) async fn close(self) -> object_store::Result<UploadPart> {
         self.writing.finish().await?;
         Ok(self.part)
     }

@@ -19,8 +19,8 @@ use pool::PgPool;
 use uuid::Uuid;
 
 use crate::{CommandError, Commands, Context, Done};
+use records::{Authenticity, Records};
 pub use records::{FOLDER, Record};
-use records::{Records, Verdict};
 
 /// Records that are compared with the database together.
 const PAGE: usize = 1_000;
@@ -244,10 +244,10 @@ impl Erasures {
         let mut repeated = Repeated::default();
         let judged = records.into_iter().map(|record| self.repeat_one(record));
         let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
-        while let Some((record, verdict, erased)) = judged.try_next().await? {
+        while let Some((record, authenticity, erased)) = judged.try_next().await? {
             done += 1;
             repeated.erased += u64::from(erased);
-            if verdict == Verdict::Foreign {
+            if authenticity == Authenticity::Foreign {
                 repeated.foreign.push(record);
             }
             at(done);
@@ -255,13 +255,16 @@ impl Erasures {
         Ok(repeated)
     }
 
-    async fn repeat_one(&self, record: Record) -> Result<(Record, Verdict, bool), ErasureError> {
-        let verdict = self.records.judge(&record).await?;
-        let erased = match verdict {
-            Verdict::Genuine => self.commands.erase_again(record.person).await?,
-            Verdict::Foreign | Verdict::Gone => false,
+    async fn repeat_one(
+        &self,
+        record: Record,
+    ) -> Result<(Record, Authenticity, bool), ErasureError> {
+        let authenticity = self.records.judge(&record).await?;
+        let erased = match authenticity {
+            Authenticity::Genuine => self.commands.erase_again(record.person).await?,
+            Authenticity::Foreign | Authenticity::Gone => false,
         };
-        Ok((record, verdict, erased))
+        Ok((record, authenticity, erased))
     }
 
     /// Writes records of erasures that have none: of those that are older than records are, or where the

@@ -35,7 +35,7 @@ pub(super) struct Records {
 /// A record as a list of the storage shows it.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Who was erased, if the record is [genuine](Verdict::Genuine).
+    /// Who was erased, if the record is [genuine](Authenticity::Genuine).
     pub(super) person: UserId,
     /// Its name in the storage.
     path: Path,
@@ -45,7 +45,7 @@ pub struct Record {
 
 /// What a record is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Authenticity {
     /// It was written with this database's keys.
     Genuine,
     /// It was not.
@@ -127,18 +127,18 @@ impl Records {
     }
 
     /// Reads a record, and says what it is worth.
-    pub(super) async fn judge(&self, record: &Record) -> Result<Verdict> {
+    pub(super) async fn judge(&self, record: &Record) -> Result<Authenticity> {
         if record.size > LONGEST {
-            return Ok(Verdict::Foreign);
+            return Ok(Authenticity::Foreign);
         }
         let bytes = match self.storage.get(&record.path).await {
             Ok(found) => found.bytes().await?,
-            Err(Error::NotFound { .. }) => return Ok(Verdict::Gone),
+            Err(Error::NotFound { .. }) => return Ok(Authenticity::Gone),
             Err(error) => return Err(error),
         };
         let genuine =
             serde_json::from_slice(&bytes).is_ok_and(|content| self.is_proven(record, &content));
-        Ok(if genuine { Verdict::Genuine } else { Verdict::Foreign })
+        Ok(if genuine { Authenticity::Genuine } else { Authenticity::Foreign })
     }
 
     fn is_proven(&self, record: &Record, content: &Content) -> bool {

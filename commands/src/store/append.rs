@@ -4,7 +4,7 @@ use pool::Statement;
 use uuid::Uuid;
 
 use super::condition::Condition;
-use super::names::Claim;
+use super::names::NameClaim;
 use crate::context::Done;
 
 /// One command's events, and all that has to be true together with them.
@@ -35,11 +35,11 @@ pub(super) struct Appended {
 pub(crate) struct Side {
     pub guards: Vec<Guard>,
     /// A name that the stream holds from then on.
-    pub claim: Option<Claim>,
+    pub claim: Option<NameClaim>,
     /// A name that is free from then on.
-    pub release: Option<Claim>,
+    pub release: Option<NameClaim>,
     /// A name that is kept for its owner for a while, though it leads to nobody.
-    pub hold: Option<Claim>,
+    pub hold: Option<NameClaim>,
     /// Run before the events are written.
     pub conditions: Vec<Condition>,
     /// Run after the events are written.

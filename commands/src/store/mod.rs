@@ -33,7 +33,7 @@ pub(crate) use condition::{Condition, Unmet};
 use connections::Connections;
 use load::Known;
 pub(crate) use load::Loaded;
-pub(crate) use names::{Claim, forget_held};
+pub(crate) use names::{NameClaim, forget_held};
 use streams::Streams;
 
 use crate::outage::is_outage;

@@ -9,12 +9,12 @@ use super::condition::{Condition, Reservation, Unmet};
 
 /// A name that may be held once.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Claim {
+pub(crate) struct NameClaim {
     pub reservation: Reservation,
     pub name: String,
 }
 
-impl Claim {
+impl NameClaim {
     pub(crate) fn kind(&self) -> &'static str {
         self.reservation.kind()
     }

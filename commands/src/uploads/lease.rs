@@ -45,7 +45,7 @@ pub struct Recorder {
 
 /// Bytes in storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct UploadPart {
     /// What stands before them.
     pub start: i64,
     /// How many.
@@ -56,7 +56,7 @@ pub struct Part {
 
 /// How far an upload has come, with the state that its hash is in there.
 #[derive(Clone, Debug)]
-pub struct Progress {
+pub struct UploadProgress {
     /// How many bytes it will have, where that is known by now.
     pub length: Option<i64>,
     /// How many it has.
@@ -65,7 +65,7 @@ pub struct Progress {
     pub hash: Sha256,
 }
 
-impl Progress {
+impl UploadProgress {
     /// From where the upload stands.
     pub fn of(upload: &Upload) -> Result<Self, sqlx::Error> {
         let hash = match &upload.hash {
@@ -208,8 +208,8 @@ impl Recorder {
     /// time move that.
     pub async fn record(
         &self,
-        progress: &Progress,
-        parts: &[Part],
+        progress: &UploadProgress,
+        parts: &[UploadPart],
     ) -> Result<OffsetDateTime, UploadError> {
         sqlx::query_scalar(
             "WITH mine AS (

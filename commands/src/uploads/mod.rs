@@ -14,7 +14,7 @@ use pool::{PgPool, Statement};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use lease::{Part, Progress, Recorder, UploadLease};
+pub use lease::{Recorder, UploadLease, UploadPart, UploadProgress};
 
 use crate::CommandError;
 use crate::store::{Condition, Unmet};

@@ -4,7 +4,7 @@ use domain::product::{ProcessingStatus, ProductStatus};
 use domain::{CategoryId, Currency, UserId};
 
 use super::{ProductRow, Search, view};
-use crate::listing::{Condition, Listing, Part};
+use crate::listing::{Branch, Condition, Listing};
 use crate::{Fold, Ordering, SortBy, Visibility};
 
 /// Which products, in which order.
@@ -85,7 +85,7 @@ fn has_another(filter: &ProductFilter) -> bool {
 
 /// The rows that match, for any index that has a condition of theirs: none is forbidden. Both shelves of all owners are
 /// one, so that an index of words is read once.
-fn gathered(scopes: &[Scope], filter: &ProductFilter) -> Vec<Part> {
+fn gathered(scopes: &[Scope], filter: &ProductFilter) -> Vec<Branch> {
     let has_all = |shelf| scopes.contains(&Scope { shelf, owner: filter.uploaded_by });
     if has_all(Shelf::Listed) && has_all(Shelf::Unlisted) {
         let states = [status(filter), processing(filter)];
@@ -97,7 +97,7 @@ fn gathered(scopes: &[Scope], filter: &ProductFilter) -> Vec<Part> {
 }
 
 /// The conditions that some scope has no index for in the list's order.
-fn rest(scopes: &[Scope], filter: &ProductFilter) -> Part {
+fn rest(scopes: &[Scope], filter: &ProductFilter) -> Branch {
     let missing = |has: &dyn Fn(&Scope, &ProductFilter) -> bool| {
         scopes.iter().any(|scope| !has(scope, filter))
     };
@@ -142,7 +142,7 @@ impl Scope {
     }
 
     /// Rows that one index each has in the list's order, as many of the filters as it knows applied.
-    fn parts(self, filter: &ProductFilter) -> Vec<Part> {
+    fn parts(self, filter: &ProductFilter) -> Vec<Branch> {
         let part = |conditions: Vec<Condition>| [vec![self.shelf()], conditions].concat();
         if let Some(owner) = self.owner().filter(|_| self.has_owner(filter)) {
             if filter.ordering.by != SortBy::Created {
@@ -203,7 +203,7 @@ impl Scope {
     }
 
     /// Rows that match, for any index that has a condition of theirs.
-    fn gathered(self, filter: &ProductFilter) -> Part {
+    fn gathered(self, filter: &ProductFilter) -> Branch {
         let states = [status(filter), processing(filter)].into_iter();
         let states = states.filter(|_| self.shelf != Shelf::Listed);
         let all = [Some(self.shelf()), Some(EVERYBODY), self.owner()];

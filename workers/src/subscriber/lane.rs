@@ -13,7 +13,7 @@ use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::effects::Place;
-use super::work::Verdict;
+use super::work::Conclusion;
 use super::{Handler, Subscriber};
 use crate::Backoff;
 use crate::supervise::Fault;
@@ -112,12 +112,12 @@ impl<H: Handler> Subscriber<H> {
         let (places, messages): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let Some(_slot) = self.slot(&messages, stop).await? else { return Ok(()) };
         match self.attempt(&places, &messages, stop).await {
-            Ok(verdicts) => {
-                for (message, verdict) in messages.iter().zip(verdicts) {
-                    let kind = match verdict {
-                        Verdict::Settled => AckKind::Ack,
-                        Verdict::Unknown => AckKind::Term,
-                        Verdict::Later(delay) => AckKind::Nak(Some(delay)),
+            Ok(conclusions) => {
+                for (message, conclusion) in messages.iter().zip(conclusions) {
+                    let kind = match conclusion {
+                        Conclusion::Settled => AckKind::Ack,
+                        Conclusion::Unknown => AckKind::Term,
+                        Conclusion::Later(delay) => AckKind::Nak(Some(delay)),
                     };
                     answer(message, kind).await?;
                 }

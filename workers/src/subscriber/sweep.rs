@@ -7,11 +7,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::work::Verdict;
+use super::work::Conclusion;
 use super::{Handler, Subscriber};
 use crate::supervise::Fault;
 
-type Tries = JoinSet<Result<Vec<Verdict>, Fault>>;
+type Tries = JoinSet<Result<Vec<Conclusion>, Fault>>;
 
 const CLEARING: Duration = Duration::from_hours(1);
 
@@ -56,9 +56,12 @@ impl<H: Handler> Subscriber<H> {
         Ok(())
     }
 
-    fn settle(&self, ended: Result<Result<Vec<Verdict>, Fault>, JoinError>) -> Result<(), Fault> {
-        match ended.map_err(Fault::passing).and_then(|verdicts| verdicts) {
-            Ok(verdicts) if verdicts.contains(&Verdict::Unknown) => {
+    fn settle(
+        &self,
+        ended: Result<Result<Vec<Conclusion>, Fault>, JoinError>,
+    ) -> Result<(), Fault> {
+        match ended.map_err(Fault::passing).and_then(|conclusions| conclusions) {
+            Ok(conclusions) if conclusions.contains(&Conclusion::Unknown) => {
                 Err(Fault::Halt("an event of the log is gone".to_owned()))
             }
             Ok(_) => Ok(()),

@@ -27,7 +27,7 @@ const NOT_YET: Duration = Duration::from_secs(1);
 
 /// What is to be done about the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Conclusion {
     /// Nothing: handled, or with the operator.
     Settled,
     /// It is to come again.
@@ -54,27 +54,27 @@ enum Ended {
 
 impl<H: Handler> Subscriber<H> {
     /// Tries each event once, if it is due and no other worker has it. The messages that told of
-    /// them are kept meanwhile; the verdicts are in the events' order.
+    /// them are kept meanwhile; the conclusions are in the events' order.
     pub(super) async fn attempt(
         &self,
         places: &[Place],
         messages: &[Message],
         stop: &CancellationToken,
-    ) -> Result<Vec<Verdict>, Fault> {
+    ) -> Result<Vec<Conclusion>, Fault> {
         let events = self.read(places).await?;
         let known: Vec<_> =
             places.iter().copied().filter(|place| events.contains_key(&place.event_id)).collect();
         let claimed = self.effects.claim(&known).await?;
-        let mut verdicts = HashMap::new();
+        let mut conclusions = HashMap::new();
         let mut tries = vec![];
         for (place, claimed) in known.into_iter().zip(claimed) {
             match (claimed, events.get(&place.event_id)) {
                 (Claimed::Granted(claim), Some(event)) => tries.push(Try { event, place, claim }),
                 (Claimed::NotYet(wait), _) => {
-                    verdicts.insert(place.event_id, Verdict::Later(wait));
+                    conclusions.insert(place.event_id, Conclusion::Later(wait));
                 }
                 (Claimed::Granted(_) | Claimed::Handled, _) => {
-                    verdicts.insert(place.event_id, Verdict::Settled);
+                    conclusions.insert(place.event_id, Conclusion::Settled);
                 }
             }
         }
@@ -84,10 +84,11 @@ impl<H: Handler> Subscriber<H> {
         let done: Vec<_> = done.map(|(one, _)| (one.place, one.claim)).collect();
         self.effects.handled(&done).await?;
         for (one, ended) in tries.iter().zip(ended) {
-            verdicts.insert(one.place.event_id, self.conclude(one, ended).await?);
+            conclusions.insert(one.place.event_id, self.conclude(one, ended).await?);
         }
-        let verdict = |place: &Place| verdicts.remove(&place.event_id).unwrap_or(Verdict::Unknown);
-        Ok(places.iter().map(verdict).collect())
+        let conclusion =
+            |place: &Place| conclusions.remove(&place.event_id).unwrap_or(Conclusion::Unknown);
+        Ok(places.iter().map(conclusion).collect())
     }
 
     /// The events at these places, where the log has them.
@@ -180,14 +181,14 @@ impl<H: Handler> Subscriber<H> {
         pool::keep(self.pace.lease, renew).await;
     }
 
-    async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Verdict, Fault> {
+    async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Conclusion, Fault> {
         let Try { event, place, claim } = *one;
         let outcome = match ended {
             Ended::Done => "handled",
-            Ended::Lost => return Ok(Verdict::Later(self.pace.lease)),
+            Ended::Lost => return Ok(Conclusion::Later(self.pace.lease)),
             Ended::CutShort => {
                 self.effects.give_back(place, claim).await?;
-                return Ok(Verdict::Later(Duration::ZERO));
+                return Ok(Conclusion::Later(Duration::ZERO));
             }
             Ended::Failed(wait @ (Failed::Outage(_) | Failed::NotYet)) => {
                 let usual = if wait == Failed::NotYet { NOT_YET } else { OUTAGE };
@@ -195,7 +196,7 @@ impl<H: Handler> Subscriber<H> {
                 let (subscriber, position) = (self.handler.name(), place.position);
                 tracing::info!(subscriber, position, error = %wait, ?delay, "waits");
                 self.effects.put_off_uncounted(place, claim, delay).await?;
-                return Ok(Verdict::Later(delay));
+                return Ok(Conclusion::Later(delay));
             }
             Ended::Failed(Failed::Transient(error))
                 if claim.attempts.unsigned_abs() < self.pace.attempts =>
@@ -208,7 +209,7 @@ impl<H: Handler> Subscriber<H> {
             }
         };
         self.count(outcome);
-        Ok(Verdict::Settled)
+        Ok(Conclusion::Settled)
     }
 
     async fn put_off(
@@ -217,7 +218,7 @@ impl<H: Handler> Subscriber<H> {
         place: Place,
         claim: Claim,
         error: &str,
-    ) -> Result<Verdict, Fault> {
+    ) -> Result<Conclusion, Fault> {
         let delay = self.pace.backoff.delay(claim.attempts.unsigned_abs());
         let (subscriber, position) = (self.handler.name(), place.position);
         let (event, attempts) = (event.event.name(), claim.attempts);
@@ -232,7 +233,7 @@ impl<H: Handler> Subscriber<H> {
         );
         self.effects.put_off(place, claim, delay).await?;
         self.count("failed");
-        Ok(Verdict::Later(delay))
+        Ok(Conclusion::Later(delay))
     }
 
     async fn bury(

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::Failure;
 use super::limits::Limits;
 use super::probe::Source;
-use super::progress::{Progress, Stage};
-use super::rejection::{Part, Rejection};
+use super::progress::{FinishingProgress, Stage};
+use super::rejection::{Rejection, Track};
 use super::sandbox::{self, Input, Outcome, ToolError};
 use super::timeline::Timeline;
 
@@ -59,7 +59,7 @@ pub(super) async fn check(
     input: Input<'_>,
     source: &Source,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<Decoded, Failure> {
     progress.report(Stage::Decode, 0.0);
     let everything = survey(input, source, Depth::Everything, limits, progress).await?;
@@ -77,7 +77,7 @@ async fn survey(
     source: &Source,
     depth: Depth,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<Survey, Failure> {
     const ENTRIES: &str = "packet=stream_index,pts_time,dts_time,flags\
         :frame=stream_index,best_effort_timestamp_time";
@@ -172,11 +172,11 @@ impl Survey {
         let is_sure = self.depth == Depth::Everything || self.complaints >= lost_pictures;
         let pictures = || {
             let lost = lost_pictures.min(if is_sure { usize::MAX } else { 0 });
-            share(lost, self.pictures.expected(), FEW_PICTURES, Part::Pictures)
+            share(lost, self.pictures.expected(), FEW_PICTURES, Track::Pictures)
         };
         let sound = || {
             let sound = self.sound.as_ref()?;
-            share(sound.lost(self.is_complete), sound.expected(), FEW_SOUNDS, Part::Sound)
+            share(sound.lost(self.is_complete), sound.expected(), FEW_SOUNDS, Track::Sound)
         };
         pictures().or_else(sound).or_else(|| self.missing())
     }
@@ -198,7 +198,7 @@ impl Survey {
 }
 
 /// Damage, where more is lost than is tolerated.
-fn share(lost: usize, of: usize, few: usize, part: Part) -> Option<Rejection> {
+fn share(lost: usize, of: usize, few: usize, part: Track) -> Option<Rejection> {
     if lost <= few.max(of / TOLERATED) {
         return None;
     }

@@ -6,13 +6,16 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::progress::{Progress, Stage};
+use super::progress::{FinishingProgress, Stage};
 
 /// Hashed in one go off the async threads; between two chunks the task can be cancelled.
 const CHUNK: u64 = 8 << 20;
 
 /// SHA-256 in lowercase hex, and the number of bytes that went into it.
-pub(super) async fn sha256(file: &Path, progress: &Progress<'_>) -> std::io::Result<(String, u64)> {
+pub(super) async fn sha256(
+    file: &Path,
+    progress: &FinishingProgress<'_>,
+) -> std::io::Result<(String, u64)> {
     let path = file.to_owned();
     let total = tokio::fs::metadata(file).await?.len().max(1);
     let mut state = (None, Sha256::new());

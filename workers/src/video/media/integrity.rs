@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Failure;
 use super::limits::Limits;
 use super::probe::Source;
-use super::progress::{Progress, Stage};
+use super::progress::{FinishingProgress, Stage};
 use super::rejection::Rejection;
 use super::sandbox::{self, Input};
 use super::structure::Shortfall;
@@ -26,7 +26,7 @@ pub(super) async fn read_through(
     source: &Source,
     shortfall: Option<Shortfall>,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<(), Failure> {
     let strict = read(input, source, limits, progress).await?;
     let sound = strict.clean && !strict.premature_end && shortfall.is_none();
@@ -71,7 +71,7 @@ async fn read(
     input: Input<'_>,
     source: &Source,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<Reading, Failure> {
     let (mut time, mut pictures) = (Duration::ZERO, false);
     let options = mapped(source);

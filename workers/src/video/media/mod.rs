@@ -25,7 +25,7 @@ mod tools;
 use std::path::{Path, PathBuf};
 
 pub use limits::{CODECS, Limits};
-pub use rejection::{Part, Rejection};
+pub use rejection::{Rejection, Track};
 pub use sandbox::{Confinement, ToolError, confinement};
 pub use sniff::Family;
 pub use sprite::Sprite;
@@ -34,7 +34,7 @@ pub use tools::{Unfit, find as find_tools};
 use codec::Plan;
 use decode::Decoded;
 use probe::Source;
-use progress::{Progress, Stage};
+use progress::{FinishingProgress, Stage};
 use sandbox::Input;
 
 /// The finished files, which lie below the work directory until the caller takes them away.
@@ -87,7 +87,7 @@ pub async fn finalize(
     limits: &Limits,
     progress: impl Fn(u8) + Send + Sync,
 ) -> Result<Finalized, Failure> {
-    let progress = Progress::new(&progress);
+    let progress = FinishingProgress::new(&progress);
     progress.report(Stage::Inspect, 0.0);
     // Of its own, since the tools may write there.
     let work = &work.join("finished");
@@ -104,7 +104,7 @@ async fn finish(
     input: Input<'_>,
     work: &Path,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<Finalized, Failure> {
     structure::check_packets(input.path, input.family).await?;
     let shortfall = structure::shortfall(input.path, input.family).await?;
@@ -151,7 +151,7 @@ async fn rewrite(
     plan: Plan,
     work: &Path,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<(PathBuf, Plan), Failure> {
     match remux::remux(input, source, plan, work, limits, progress).await {
         Err(Failure::Tool(ToolError::Failed { reason, .. }))

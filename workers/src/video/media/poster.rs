@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Failure;
 use super::limits::Limits;
 use super::probe::Source;
-use super::progress::{Progress, Stage};
+use super::progress::{FinishingProgress, Stage};
 use super::sandbox::{self, Input, Outcome};
 
 /// Pixels made square first, then at most 1280 on the longer side; ffmpeg turns by the rotation itself.
@@ -43,7 +43,7 @@ pub(super) async fn take(
     source: &Source,
     work: &Path,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<PathBuf, Failure> {
     let output = work.join("poster.jpg");
     progress.report(Stage::Poster, 0.0);

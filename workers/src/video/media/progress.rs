@@ -40,13 +40,13 @@ impl Stage {
 }
 
 /// Reports through the caller's function, never falling and not too often.
-pub(super) struct Progress<'a> {
+pub(super) struct FinishingProgress<'a> {
     callback: &'a (dyn Fn(u8) + Send + Sync),
     last: Mutex<Option<(u8, Instant)>>,
     converts: AtomicBool,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> FinishingProgress<'a> {
     pub(super) fn new(callback: &'a (dyn Fn(u8) + Send + Sync)) -> Self {
         Self { callback, last: Mutex::new(None), converts: AtomicBool::new(false) }
     }
@@ -102,7 +102,7 @@ mod tests {
     fn reports_rise_and_keep_their_distance() {
         let told = Mutex::new(Vec::new());
         let callback = |percent| told.lock().expect("unpoisoned").push(percent);
-        let progress = Progress::new(&callback);
+        let progress = FinishingProgress::new(&callback);
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
 

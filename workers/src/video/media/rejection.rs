@@ -127,7 +127,7 @@ pub enum Rejection {
         /// Of all pictures, or of all sound; rounded up.
         percent: u8,
         /// What is lost.
-        part: Part,
+        part: Track,
     },
     /// The conversion lost most of it.
     #[error("The video is damaged: not all of its pictures can be shown.")]
@@ -139,14 +139,14 @@ pub enum Rejection {
 
 /// What of a video was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Track {
     /// What is seen.
     Pictures,
     /// What is heard.
     Sound,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Track {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Pictures => "pictures",

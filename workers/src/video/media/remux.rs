@@ -8,7 +8,7 @@ use super::codec::{Container, Plan};
 use super::integrity::{mapped, out_time};
 use super::limits::Limits;
 use super::probe::Source;
-use super::progress::{Progress, Stage};
+use super::progress::{FinishingProgress, Stage};
 use super::sandbox::{self, Input};
 
 /// Drops what could tell about the maker, and whatever would differ between two runs.
@@ -60,7 +60,7 @@ pub(super) async fn remux(
     plan: Plan,
     work: &Path,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<PathBuf, Failure> {
     let output = work.join("video").with_extension(plan.container.extension());
     let streams = mapped(source);

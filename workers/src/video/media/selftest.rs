@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::codec::{Container, Plan};
 use super::limits::Limits;
-use super::progress::Progress;
+use super::progress::FinishingProgress;
 use super::sandbox::{Input, ToolError};
 use super::sniff::Family;
 use super::{Failure, decode, poster, probe, remux};
@@ -34,7 +34,7 @@ pub(super) async fn run(work: &Path, limits: &Limits) -> Result<(), ToolError> {
 }
 
 async fn finish(sample: Input<'_>, folder: &Path, limits: &Limits) -> Result<(), Failure> {
-    let progress = Progress::new(&|_| ());
+    let progress = FinishingProgress::new(&|_| ());
     let Limits { max_pixels, max_side, max_output_bytes, .. } = Limits::default();
     let limits = &Limits { max_pixels, max_side, max_output_bytes, ..limits.clone() };
     let source = probe::probe(sample, limits).await?;

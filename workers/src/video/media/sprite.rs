@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Failure;
 use super::limits::Limits;
 use super::probe::Source;
-use super::progress::{Progress, Stage};
+use super::progress::{FinishingProgress, Stage};
 use super::sandbox::{self, Input};
 
 /// What a player shows while one looks for a place in the video.
@@ -66,7 +66,7 @@ pub(super) async fn make(
     source: &Source,
     work: &Path,
     limits: &Limits,
-    progress: &Progress<'_>,
+    progress: &FinishingProgress<'_>,
 ) -> Result<Option<Sprite>, Failure> {
     let (picture, cues) = (work.join("sprite.jpg"), work.join("sprite.vtt"));
     let Some(layout) = Layout::of(source) else { return Ok(None) };
