@@ -2,6 +2,7 @@
 //!
 //! Every wrong value stops the program with one sentence that names the variable.
 
+mod hiding;
 mod nats_address;
 mod parse;
 mod report;
@@ -25,7 +26,7 @@ use workers::video::media::Limits;
 pub use nats_address::{NatsAddress, NatsLogin};
 pub use report::listing;
 pub use tls::TlsFiles;
-pub use variables::Origin;
+pub use variables::{Origin, Setting};
 
 use service_tls::Addresses;
 use variables::{Expected, Reader, Variables};
@@ -138,7 +139,7 @@ pub struct Config {
     pub log_filter: String,
     /// A collector that takes traces by OTLP over HTTP.
     pub traces_endpoint: Option<Url>,
-    settings: Vec<report::Setting>,
+    settings: Vec<Setting>,
 }
 
 impl Config {
@@ -149,7 +150,7 @@ impl Config {
 
     /// Whether links in mails would name no address that another machine can reach.
     pub fn links_lead_nowhere(&self) -> bool {
-        let is_default = |setting: &report::Setting| {
+        let is_default = |setting: &Setting| {
             setting.variable == "PUBLIC_URL" && setting.origin == Origin::Default
         };
         self.bind.ip().is_unspecified() && self.settings.iter().any(is_default)
@@ -199,7 +200,7 @@ impl Config {
     }
 
     /// Each setting in force with its origin, by name, secrets hidden.
-    pub fn settings(&self) -> &[report::Setting] {
+    pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
 

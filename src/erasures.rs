@@ -9,7 +9,7 @@ use commands::{Commands, Erasures};
 use object_store::ObjectStore;
 
 use crate::config::{Config, LogFormat};
-use crate::parts::Error;
+use crate::error::Error;
 use crate::progress::Progress;
 
 /// A record that is younger may be of a request that is under way.

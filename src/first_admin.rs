@@ -9,8 +9,9 @@ use pool::PgPool;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::error::Error;
 use crate::output;
-use crate::parts::{self, Error};
+use crate::parts;
 use crate::subcommand::users;
 
 const EMAIL: &str = "admin@vetted.example";

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::parts::Error;
+use crate::error::Error;
 use crate::tls::Certificate;
 
 /// File descriptors for what is no connection of a client: databases, files, videos.

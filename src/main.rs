@@ -6,6 +6,7 @@ mod config;
 mod database;
 mod embedded;
 mod erasures;
+mod error;
 mod first_admin;
 mod health;
 mod healthcheck;
@@ -18,6 +19,7 @@ mod progress;
 mod reach;
 mod read_models;
 mod rights;
+mod role;
 mod secrets;
 mod serve;
 mod servers;
@@ -36,7 +38,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use config::{Config, LogFormat};
-use serve::Role;
+use role::Role;
 use subcommand::{
     audit, backup as backups, demo, doctor, jwe_open, keys, migrate, projections, users, worker,
 };
@@ -209,7 +211,7 @@ fn main() -> ExitCode {
 }
 
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
-    let is_closed_pipe = |error: &parts::Error| matches!(error, parts::Error::Print(print) if print.is_closed_pipe());
+    let is_closed_pipe = |error: &error::Error| matches!(error, error::Error::Print(print) if print.is_closed_pipe());
     if error.downcast_ref().is_some_and(is_closed_pipe) {
         return ExitCode::SUCCESS;
     }
@@ -286,7 +288,7 @@ async fn carry_out(config: &Config, command: Option<Command>) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_config(config: &Config, json: bool) -> Result<(), parts::Error> {
+fn print_config(config: &Config, json: bool) -> Result<(), error::Error> {
     if json {
         return Ok(output::json(&config.settings())?);
     }

@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 use pool::PgPool;
 
-use crate::parts::Error;
+use crate::error::Error;
 
 /// Seconds.
 const LATENCIES: [f64; 12] =

@@ -5,7 +5,8 @@ use identity::Vault;
 use pool::PgPool;
 
 use crate::config::Config;
-use crate::parts::{self, Database, Error, patiently};
+use crate::error::Error;
+use crate::parts::{self, Database, patiently};
 use crate::progress::Progress;
 use crate::{database, secrets};
 

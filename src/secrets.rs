@@ -9,7 +9,8 @@ use identity::{Missing, Secrets};
 use pool::PgPool;
 
 use crate::config::Config;
-use crate::parts::{Error, make_data_dir};
+use crate::error::Error;
+use crate::private;
 
 /// Permissions of accounts other than this program's, and of its group beyond reading.
 const OF_OTHERS: u32 = 0o027;
@@ -45,4 +46,10 @@ fn refuse_open_to_others(file: &Path) -> Result<(), Error> {
         file.display(),
         mode & 0o777
     )))
+}
+
+/// Makes `DATA_DIR` where there is none.
+pub fn make_data_dir(config: &Config) -> Result<(), Error> {
+    let what = "making DATA_DIR";
+    private::make_data_dir(&config.data_dir).map_err(|source| Error::Io { what, source })
 }

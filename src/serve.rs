@@ -18,23 +18,14 @@ use workers::{MailSettings, Pace, Workers};
 
 use crate::background::Background;
 use crate::config::{Config, LogFormat};
+use crate::error::Error;
 use crate::first_admin;
 use crate::health::Checks;
 use crate::listeners::Listeners;
-use crate::parts::{self, Broker, Database, Error, patiently};
+use crate::parts::{self, Broker, Database, patiently};
+use crate::role::Role;
 use crate::storage::{self, Media};
 use crate::{database, erasures, metrics, output, read_models, rights, servers, start};
-
-/// What of the program runs in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// API and workers, on a database that is brought up to date first.
-    Everything,
-    /// The API.
-    Api,
-    /// The workers.
-    Worker,
-}
 
 /// How often what has expired is cleared away.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);

@@ -12,7 +12,7 @@ use url::Url;
 use workers::{MailSettings, ScannerAddress};
 
 use crate::config::NatsAddress;
-use crate::parts::Error;
+use crate::error::Error;
 use crate::reach::{self, Unreachable};
 
 const NATS: &str = "NATS_URL";

@@ -3,7 +3,7 @@
 
 use crate::config::{Config, Origin};
 use crate::rights::Serving;
-use crate::serve::Role;
+use crate::role::Role;
 
 /// Logs the start, once every server is there that it needs, and warns of doubtful settings.
 pub fn log(config: &Config, role: Role, serving: &Serving) {

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::manifest::Head;
 use crate::database;
-use crate::parts::Error;
+use crate::error::Error;
 
 /// A moment of the database, for as long as the value lives.
 pub(super) struct Snapshot {

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 
 use super::at;
-use crate::parts::Error;
+use crate::error::Error;
 
 /// The name of the keys in clear.
 const CLEAR: &str = "keys/secrets.json";

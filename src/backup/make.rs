@@ -14,7 +14,8 @@ use super::manifest::{BackupFile, Manifest, MediaTotal};
 use super::tool::Tool;
 use super::{DUMP, Lock, MANIFEST, MEDIA_LIST, at, digest, media, or_interrupted};
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::error::Error;
+use crate::parts::Database;
 use crate::progress::Progress;
 use crate::storage;
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{DUMP, MANIFEST, MEDIA_LIST, at, digest};
 use crate::database;
-use crate::parts::Error;
+use crate::error::Error;
 
 /// The form of a backup that this program writes, and reads.
 const FORMAT: u32 = 1;

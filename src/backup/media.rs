@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::manifest::MediaTotal;
 use super::{MEDIA, MEDIA_LIST, at};
+use crate::error::Error;
 use crate::health;
-use crate::parts::Error;
 use crate::storage;
 
 /// Files whose hashes are looked up together.

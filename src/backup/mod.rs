@@ -24,7 +24,7 @@ pub use keys::{Lock, Unlock};
 pub use make::{Wanted, make};
 pub use restore::{Restored, restore};
 
-use crate::parts::Error;
+use crate::error::Error;
 
 /// The dump, as `pg_dump --format=custom` makes it.
 const DUMP: &str = "database.dump";

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use super::manifest::{Manifest, altered, is_plain};
 use super::media::File;
 use super::{MEDIA, MEDIA_LIST, at, digest};
-use crate::parts::Error;
+use crate::error::Error;
 use crate::storage;
 
 /// Files that are asked for, or written, at once.

@@ -16,7 +16,8 @@ use super::media::File;
 use super::tool::Tool;
 use super::{DUMP, Unlock, at, database, keys, or_interrupted, read};
 use crate::config::Config;
-use crate::parts::{self, Database, Error};
+use crate::error::Error;
+use crate::parts::{self, Database};
 use crate::progress::Progress;
 use crate::{erasures, read_models, secrets, storage};
 
@@ -51,7 +52,7 @@ pub async fn restore(
 ) -> Result<Restored, Error> {
     let checked = or_interrupted(Checked::read(config, folder, unlock)).await?;
     // Before anything below it is made, for its mode.
-    parts::make_data_dir(config)?;
+    secrets::make_data_dir(config)?;
     let storage = storage::open(config).await?.store;
     let database = Database::open_owner_unchecked(config, Missing::Create).await?;
     let restored = async {

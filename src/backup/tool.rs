@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::database;
 use crate::embedded;
-use crate::parts::Error;
+use crate::error::Error;
 
 /// The certificates that Debian trusts; libpq looks only for one of its own.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";

@@ -6,7 +6,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::report::{Setting, hide_secrets};
+use super::hiding::hide_secrets;
 use super::{ConfigError, Storage};
 
 /// The end of the sentence "VARIABLE must be …".
@@ -34,6 +34,17 @@ impl std::fmt::Display for Origin {
             Self::Default => "default",
         })
     }
+}
+
+/// One variable with the value in force; secrets are hidden already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// The value, or in brackets what happens without one.
+    pub value: String,
+    /// Who said so.
+    pub origin: Origin,
 }
 
 /// The environment and `.env`, as text. An empty value counts as unset.

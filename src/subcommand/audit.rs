@@ -7,7 +7,8 @@ use projections::{TimelineEntry, timeline_of};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::error::Error;
+use crate::parts::Database;
 use crate::{database, output, secrets};
 
 /// Whose history to print.

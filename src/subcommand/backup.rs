@@ -11,8 +11,8 @@ use serde_json::json;
 use super::projections;
 use crate::backup::{self, Lock, Restored, Unlock, Wanted};
 use crate::config::Config;
+use crate::error::Error;
 use crate::output;
-use crate::parts::Error;
 
 /// Missing files that are printed for people.
 const SHOWN: usize = 20;

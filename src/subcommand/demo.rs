@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::users;
 use crate::config::Config;
-use crate::parts::{self, Database, Error};
+use crate::error::Error;
+use crate::parts::{self, Database};
 use crate::progress::Progress;
 use crate::read_models;
 

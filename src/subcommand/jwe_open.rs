@@ -6,8 +6,8 @@ use api::payload::{PrivateJwk, open, parse_strictly};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use crate::error::Error;
 use crate::output;
-use crate::parts::Error;
 
 /// Bytes of the line: more than the API takes.
 const LONGEST: u64 = 4 << 20;

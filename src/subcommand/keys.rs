@@ -7,7 +7,8 @@ use identity::{Vault, VaultError};
 use pool::PgPool;
 
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::error::Error;
+use crate::parts::Database;
 use crate::progress::Progress;
 use crate::{database, output, secrets};
 

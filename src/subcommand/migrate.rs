@@ -1,7 +1,8 @@
 //! `vetted migrate`: brings the database up to date, its read models included.
 
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::error::Error;
+use crate::parts::Database;
 use crate::{database, output, read_models};
 
 /// Migrates, and prints the version.

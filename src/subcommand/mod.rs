@@ -15,8 +15,8 @@ use domain::ProductId;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::error::Error;
 use crate::output;
-use crate::parts::Error;
 
 /// Prints a result: a value for programs, or a line for people.
 pub fn tell(json: bool, value: &impl Serialize, line: &str) -> Result<(), Error> {

@@ -6,7 +6,8 @@ use ::projections::Drift;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::error::Error;
+use crate::parts::Database;
 use crate::progress::Progress;
 use crate::read_models;
 use crate::{database, output};

@@ -13,7 +13,8 @@ use pool::PgPool;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::parts::{self, Database, Error};
+use crate::error::Error;
+use crate::parts::{self, Database};
 use crate::{database, read_models};
 
 /// An account to create.

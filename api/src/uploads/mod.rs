@@ -5,6 +5,7 @@ mod answer;
 mod checksum;
 pub(crate) mod protocol;
 mod receive;
+mod refusal;
 mod sink;
 
 use axum::body::Body;
@@ -28,10 +29,11 @@ use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, UploadFiles};
 use crate::problem::Problem;
-use answer::{appended, lengthened, made, misplaced, overrun, refusal, standing, unless_whole};
+use answer::{appended, made, standing, unless_whole};
 use checksum::Checksum;
 use protocol::{LENGTH, OCTETS, OFFSET, Tus, unreadable};
 use receive::{Intake, Received};
+use refusal::{lengthened, misplaced, overrun, refusal};
 
 /// Gets the server's upload capabilities
 #[utoipa::path(options, path = "/uploads/", tag = "uploads", operation_id = "getUploadOptions",

@@ -12,8 +12,8 @@ use sha2::Sha256;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 
-use super::answer::refusal;
 use super::checksum::Checksum;
+use super::refusal::refusal;
 use super::sink::{Sink, remove};
 use crate::App;
 use crate::problem::Problem;

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::Finding;
 use crate::config::Config;
-use crate::parts::Error;
+use crate::error::Error;
 use crate::progress::Progress;
 use crate::{read_models, rights};
 

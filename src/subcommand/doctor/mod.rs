@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::parts::{Database, Error};
+use crate::error::Error;
+use crate::parts::Database;
 use crate::{database as schema, output, storage};
 
 /// What was found of a part.

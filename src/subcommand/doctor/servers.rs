@@ -7,8 +7,9 @@ use workers::MailSettings;
 use super::Finding;
 use crate::background::Background;
 use crate::config::Config;
+use crate::error::Error;
 use crate::health::Checks;
-use crate::parts::{Broker, Error};
+use crate::parts::Broker;
 use crate::{servers, storage};
 
 /// Mail, scanner and tools, which need no database.
