@@ -23,7 +23,9 @@ const WORKER_LIMITS: Limits = Limits { connections: 8, patience: Duration::from_
 const PROGRESS_LIMITS: Limits = Limits { connections: 4, ..WORKER_LIMITS };
 
 /// What every statement relies on.
-const SETTINGS: [Setting; 5] = [
+const SETTINGS: [Setting; 6] = [
+    // Else a schema that is named like the role would come first, and who made it say what names mean there.
+    ("search_path", "public"),
     ("timezone", "UTC"),
     ("statement_timeout", "20s"),
     // Compiling takes longer than any of these statements.
@@ -78,6 +80,10 @@ pub enum Error {
     )]
     NotGranted { role: String, privilege: String, table: String },
     #[error(
+        "MIGRATION_DATABASE_URL leads to another database than DATABASE_URL: set both to addresses of the same one"
+    )]
+    OtherDatabase,
+    #[error(
         "DATABASE_URL: there is no role {0}: make it by CREATE ROLE, and run `vetted migrate` again"
     )]
     NoRole(String),
@@ -103,6 +109,29 @@ pub async fn connect(address: &Address, allow_unsafe: bool) -> Result<PgPool, Er
     let checked = check(address, &patient, allow_unsafe).await;
     patient.close().await;
     checked.map(|()| pool)
+}
+
+/// Refuses an owner's connections that lead to another database than the address of the role that serves: a lock of the
+/// one is not seen by the other. Says nothing where that one cannot be reached.
+pub async fn check_same(owner: &PgPool, serving: &SecretString) -> Result<(), Error> {
+    let Ok(mut other) = options(serving)?.connect().await else { return Ok(()) };
+    let mut transaction = owner.begin().await?;
+    let key = "SELECT floor(random() * 9e18)::bigint";
+    let key: i64 = sqlx::query_scalar(key).fetch_one(&mut *transaction).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(key).execute(&mut *transaction).await?;
+    // Nothing is prepared, and a pooler may be in between.
+    let seen = sqlx::raw_sql(&format!(
+        "SELECT EXISTS (
+             SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+             WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1
+             AND (classid::bigint << 32) | objid::bigint = {key})"
+    ))
+    .fetch_one(&mut other)
+    .await?;
+    transaction.rollback().await?;
+    // What was to be seen was seen.
+    let _ = other.close().await;
+    if seen.try_get(0)? { Ok(()) } else { Err(Error::OtherDatabase) }
 }
 
 async fn check(address: &Address, pool: &PgPool, allow_unsafe: bool) -> Result<(), Error> {

@@ -99,7 +99,7 @@ impl Database {
             Some(_) => Self::connect(config, owner_address(config)?, None).await?,
             None => Self::open_private(config, missing).await?,
         };
-        match rights::check_owner(database.address.variable, &database.pool).await {
+        match check_owner(config, &database).await {
             Ok(()) => Ok(database),
             Err(error) => {
                 database.close().await;
@@ -188,6 +188,14 @@ impl Database {
         self.pool.close().await;
         stop(self.embedded).await;
     }
+}
+
+/// Refuses a role that may not change the schema, and a database that is not the one that is served.
+async fn check_owner(config: &Config, owner: &Database) -> Result<(), database::Error> {
+    if let (Some(serving), Some(_)) = (&config.database_url, &config.migration_database_url) {
+        database::check_same(&owner.pool, serving).await?;
+    }
+    rights::check_owner(owner.address.variable, &owner.pool).await
 }
 
 /// `DATABASE_URL`.

@@ -32,7 +32,14 @@ struct Relation {
     quoted: String,
     is_sequence: bool,
     granted: Vec<String>,
+    /// Whether it may do more with single columns.
+    has_columns: bool,
+    /// Whether everybody may write.
+    is_public: bool,
 }
+
+/// What nobody but those who are named is to be granted.
+const WRITING: &str = "INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER";
 
 impl Relation {
     fn wanted(&self) -> &'static [&'static str] {
@@ -42,12 +49,17 @@ impl Relation {
     /// Nothing where all is as it should be.
     fn correction(&self, role: &str) -> Option<String> {
         let wanted = self.wanted();
-        if self.granted == wanted {
+        if self.granted == wanted && !self.has_columns && !self.is_public {
             return None;
         }
         let kind = if self.is_sequence { "SEQUENCE" } else { "TABLE" };
         let (on, wanted) = (format!("ON {kind} {}", self.quoted), wanted.join(", "));
-        Some(format!("REVOKE ALL {on} FROM {role}; GRANT {wanted} {on} TO {role}"))
+        let public = if self.is_public {
+            format!("REVOKE {WRITING} {on} FROM PUBLIC; ")
+        } else {
+            String::new()
+        };
+        Some(format!("{public}REVOKE ALL {on} FROM {role}; GRANT {wanted} {on} TO {role}"))
     }
 }
 
@@ -101,24 +113,34 @@ async fn corrections(
     let relations: Vec<Relation> = sqlx::query_as(
         "SELECT relname::text AS name, quote_ident(relname) AS quoted, relkind = 'S' AS is_sequence,
                 ARRAY(SELECT privilege_type FROM aclexplode(relacl)
-                      WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = $2)
-                      ORDER BY privilege_type COLLATE \"C\") AS granted
-         FROM pg_class
+                      WHERE grantee = serving ORDER BY privilege_type COLLATE \"C\") AS granted,
+                EXISTS (SELECT FROM pg_attribute, aclexplode(attacl)
+                        WHERE attrelid = pg_class.oid AND grantee = serving) AS has_columns,
+                relkind = 'r' AND (
+                    EXISTS (SELECT FROM aclexplode(relacl) WHERE grantee = 0 AND privilege_type = ANY ($3))
+                    OR EXISTS (SELECT FROM pg_attribute, aclexplode(attacl)
+                               WHERE attrelid = pg_class.oid AND grantee = 0
+                                 AND privilege_type = ANY ($3))) AS is_public
+         FROM pg_class, (SELECT (SELECT oid FROM pg_roles WHERE rolname = $2) AS serving) AS role
          WHERE relnamespace = current_schema()::regnamespace
            AND (relkind = 'r' AND relname = ANY ($1) OR relkind = 'S' AND pg_has_role(relowner, 'USAGE'))",
     )
     .bind(names)
     .bind(role)
+    .bind(WRITING.split(", ").collect::<Vec<_>>())
     .fetch_all(&mut *conn)
     .await?;
-    let mut statements = around(conn, role).await?;
+    let mut statements = corrections_beside(conn, role).await?;
     statements.extend(relations.iter().filter_map(|relation| relation.correction(quoted)));
     Ok(statements)
 }
 
 /// What goes for the schema and the database, as far as they are the owner's. A table of a session's own could stand
 /// before one of the same name.
-async fn around(conn: &mut PgConnection, role: &str) -> Result<Vec<String>, sqlx::Error> {
+async fn corrections_beside(
+    conn: &mut PgConnection,
+    role: &str,
+) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT format('GRANT USAGE ON SCHEMA %I TO %I', nspname, $1) FROM pg_namespace
          WHERE oid = current_schema()::regnamespace AND pg_has_role(nspowner, 'USAGE')
@@ -128,9 +150,9 @@ async fn around(conn: &mut PgConnection, role: &str) -> Result<Vec<String>, sqlx
          WHERE oid = current_schema()::regnamespace AND pg_has_role(nspowner, 'USAGE')
            AND has_schema_privilege($1::name, oid, 'CREATE')
          UNION ALL
-         SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC, %I', datname, $1) FROM pg_database
+         SELECT format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC, %I', datname, $1) FROM pg_database
          WHERE datname = current_database() AND pg_has_role(datdba, 'USAGE')
-           AND has_database_privilege($1::name, oid, 'TEMPORARY')",
+           AND has_database_privilege($1::name, oid, 'TEMPORARY, CREATE')",
     )
     .bind(role)
     .fetch_all(conn)
@@ -185,31 +207,56 @@ impl Serving {
         let Self { role, excess } = self;
         let excess = excess.as_ref()?;
         Some(format!(
-            "the role {role} of DATABASE_URL may change what is in the log, or the schema: it {excess}. Have \
-             another one serve, and this one migrate: docs/operations.md, \"Two roles\""
+            "the role {role} of DATABASE_URL may change what is in the log, or the schema: it {excess}. Take \
+             that from it, or have another one serve: docs/operations.md, \"Two roles\""
         ))
     }
 }
 
 /// Looks at the role that serves a database which has been migrated.
 pub async fn look(pool: &PgPool) -> Result<Serving, Error> {
-    let (role, excess) = sqlx::query_as(
+    let (role, excess): (String, Option<String>) = sqlx::query_as(
         "SELECT rolname::text, CASE
             WHEN rolsuper THEN 'is a superuser'
             WHEN pg_has_role(relowner, 'MEMBER') THEN 'owns the tables, or may become their owner'
-            WHEN has_any_column_privilege(events.oid, 'UPDATE')
-              OR has_table_privilege(events.oid, 'DELETE, TRUNCATE, TRIGGER')
-              THEN 'was granted UPDATE, DELETE, TRUNCATE or TRIGGER on the table events'
             WHEN has_schema_privilege(relnamespace, 'CREATE') THEN 'may create tables'
+            WHEN pg_has_role(datdba, 'MEMBER') THEN 'owns the database, or may become its owner'
+            WHEN has_database_privilege(pg_database.oid, 'CREATE') THEN 'may create schemas'
             WHEN rolcreaterole THEN 'may create roles'
             WHEN pg_has_role('pg_execute_server_program', 'MEMBER') OR pg_has_role('pg_write_server_files', 'MEMBER')
               THEN 'may run programs or write files on the server'
          END
-         FROM pg_class AS events, pg_roles WHERE events.oid = 'events'::regclass AND rolname = current_user",
+         FROM pg_class AS events, pg_roles, pg_database
+         WHERE events.oid = 'events'::regclass AND rolname = current_user AND datname = current_database()",
     )
     .fetch_one(pool)
     .await?;
-    Ok(Serving { role, excess })
+    Ok(match excess {
+        Some(excess) => Serving { role, excess: Some(excess) },
+        None => Serving { role, excess: granted_in_excess(pool).await? },
+    })
+}
+
+/// A privilege on a table that serving does not take, whether it was granted to the role, to another one that it is a
+/// member of, or to everybody.
+async fn granted_in_excess(pool: &PgPool) -> Result<Option<String>, sqlx::Error> {
+    let unwanted = |table| {
+        let every = WRITING.split(", ").filter(move |privilege| !wanted(table).contains(privilege));
+        every.map(move |privilege| (table, privilege))
+    };
+    let (names, privileges): (Vec<_>, Vec<_>) = tables().into_iter().flat_map(unwanted).unzip();
+    sqlx::query_scalar(
+        "SELECT format('was granted %s on the table %s', privilege, name)
+         FROM unnest($1::text[], $2::text[]) AS unwanted (name, privilege)
+         JOIN pg_class ON relname = name AND relkind = 'r' AND relnamespace = current_schema()::regnamespace
+         WHERE CASE WHEN privilege IN ('INSERT', 'UPDATE') THEN has_any_column_privilege(pg_class.oid, privilege)
+                    ELSE has_table_privilege(pg_class.oid, privilege) END
+         LIMIT 1",
+    )
+    .bind(names)
+    .bind(privileges)
+    .fetch_optional(pool)
+    .await
 }
 
 #[cfg(test)]
@@ -223,6 +270,8 @@ mod tests {
             quoted: "events".to_owned(),
             is_sequence: false,
             granted: granted.iter().map(|&privilege| privilege.to_owned()).collect(),
+            has_columns: false,
+            is_public: false,
         };
 
         assert_eq!(relation(&["INSERT", "SELECT"]).correction("serving"), None);

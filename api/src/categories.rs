@@ -7,7 +7,7 @@ use domain::category::{CreateCategory, EditCategory};
 use projections::{Categories, Category, Visibility};
 
 use crate::App;
-use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::Edit;
 use crate::input::{Input, Object, no_content};
 use crate::list::{Here, List};
@@ -16,7 +16,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ReadCategories, WriteCategories};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
-use crate::resource::{changed, created, expected, expected_of, get, show};
+use crate::resource::{Versioned, changed, created, expected, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["name", "description"];
 

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::payload::ENCRYPTION_KEY;
-use crate::uploads::protocol;
+use crate::tus;
 
 const SENT: [HeaderName; 11] = [
     ACCEPT,
@@ -51,7 +51,7 @@ pub(crate) fn layer(origins: &[String]) -> CorsLayer {
             Method::PATCH,
             Method::DELETE,
         ])
-        .allow_headers(SENT.into_iter().chain(protocol::SENT).collect::<Vec<_>>())
-        .expose_headers(SHOWN.into_iter().chain(protocol::SHOWN).collect::<Vec<_>>())
+        .allow_headers(SENT.into_iter().chain(tus::SENT).collect::<Vec<_>>())
+        .expose_headers(SHOWN.into_iter().chain(tus::SHOWN).collect::<Vec<_>>())
         .max_age(Duration::from_mins(10))
 }

@@ -10,7 +10,7 @@ use crate::App;
 use crate::media_type::media_type;
 use crate::multipart::{Part, Reader};
 use crate::problem::Problem;
-use crate::uploads::protocol::{DEFER, LENGTH, METADATA, OCTETS};
+use crate::tus::{DEFER, LENGTH, METADATA, OCTETS};
 
 /// The digest of a request, taken part by part.
 pub(crate) struct Digest(Sha256);

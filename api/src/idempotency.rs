@@ -25,7 +25,7 @@ use crate::observe::AskedFor;
 use crate::policy::{Access, Policy};
 use crate::problem::{Problem, render};
 use crate::resource::show_any;
-use crate::uploads::protocol::{EXPIRES, OFFSET};
+use crate::tus::{EXPIRES, OFFSET};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

@@ -48,6 +48,7 @@ mod server;
 mod storing;
 mod system;
 mod table;
+mod tus;
 mod uploads;
 
 pub use app::{App, Checked, Health, Parts, Settings};

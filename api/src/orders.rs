@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::App;
 use crate::caller::Caller;
-use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::{Edit, same};
 use crate::input::{Object, no_content};
 use crate::list::{Here, List};
@@ -21,7 +21,7 @@ use crate::permission::{Allowed, DeleteOrders, EditOrders, PlaceOrders, ReadOrde
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 use crate::references::Referring;
-use crate::resource::{changed, created, expected, expected_of, get, show};
+use crate::resource::{Versioned, changed, created, expected, expected_of, get, show};
 
 const WRITABLE: [&str; 3] = ["products", "items", "status"];
 

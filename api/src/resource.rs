@@ -1,5 +1,7 @@
 //! What can be got by id, with a version: every command answers with one.
 
+mod versioned;
+
 use commands::{Done, Made, Row};
 use domain::{CategoryId, OrderId, ProductId, StreamType, UserId};
 use projections::{
@@ -11,9 +13,11 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::caller::Caller;
-use crate::conditional::{IfMatch, Tags, Versioned};
+use crate::conditional::{IfMatch, Tags};
 use crate::media_links::Links;
 use crate::problem::Problem;
+
+pub(crate) use versioned::Versioned;
 
 /// A representation that a client may get, with its version.
 pub(crate) trait Resource: Serialize + Send + Sized {

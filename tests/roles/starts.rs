@@ -199,3 +199,59 @@ async fn what_a_killed_rebuild_left_stays_for_the_owner_to_drop() {
     assert!(!left().await);
     app.finish().await;
 }
+
+#[tokio::test]
+async fn what_was_granted_beside_the_table_is_taken_away_too() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let too_much = "GRANT UPDATE (payload) ON events TO vetted_serving; GRANT DELETE ON log_head TO PUBLIC; \
+                    GRANT SELECT ON orders TO PUBLIC";
+    execute(&pool, too_much).await;
+    let program = with_owner(serving(&database), &database);
+    let (is_good, said) = found(&program.run(&["doctor", "--quick", "--json"]).await);
+    assert!(!is_good && said.contains("on the table"), "{said}");
+
+    program.run(&["migrate"]).await.expect(0);
+
+    let column = "SELECT has_any_column_privilege('vetted_serving', 'events', 'UPDATE')";
+    assert!(!sqlx::query_scalar::<_, bool>(column).fetch_one(&pool).await.unwrap());
+    assert!(!may(&pool, "log_head", "DELETE").await && may(&pool, "log_head", "UPDATE").await);
+    let everybody = "SELECT has_table_privilege('public', 'orders', 'SELECT')";
+    assert!(sqlx::query_scalar::<_, bool>(everybody).fetch_one(&pool).await.unwrap());
+    let (is_good, said) = found(&program.run(&["doctor", "--quick", "--json"]).await);
+    assert!(is_good, "{said}");
+}
+
+#[tokio::test]
+async fn names_mean_the_tables_of_the_schema_public_whatever_stands_before_it() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    // A schema that is named like the owner comes first by default.
+    let trap = "CREATE FUNCTION pg_temp.trap() RETURNS void LANGUAGE plpgsql AS $$BEGIN
+                    EXECUTE format('GRANT CREATE ON DATABASE %I TO vetted_serving', current_database());
+                    EXECUTE format('CREATE SCHEMA %I AUTHORIZATION vetted_serving', current_user);
+                    EXECUTE format('CREATE TABLE %I.log_head ()', current_user);
+                    EXECUTE format('CREATE VIEW %I._sqlx_migrations AS SELECT 1/0 AS version', current_user);
+                END$$; SELECT pg_temp.trap()";
+    execute(&pool, trap).await;
+    let program = with_owner(serving(&database), &database);
+
+    program.run(&["migrate"]).await.expect(0);
+    program.run(&["projections", "rebuild"]).await.expect(0);
+
+    let makes = "SELECT has_database_privilege('vetted_serving', current_database(), 'CREATE')";
+    assert!(!sqlx::query_scalar::<_, bool>(makes).fetch_one(&pool).await.unwrap());
+    program.run(&["projections", "verify"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn an_owners_address_of_another_database_is_refused() {
+    let (database, other) = (TestDatabase::create().await, TestDatabase::create().await);
+    let program = with_owner(serving(&database), &other);
+
+    for arguments in [&["migrate"][..], &["projections", "rebuild"], &[]] {
+        let told = program.run(arguments).await.expect(1).stderr;
+        let expected = "MIGRATION_DATABASE_URL leads to another database than DATABASE_URL";
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+}

@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 
 use crate::App;
 use crate::caller::Caller;
-use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::Edit;
 use crate::input::{Object, no_content};
 use crate::media_links::{self, Links};
 use crate::openapi::Needs;
 use crate::permission::{Allowed, OwnAccount, Recent, SecureAccount, check_recent};
 use crate::problem::Problem;
-use crate::resource::{Resource, expected, expected_of, get, show};
+use crate::resource::{Resource, Versioned, expected, expected_of, get, show};
 
 /// Your account.
 #[derive(Serialize, ToSchema)]

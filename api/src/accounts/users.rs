@@ -8,7 +8,7 @@ use projections::{Slice, User, UserFilter, UserRow, Users, Visibility};
 use utoipa::IntoParams;
 
 use crate::App;
-use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::Edit;
 use crate::input::Object;
 use crate::list::{Here, List};
@@ -17,7 +17,7 @@ use crate::path::Id;
 use crate::permission::{Allowed, ManageUsers, ReadUsers};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
-use crate::resource::{changed, expected_of, get, show};
+use crate::resource::{Versioned, changed, expected_of, get, show};
 
 const WRITABLE: [&str; 2] = ["role", "is_active"];
 

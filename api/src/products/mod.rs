@@ -20,7 +20,7 @@ use utoipa::IntoParams;
 
 use crate::App;
 use crate::caller::Caller;
-use crate::conditional::{IfMatch, IfNoneMatch, Versioned};
+use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::Edit;
 use crate::input::{Object, no_content};
 use crate::list::{Here, List};
@@ -31,7 +31,7 @@ use crate::permission::{Allowed, ReadProducts, WriteProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 use crate::references::Referring;
-use crate::resource::{changed, created, expected, expected_of, get, show};
+use crate::resource::{Versioned, changed, created, expected, expected_of, get, show};
 use form::{ProductEditForm, ProductForm, Received};
 
 const WRITABLE: [&str; 6] =

@@ -6,13 +6,13 @@ use domain::product::{ApproveProduct, RejectProduct};
 use projections::Product;
 
 use crate::App;
-use crate::conditional::{IfMatch, Versioned};
+use crate::conditional::IfMatch;
 use crate::input::{Input, Nothing};
 use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, ModerateProducts, WriteProducts};
 use crate::problem::Problem;
-use crate::resource::{changed, expected};
+use crate::resource::{Versioned, changed, expected};
 
 /// Approves a product
 ///

@@ -6,11 +6,12 @@ use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use time::OffsetDateTime;
 
-use super::protocol::{DEFER, EXPIRES, LENGTH, METADATA, OFFSET, date};
+use super::protocol::date;
 use super::receive::{Ending, Received};
 use super::refusal::{locked, mismatch, overrun};
 use crate::App;
 use crate::problem::Problem;
+use crate::tus::{DEFER, EXPIRES, LENGTH, METADATA, OFFSET};
 
 /// 201: where the upload is, and how many bytes came along.
 pub(super) fn made(upload: &Upload, received: Option<&Received>) -> Response {

@@ -6,8 +6,9 @@ use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::protocol::{CHECKSUM, only, unreadable};
+use super::protocol::{only, unreadable};
 use crate::problem::Problem;
+use crate::tus::CHECKSUM;
 
 /// A digest in the making, and what it has to become.
 pub(super) enum Checksum {

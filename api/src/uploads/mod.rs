@@ -29,9 +29,10 @@ use crate::openapi::Needs;
 use crate::path::Id;
 use crate::permission::{Allowed, UploadFiles};
 use crate::problem::Problem;
+use crate::tus::{LENGTH, OCTETS, OFFSET};
 use answer::{appended, made, standing, unless_whole};
 use checksum::Checksum;
-use protocol::{LENGTH, OCTETS, OFFSET, Tus, unreadable};
+use protocol::{Tus, unreadable};
 use receive::{Intake, Received};
 use refusal::{lengthened, misplaced, overrun, refusal};
 

@@ -18,44 +18,16 @@ use time::macros::format_description;
 use crate::App;
 use crate::policy::Policy;
 use crate::problem::Problem;
-
-pub(crate) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
-const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
-const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
-const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
-const TUS_CHECKSUM: HeaderName = HeaderName::from_static("tus-checksum-algorithm");
-const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
-pub(crate) const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-pub(crate) const LENGTH: HeaderName = HeaderName::from_static("upload-length");
-pub(crate) const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
-pub(crate) const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
-pub(crate) const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
-pub(crate) const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
-
-/// What a page of another origin may send.
-pub(crate) const SENT: [HeaderName; 7] =
-    [RESUMABLE, OFFSET, LENGTH, DEFER, METADATA, CHECKSUM, OVERRIDE];
-/// What it may read.
-pub(crate) const SHOWN: [HeaderName; 10] = [
-    RESUMABLE,
+use crate::tus::{
+    DEFER, LENGTH, METADATA, OVERRIDE, RESUMABLE, SHOWN, TUS_CHECKSUM, TUS_EXTENSION, TUS_MAX_SIZE,
     TUS_VERSION,
-    TUS_EXTENSION,
-    TUS_MAX_SIZE,
-    TUS_CHECKSUM,
-    OFFSET,
-    LENGTH,
-    DEFER,
-    METADATA,
-    EXPIRES,
-];
+};
 
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
 const EXTENSIONS: HeaderValue = HeaderValue::from_static(
     "creation,creation-with-upload,creation-defer-length,expiration,termination,checksum",
 );
 const ALGORITHMS: HeaderValue = HeaderValue::from_static("sha1,sha256");
-/// The content type of the bytes of an upload.
-pub(crate) const OCTETS: &str = "application/offset+octet-stream";
 const LONGEST_METADATA: usize = 4096;
 /// RFC 9110, 5.6.7.
 const HTTP_DATE: StaticFormatDescription = format_description!(

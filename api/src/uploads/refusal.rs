@@ -4,9 +4,9 @@ use commands::uploads::UploadError;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
-use super::protocol::OFFSET;
 use crate::multipart::too_large;
 use crate::problem::Problem;
+use crate::tus::OFFSET;
 
 /// What the commands refuse.
 pub(super) fn refusal(error: UploadError) -> Problem {
