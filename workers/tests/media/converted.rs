@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use workers::video::media::{Family, Finalized, Limits, Rejection};
+use workers::video::media::{Failure, Family, Finalized, Limits, Rejection, ToolError};
 
 use crate::bench::{Bench, FAST, H264, offset, rejection, size_of_picture};
 
@@ -186,7 +186,12 @@ async fn a_conversion_that_takes_too_long_ends_with_a_reason() {
     let input = bench.ffmpeg("long.avi", &[&long, &["-c:v", "mjpeg"]]);
     let hasty = Limits { transcode_timeout: Duration::from_secs(1), ..Limits::default() };
 
-    let rejection = rejection(bench.finalize_within(&input, &hasty).await);
+    // On a machine that is busy the tool's wall clock may end before its processor time: then it is no fault of the
+    // video's, and tried again.
+    let mut outcome = bench.finalize_within(&input, &hasty).await;
+    while matches!(outcome, Err(Failure::Tool(ToolError::TimedOut { .. }))) {
+        outcome = bench.finalize_within(&input, &hasty).await;
+    }
 
-    assert_eq!(rejection, Rejection::TooSlow);
+    assert_eq!(rejection(outcome), Rejection::TooSlow);
 }
