@@ -24,8 +24,6 @@ const PROGRESS_LIMITS: Limits = Limits { connections: 4, ..WORKER_LIMITS };
 
 /// What every statement relies on.
 const SETTINGS: [Setting; 6] = [
-    // Else a schema that is named like the role would come first, and who made it say what names mean there.
-    ("search_path", "public"),
     ("timezone", "UTC"),
     ("statement_timeout", "20s"),
     // Compiling takes longer than any of these statements.
@@ -34,6 +32,8 @@ const SETTINGS: [Setting; 6] = [
     ("enable_seqscan", "off"),
     // A transaction whose request went away must not hold the log's lock for long.
     ("idle_in_transaction_session_timeout", "10s"),
+    // By default a schema that is named like the role comes first, where others may have put tables of these names.
+    ("search_path", "public"),
 ];
 
 /// How long a server that is just starting is waited for, and one that does not answer.
