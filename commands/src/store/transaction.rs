@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::StoreError;
 use super::append::{Append, Appended, Guard};
-use super::{StoreError, write};
+use super::write::{self, ERASED};
 use crate::context::Row;
 use crate::data_error::{is_data_error, refused_value};
 use crate::outage::is_outage;
@@ -194,8 +195,7 @@ async fn judge(
     read_models: &dyn InlineProjections,
     appends: &[&Append],
 ) -> Result<Vec<Verdict>, Failure> {
-    let versions = versions(conn, appends).await?;
-    let erased = erased(conn, appends).await?;
+    let Found { versions, erased } = find(conn, appends).await?;
     let at = |stream: &StreamId, version| versions.get(stream).copied().unwrap_or(0) == version;
     let mut verdicts = Vec::with_capacity(appends.len());
     for append in appends {
@@ -248,52 +248,48 @@ pub(super) fn last_admin() -> StoreError {
     })
 }
 
-async fn versions(
-    conn: &mut PgConnection,
-    appends: &[&Append],
-) -> Result<HashMap<StreamId, i64>, sqlx::Error> {
+/// What guards are compared with.
+#[derive(Default)]
+struct Found {
+    versions: HashMap<StreamId, i64>,
+    /// Those of the people who gave these commands that have asked to be forgotten.
+    erased: HashSet<Uuid>,
+}
+
+/// Versions and people in one round trip: everybody waits for it.
+async fn find(conn: &mut PgConnection, appends: &[&Append]) -> Result<Found, sqlx::Error> {
     let written = appends.iter().filter(|append| append.expected > 0).map(|append| append.stream);
     let streams: HashSet<StreamId> =
         written.chain(appends.iter().flat_map(|append| append.watched())).collect();
-    if streams.is_empty() {
-        return Ok(HashMap::new());
+    let people: HashSet<_> = appends.iter().flat_map(|append| append.people()).collect();
+    if streams.is_empty() && people.is_empty() {
+        return Ok(Found::default());
     }
     let (kinds, ids) = write::names(streams.into_iter());
-    let rows = sqlx::query(
+    let sql = format!(
         "SELECT kind AS aggregate_type, id AS aggregate_id,
                 (SELECT sequence FROM events WHERE aggregate_type = kind AND aggregate_id = id
-                 ORDER BY sequence DESC LIMIT 1) AS sequence
-         FROM unnest($1::text[], $2::text[]) AS streams (kind, id)",
-    )
-    .bind(kinds)
-    .bind(ids)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(version).collect()
-}
-
-/// Those of the people who gave these commands that have asked to be forgotten.
-async fn erased(
-    conn: &mut PgConnection,
-    appends: &[&Append],
-) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let people: HashSet<_> = appends.iter().flat_map(|append| append.people()).collect();
-    if people.is_empty() {
-        return Ok(HashSet::new());
+                 ORDER BY sequence DESC LIMIT 1) AS sequence, NULL AS erased
+         FROM unnest($1::text[], $2::text[]) AS streams (kind, id)
+         UNION ALL
+         SELECT NULL, NULL, NULL, user_id FROM person_keys WHERE user_id = ANY($3) AND ({ERASED})"
+    );
+    let rows = sqlx::query(&sql)
+        .bind(kinds)
+        .bind(ids)
+        .bind(people.into_iter().map(UserId::uuid).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?;
+    let mut found = Found::default();
+    for row in &rows {
+        if let Some(person) = row.try_get("erased")? {
+            found.erased.insert(person);
+        } else {
+            let sequence: Option<i64> = row.try_get("sequence")?;
+            found.versions.insert(log::stream_of(row)?, sequence.unwrap_or(0));
+        }
     }
-    let erased: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT user_id FROM person_keys WHERE user_id = ANY($1)
-         AND (erasure_requested_at IS NOT NULL OR erased_at IS NOT NULL)",
-    )
-    .bind(people.into_iter().map(UserId::uuid).collect::<Vec<_>>())
-    .fetch_all(conn)
-    .await?;
-    Ok(erased.into_iter().collect())
-}
-
-fn version(row: &sqlx::postgres::PgRow) -> Result<(StreamId, i64), sqlx::Error> {
-    let sequence: Option<i64> = row.try_get("sequence")?;
-    Ok((log::stream_of(row)?, sequence.unwrap_or(0)))
+    Ok(found)
 }
 
 /// Runs what has to be met before the events are written; a command whose condition is not met fails alone. What

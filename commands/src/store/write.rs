@@ -15,15 +15,16 @@ use super::append::Append;
 const HEAD: &str = "UPDATE log_head SET position = $1 + $2, recorded_at = $3
     WHERE position = $1 AND recorded_at <= $3";
 
-/// Holds if every stream that a decision stood on is at its version, and nobody who decided has asked
-/// to be forgotten.
-const GUARDED: &str = "NOT EXISTS (
+/// Holds if every stream that a decision stood on is at its version.
+const WATCHED: &str = "NOT EXISTS (
     SELECT FROM unnest($13::text[], $14::text[], $15::bigint[]) AS watched (kind, id, version)
     WHERE version <> coalesce((SELECT sequence FROM events
                                WHERE aggregate_type = kind AND aggregate_id = id
-                               ORDER BY sequence DESC LIMIT 1), 0))
-    AND NOT EXISTS (SELECT FROM person_keys WHERE user_id = ANY($16::uuid[])
-                    AND (erasure_requested_at IS NOT NULL OR erased_at IS NOT NULL))";
+                               ORDER BY sequence DESC LIMIT 1), 0))";
+
+/// Of persons' keys: who has asked to be forgotten. Those who were erased before that was an event of its own have
+/// the second alone.
+pub(super) const ERASED: &str = "erasure_requested_at IS NOT NULL OR erased_at IS NOT NULL";
 
 const LOG: &str = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type,
     event_version, payload, metadata, position, event_id, recorded_at, salt)";
@@ -103,7 +104,7 @@ pub(super) async fn write(
 
 fn statement(one: bool, guarded: bool, writes: &[Write]) -> String {
     let (guards, parameters) = if guarded {
-        (format!(" AND {GUARDED}"), PARAMETERS.1)
+        (format!(" AND {WATCHED} AND {}", not_erased()), PARAMETERS.1)
     } else {
         (String::new(), PARAMETERS.0)
     };
@@ -116,6 +117,11 @@ fn statement(one: bool, guarded: bool, writes: &[Write]) -> String {
         sql = format!("{sql}, write{index} AS ({write})");
     }
     sql + " SELECT EXISTS (SELECT FROM head)"
+}
+
+/// Holds if nobody who gave a command has asked to be forgotten.
+fn not_erased() -> String {
+    format!("NOT EXISTS (SELECT FROM person_keys WHERE user_id = ANY($16::uuid[]) AND ({ERASED}))")
 }
 
 /// Kinds and ids, for `unnest`.
