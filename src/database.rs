@@ -207,8 +207,7 @@ async fn check_reachable(
 /// 57P03 (cannot_connect_now) and 53300 (too_many_connections): the server answers, and may take a
 /// connection a moment later.
 fn may_pass(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    matches!(code.as_deref(), Some("57P03" | "53300"))
+    matches!(pool::sqlstate(error).as_deref(), Some("57P03" | "53300"))
 }
 
 fn options(url: &SecretString) -> Result<PgConnectOptions, Error> {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pool::PgPool;
+use pool::{PgPool, sqlstate};
 use sqlx::PgExecutor;
 use subtle::ConstantTimeEq;
 
@@ -119,16 +119,9 @@ fn matching(path: &Path, value: &[u8]) -> Result<Secrets, BindingError> {
 /// `None` also where the database has not been migrated that far.
 async fn check_value(db: impl PgExecutor<'_>) -> Result<Option<Vec<u8>>, sqlx::Error> {
     match sqlx::query_scalar("SELECT value FROM secrets_check").fetch_optional(db).await {
-        Err(error) if is_undefined_table(&error) => Ok(None),
+        Err(error) if sqlstate(&error).is_some_and(|code| code == UNDEFINED_TABLE) => Ok(None),
         other => other,
     }
-}
-
-fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|c| c == UNDEFINED_TABLE)
 }
 
 async fn has_events(db: impl PgExecutor<'_>) -> Result<bool, sqlx::Error> {

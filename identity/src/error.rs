@@ -16,7 +16,7 @@ pub enum IdentityError {
         retry_after: Duration,
     },
     /// The database refused.
-    #[error(transparent)]
+    #[error("{0}")]
     Database(#[from] sqlx::Error),
     /// A secret could not be sealed or opened.
     #[error(transparent)]

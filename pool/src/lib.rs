@@ -10,6 +10,7 @@ mod executor;
 mod lease;
 mod migration;
 mod pooler;
+mod refusal;
 mod statement;
 mod transaction;
 
@@ -17,5 +18,6 @@ pub use connection::{Connections, PgConnection, PgPool, PoolConnection};
 pub use lease::{Lease, Leased, interval, keep};
 pub use migration::{MigrationError, migrate};
 pub use pooler::{Limits, Pooler, Setting, UNFLUSHED};
+pub use refusal::{refusal, sqlstate};
 pub use statement::Statement;
 pub use transaction::Transaction;

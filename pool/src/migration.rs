@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::{Connection, Error, Executor, PgConnection};
 
-use crate::PgPool;
+use crate::{PgPool, sqlstate};
 
 /// A table of any size may be read for an index or a check.
 const NO_TIMEOUT: &str = "SET statement_timeout = 0";
@@ -138,11 +138,7 @@ fn names(sql: &str, name: &str) -> bool {
 
 /// A lock that was not given in time, or a deadlock.
 fn may_pass(error: &MigrateError) -> bool {
-    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
-        return false;
-    };
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| PASSING.contains(&&*code))
+    sqlstate(error).is_some_and(|code| PASSING.contains(&&*code))
 }
 
 #[cfg(test)]

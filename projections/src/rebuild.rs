@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use log::{LogError, OpenPersonal};
-use pool::{PgConnection, PgPool};
+use pool::{PgConnection, PgPool, sqlstate};
 
 use crate::machine::Table;
 use crate::models::{self, MODELS, Model};
@@ -22,6 +22,9 @@ const SWAP_WAIT: &str = "SET LOCAL lock_timeout = '500ms'";
 /// Autovacuum gives way to who waits for longer than `deadlock_timeout`, which is a second. To wait for this
 /// lock holds up neither readers nor commands, and while it is held autovacuum does not begin again.
 const VACUUM_WAIT: &str = "SET LOCAL lock_timeout = '5s'";
+/// SQLSTATEs: a lock was waited for in vain; the table is another role's.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const SWAP_PAUSE: Duration = Duration::from_secs(1);
 const SWAP_TRIES: u32 = 30;
 
@@ -86,9 +89,7 @@ async fn fill_and_swap(
     tx.commit().await?;
     for attempt in 1.. {
         match catch_up_and_swap(pool, personal, models, reached, progress).await {
-            Err(RebuildError::Database(error))
-                if attempt < SWAP_TRIES && has_code(&error, "55P03") =>
-            {
+            Err(error) if attempt < SWAP_TRIES && has_code(&error, LOCK_NOT_AVAILABLE) => {
                 tracing::info!(attempt, "the tables are being read: the swap waits");
                 tokio::time::sleep(SWAP_PAUSE).await;
             }
@@ -113,9 +114,8 @@ async fn create(pool: &PgPool, tables: &[&Table]) -> Result<i64, RebuildError> {
     Ok(up_to)
 }
 
-fn has_code(error: &sqlx::Error, expected: &str) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == expected)
+fn has_code(error: &RebuildError, expected: &str) -> bool {
+    sqlstate(error).is_some_and(|code| code == expected)
 }
 
 /// With the head locked nothing is appended, so that nothing is missed.
@@ -226,7 +226,7 @@ pub async fn discard_leftovers(pool: &PgPool) -> Result<(), RebuildError> {
     }
     match locked(pool, async { Ok(discard(pool, &MODELS).await?) }).await {
         Err(RebuildError::Running) => Ok(()),
-        Err(RebuildError::Database(error)) if has_code(&error, "42501") => Ok(()),
+        Err(error) if has_code(&error, INSUFFICIENT_PRIVILEGE) => Ok(()),
         outcome => outcome,
     }
 }

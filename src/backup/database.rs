@@ -63,8 +63,7 @@ fn version(row: &sqlx::postgres::PgRow) -> Result<u32, sqlx::Error> {
 }
 
 fn not_migrated(error: sqlx::Error) -> Error {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    if code.as_deref() == Some("42P01") {
+    if pool::sqlstate(&error).as_deref() == Some("42P01") {
         return database::Error::NotMigrated.into();
     }
     error.into()

@@ -71,10 +71,12 @@ impl From<projections::ReadError> for Problem {
         use projections::ReadError as E;
         match error {
             E::Cursor(error) => FieldErrors::one("cursor", error.to_string()).into(),
-            E::Database(sqlx::Error::Database(refused)) if is_data_error(&*refused) => {
-                refused_value(&*refused).into()
+            error @ (E::Log(_) | E::Personal(_) | E::Database(_)) => {
+                match pool::refusal(&error).filter(|refused| is_data_error(*refused)) {
+                    Some(refused) => refused_value(refused).into(),
+                    None => Self::fault(&error),
+                }
             }
-            error @ (E::Log(_) | E::Personal(_) | E::Database(_)) => Self::fault(&error),
         }
     }
 }

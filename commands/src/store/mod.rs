@@ -61,7 +61,7 @@ pub enum StoreError {
     #[error("{0}")]
     Unavailable(String),
     /// The database failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Database(#[from] sqlx::Error),
     /// It failed for several commands at once.
     #[error("{0}")]

@@ -1,11 +1,10 @@
 //! One transaction: lock the head, drop the losers, fold, write, commit.
 
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
 
 use domain::{Recorded, Refusal, RefusalKind, StreamId, UserId};
 use log::{AnyRow, Folded, InlineProjections};
-use pool::PgConnection;
+use pool::{PgConnection, sqlstate};
 use sqlx::Row as _;
 use sqlx::error::DatabaseError;
 use time::OffsetDateTime;
@@ -22,10 +21,13 @@ use crate::outage::is_outage;
 /// How a command ended.
 pub(super) type Verdict = Result<Appended, StoreError>;
 
+/// `lock_not_available`: a lock was waited for in vain.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// The whole transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error(transparent)]
+    #[error("{0}")]
     Database(#[from] sqlx::Error),
     #[error("{0}")]
     Projection(Box<dyn std::error::Error + Send + Sync>),
@@ -50,18 +52,12 @@ impl Failure {
 
     /// Whether a lock was waited for in vain: nothing was done, and the lock's holder can go on now.
     pub(super) fn gave_way(&self) -> bool {
-        let mut error: Option<&(dyn Error + 'static)> = match self {
-            Self::Database(error) => Some(error),
-            Self::Projection(error) => Some(&**error),
+        let code = match self {
+            Self::Database(error) => sqlstate(error),
+            Self::Projection(error) => sqlstate(&**error),
             Self::Overtaken | Self::HalfDone => None,
         };
-        while let Some(cause) = error {
-            if cause.downcast_ref().is_some_and(is_lock_timeout) {
-                return true;
-            }
-            error = cause.source();
-        }
-        false
+        code.is_some_and(|code| code == LOCK_NOT_AVAILABLE)
     }
 
     /// Whether the database rolled it back for the sake of another: the same may succeed now.
@@ -84,11 +80,6 @@ impl Failure {
             Self::Overtaken | Self::HalfDone => StoreError::shared(self),
         }
     }
-}
-
-/// `lock_not_available`.
-fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
 /// What is not the database's fault, nor the commands'.

@@ -64,7 +64,7 @@ pub enum UploadError {
     #[error("too many uploads")]
     TooMany,
     /// The database failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Database(#[from] sqlx::Error),
 }
 
