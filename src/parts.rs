@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use commands::{Commands, Context};
 use domain::{RequestId, SystemActor};
-use identity::{Identity, Missing};
+use identity::{Identity, IfMissing};
 use pool::{PgPool, Pooler};
 use secrecy::SecretString;
 use url::Url;
@@ -45,14 +45,14 @@ pub struct Database {
 
 impl Database {
     /// Connects to the configured database, or to the private one, which is started unless
-    /// another `vetted` runs it already; only with [`Missing::Create`] is a private one made.
+    /// another `vetted` runs it already; only with [`IfMissing::Create`] is a private one made.
     /// A database of other secrets is refused, whatever it is opened for.
-    pub async fn open(config: &Config, missing: Missing) -> Result<Self, Error> {
+    pub async fn open(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         Self::open_unchecked(config, missing).await?.checked(config).await
     }
 
     /// The same before the database is known to be the one for these secrets, and the role to have its rights.
-    pub async fn open_unchecked(config: &Config, missing: Missing) -> Result<Self, Error> {
+    pub async fn open_unchecked(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         match configured_address(config) {
             Some(address) => Self::connect(config, address, None).await,
             None => Self::open_private(config, missing).await?.hand_over(config).await,
@@ -79,7 +79,7 @@ impl Database {
 
     /// The same where sessions are kept: for a snapshot that is held over several transactions, and for
     /// PostgreSQL's own programs.
-    pub async fn open_session(config: &Config, missing: Missing) -> Result<Self, Error> {
+    pub async fn open_session(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         match &config.database_url {
             Some(_) => {
                 Self::connect(config, session_address(config)?, None).await?.checked(config).await
@@ -89,12 +89,12 @@ impl Database {
     }
 
     /// The same by the role that owns the schema, and where sessions are kept.
-    async fn open_owner(config: &Config, missing: Missing) -> Result<Self, Error> {
+    async fn open_owner(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         Self::open_owner_unchecked(config, missing).await?.checked(config).await
     }
 
     /// The same, whichever secrets it belongs to: for a restore, which brings both.
-    pub async fn open_owner_unchecked(config: &Config, missing: Missing) -> Result<Self, Error> {
+    pub async fn open_owner_unchecked(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         let database = match &config.database_url {
             Some(_) => Self::connect(config, owner_address(config)?, None).await?,
             None => Self::open_private(config, missing).await?,
@@ -109,7 +109,7 @@ impl Database {
     }
 
     /// The private database, by its owner.
-    async fn open_private(config: &Config, missing: Missing) -> Result<Self, Error> {
+    async fn open_private(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         let (url, embedded) = private_database(config, missing).await?;
         Self::connect(config, private_address(url), embedded).await
     }
@@ -153,13 +153,13 @@ impl Database {
         config: &Config,
         work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Self::with_one(config, Missing::Leave, work).await
+        Self::with_one(config, IfMissing::Leave, work).await
     }
 
-    /// The same; where there is no database a private one is made with [`Missing::Create`].
+    /// The same; where there is no database a private one is made with [`IfMissing::Create`].
     pub async fn with_one<T>(
         config: &Config,
-        missing: Missing,
+        missing: IfMissing,
         work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
     ) -> Result<T, Error> {
         Self::open(config, missing).await?.work(work).await
@@ -171,7 +171,7 @@ impl Database {
         config: &Config,
         work: impl AsyncFnOnce(&PgPool) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Self::open_owner(config, Missing::Leave).await?.work(work).await
+        Self::open_owner(config, IfMissing::Leave).await?.work(work).await
     }
 
     async fn work<T>(
@@ -232,8 +232,8 @@ fn private_address(url: SecretString) -> Address {
 /// Has the owner grant its rights to the role that serves. In a private cluster nobody else would make it.
 pub async fn grant(config: &Config, owner: &PgPool) -> Result<(), Error> {
     let (role, missing) = match &config.database_url {
-        Some(url) => (database::role(url)?, Missing::Leave),
-        None => (embedded::SERVING_ROLE.to_owned(), Missing::Create),
+        Some(url) => (database::role(url)?, IfMissing::Leave),
+        None => (embedded::SERVING_ROLE.to_owned(), IfMissing::Create),
     };
     Ok(rights::grant(owner, &role, missing).await?)
 }
@@ -246,12 +246,12 @@ async fn stop(embedded: Option<Postgres>) {
 
 async fn private_database(
     config: &Config,
-    missing: Missing,
+    missing: IfMissing,
 ) -> Result<(SecretString, Option<Postgres>), Error> {
     if let Some(url) = Postgres::running(&config.data_dir) {
         return Ok((url, None));
     }
-    if missing == Missing::Leave && !Postgres::is_made(&config.data_dir) {
+    if missing == IfMissing::Leave && !Postgres::is_made(&config.data_dir) {
         return Err(Error::NoData(config.data_dir.clone()));
     }
     secrets::make_data_dir(config)?;
@@ -293,7 +293,7 @@ pub async fn commands(
     config: &Config,
     pool: &PgPool,
     public_url: &Url,
-    missing: Missing,
+    missing: IfMissing,
 ) -> Result<Commands, Error> {
     let secrets = secrets::open(config, pool, missing).await?;
     let identity = Identity::try_new(&secrets, public_url)?

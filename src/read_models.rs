@@ -1,6 +1,6 @@
 //! Keeps the read models up to date with the program.
 
-use identity::Missing;
+use identity::IfMissing;
 use identity::Vault;
 use pool::PgPool;
 
@@ -12,7 +12,7 @@ use crate::{database, secrets};
 
 /// The database for a program that brings it up to date itself, and makes it where there is none.
 pub async fn open_up_to_date(config: &Config) -> Result<Database, Error> {
-    let database = Database::open_unchecked(config, Missing::Create).await?;
+    let database = Database::open_unchecked(config, IfMissing::Create).await?;
     match patiently(async || ensure_up_to_date(config, &database.pool).await).await {
         Ok(()) => database.checked(config).await,
         Err(error) => {
@@ -69,6 +69,6 @@ pub async fn drifts(config: &Config, pool: &PgPool) -> Result<Vec<projections::D
 
 /// Opens personal data with the secrets of this database.
 pub async fn vault(config: &Config, pool: &PgPool) -> Result<Vault, Error> {
-    let secrets = secrets::open(config, pool, Missing::Leave).await?;
+    let secrets = secrets::open(config, pool, IfMissing::Leave).await?;
     Ok(Vault::try_new(pool.clone(), &secrets)?)
 }

@@ -1,7 +1,7 @@
 //! What the role that serves may do: append to the log, and change the rows of other tables. It may neither change
 //! what is in the log nor the schema, which are the owner's.
 
-use identity::Missing;
+use identity::IfMissing;
 use pool::{PgConnection, PgPool};
 
 use crate::database::{Error, tables};
@@ -64,8 +64,8 @@ impl Relation {
 }
 
 /// Grants a role what serving takes, and takes away what does not. The owner itself keeps everything. A role that is
-/// missing is made with [`Missing::Create`], without a password. Nothing is written where all is as it should be.
-pub async fn grant(owner: &PgPool, role: &str, missing: Missing) -> Result<(), Error> {
+/// missing is made with [`IfMissing::Create`], without a password. Nothing is written where all is as it should be.
+pub async fn grant(owner: &PgPool, role: &str, missing: IfMissing) -> Result<(), Error> {
     let mut transaction = owner.begin().await?;
     let conn = &mut *transaction;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *conn).await?;
@@ -74,11 +74,11 @@ pub async fn grant(owner: &PgPool, role: &str, missing: Missing) -> Result<(), E
         return Ok(());
     }
     match missing {
-        Missing::Leave if !is_there => return Err(Error::NoRole(role.to_owned())),
-        Missing::Create if !is_there => {
+        IfMissing::Leave if !is_there => return Err(Error::NoRole(role.to_owned())),
+        IfMissing::Create if !is_there => {
             sqlx::raw_sql(&format!("CREATE ROLE {quoted} LOGIN")).execute(&mut *conn).await?;
         }
-        Missing::Create | Missing::Leave => {}
+        IfMissing::Create | IfMissing::Leave => {}
     }
     for statement in corrections(conn, role, &quoted).await? {
         sqlx::raw_sql(&statement).execute(&mut *conn).await?;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use identity::{Missing, Secrets};
+use identity::{IfMissing, Secrets};
 use pool::PgPool;
 
 use crate::config::Config;
@@ -21,11 +21,11 @@ pub async fn compare(config: &Config, pool: &PgPool) -> Result<(), Error> {
 }
 
 /// The keys of this database, unless others may have read them. A file is made only with
-/// [`Missing::Create`], and for a database without events.
-pub async fn open(config: &Config, pool: &PgPool, missing: Missing) -> Result<Secrets, Error> {
+/// [`IfMissing::Create`], and for a database without events.
+pub async fn open(config: &Config, pool: &PgPool, missing: IfMissing) -> Result<Secrets, Error> {
     let file = &config.secrets_file;
     refuse_open_to_others(file)?;
-    if missing == Missing::Create && file.parent() == Some(&config.data_dir) {
+    if missing == IfMissing::Create && file.parent() == Some(&config.data_dir) {
         make_data_dir(config)?;
     }
     Ok(identity::secrets_of(pool, file, missing).await?)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use commands::Commands;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use identity::Missing;
+use identity::IfMissing;
 use object_store::ObjectStore;
 use pool::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,7 +50,7 @@ pub async fn run(config: &Config, role: Role) -> Result<(), Error> {
     let listeners = Listeners::open(config)?;
     let database = match role {
         Role::Everything => read_models::open_up_to_date(config).await?,
-        Role::Api | Role::Worker => Database::open(config, Missing::Leave).await?,
+        Role::Api | Role::Worker => Database::open(config, IfMissing::Leave).await?,
     };
     let outcome = match Broker::open(config).await {
         Ok(broker) => {
@@ -102,7 +102,7 @@ async fn prepare(
         database::check_migrated(pool).await?;
         projections::discard_leftovers(pool).await?;
     }
-    let commands = parts::commands(config, pool, public_url, Missing::Create).await?;
+    let commands = parts::commands(config, pool, public_url, IfMissing::Create).await?;
     let media = storage::open(config).await?;
     erasures::apply(config, &commands, &media.store).await?;
     if role == Role::Everything && config.database_url.is_none() {

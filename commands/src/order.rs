@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{Asked, EditOrder, Line, Order, OrderCommand, PlaceOrder};
+use domain::order::{EditOrder, Line, Order, OrderCommand, PlaceOrder, RequestedLine};
 use domain::product::{Offer, Product};
 use domain::{OrderId, ProductId, StreamId, StreamType};
 use uuid::Uuid;
@@ -64,7 +64,7 @@ impl Commands {
         context: &Context,
         id: OrderId,
         stream: Stream,
-        asked: Vec<Asked>,
+        asked: Vec<RequestedLine>,
         command: impl Fn(Vec<Line>) -> OrderCommand + Clone + Send + Sync + 'static,
     ) -> Result<Done, CommandError> {
         for attempt in 0..TRIES {
@@ -87,7 +87,7 @@ impl Commands {
 
     pub(crate) async fn offers(
         &self,
-        asked: &[Asked],
+        asked: &[RequestedLine],
         fresh: bool,
     ) -> Result<Offers, CommandError> {
         let mut offers = Offers::new();
@@ -105,8 +105,8 @@ impl Commands {
     }
 }
 
-pub(crate) fn lines(asked: &[Asked], offers: &Offers) -> Vec<Line> {
-    let line = |(field, product, quantity): &Asked| Line {
+pub(crate) fn lines(asked: &[RequestedLine], offers: &Offers) -> Vec<Line> {
+    let line = |(field, product, quantity): &RequestedLine| Line {
         field: field.clone(),
         product: *product,
         quantity: *quantity,

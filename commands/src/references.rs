@@ -2,7 +2,7 @@
 //! is told at once. A body that is right is judged by its command, in the append's transaction.
 
 use domain::category::Category;
-use domain::order::{Asked, wrong_lines};
+use domain::order::{RequestedLine, wrong_lines};
 use domain::{CategoryId, FieldErrors, ProductId, RefusalKind, UploadId};
 
 use crate::order::lines;
@@ -16,7 +16,7 @@ pub struct References {
     /// `upload_id`.
     pub upload: Option<UploadId>,
     /// What is ordered.
-    pub lines: Vec<Asked>,
+    pub lines: Vec<RequestedLine>,
     /// What the order has already.
     pub had: Vec<ProductId>,
 }

@@ -16,7 +16,7 @@ const UNDEFINED_TABLE: &str = "42P01";
 
 /// What is done where there are no secrets yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum IfMissing {
     /// They are made, if the database has no events.
     Create,
     /// Nothing is made.
@@ -52,17 +52,17 @@ pub async fn compare(pool: &PgPool, path: &Path) -> Result<(), BindingError> {
     }
 }
 
-/// This database's secrets. With [`Missing::Create`] the database is tied to them; with
-/// [`Missing::Leave`] a database without events is read with keys that are kept nowhere.
+/// This database's secrets. With [`IfMissing::Create`] the database is tied to them; with
+/// [`IfMissing::Leave`] a database without events is read with keys that are kept nowhere.
 pub async fn secrets_of(
     pool: &PgPool,
     path: &Path,
-    missing: Missing,
+    missing: IfMissing,
 ) -> Result<Secrets, BindingError> {
     if let Some(value) = check_value(pool).await? {
         return matching(path, &value);
     }
-    if missing == Missing::Create {
+    if missing == IfMissing::Create {
         return tie(pool, path).await;
     }
     match (Secrets::find(path)?, has_events(pool).await?) {

@@ -31,7 +31,7 @@ mod totp;
 mod vault;
 
 pub use access::{ACCESS_LIFETIME, Authenticated, Limit, Standing};
-pub use binding::{BindingError, Missing, compare, secrets_belong, secrets_of};
+pub use binding::{BindingError, IfMissing, compare, secrets_belong, secrets_of};
 pub use challenge::Recognised;
 pub use encryption::{EncryptionKey, thumbprint};
 pub use error::IdentityError;

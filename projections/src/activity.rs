@@ -72,13 +72,13 @@ pub struct ActivityCursor {
     #[serde(rename = "d")]
     direction: Direction,
     #[serde(rename = "p")]
-    place: Place,
+    keyset: Keyset,
 }
 
 /// A gap in the merged list: what lies below these numbers is older, the rest newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Place {
+struct Keyset {
     /// Of the account's events.
     #[serde(rename = "e")]
     sequence: i64,
@@ -87,7 +87,7 @@ struct Place {
     sign_in: i64,
 }
 
-const NEWEST: Place = Place { sequence: i64::MAX, sign_in: i64::MAX };
+const NEWEST: Keyset = Keyset { sequence: i64::MAX, sign_in: i64::MAX };
 
 impl fmt::Display for ActivityCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,27 +107,27 @@ impl FromStr for ActivityCursor {
 
 /// An entry with its number in its source.
 #[derive(Clone, Debug)]
-enum Found {
+enum NumberedEntry {
     Event(i64, ActivityEntry),
     SignIn(i64, ActivityEntry),
 }
 
-impl Found {
+impl NumberedEntry {
     const fn entry(&self) -> &ActivityEntry {
         match self {
             Self::Event(_, entry) | Self::SignIn(_, entry) => entry,
         }
     }
 
-    /// The place behind this entry, seen from newer ones that end at `place`.
-    const fn moves(&self, place: Place, direction: Direction) -> Place {
+    /// The position behind this entry, seen from newer ones that end at `keyset`.
+    const fn moves(&self, keyset: Keyset, direction: Direction) -> Keyset {
         let by = match direction {
             Direction::Next => 0,
             Direction::Previous => 1,
         };
         match self {
-            Self::Event(sequence, _) => Place { sequence: *sequence + by, ..place },
-            Self::SignIn(id, _) => Place { sign_in: *id + by, ..place },
+            Self::Event(sequence, _) => Keyset { sequence: *sequence + by, ..keyset },
+            Self::SignIn(id, _) => Keyset { sign_in: *id + by, ..keyset },
         }
     }
 }
@@ -156,7 +156,7 @@ impl Activity {
         cursor: Option<ActivityCursor>,
     ) -> Result<ActivityPage, ReadError> {
         let direction = cursor.map_or(Direction::Next, |cursor| cursor.direction);
-        let from = cursor.map_or(NEWEST, |cursor| cursor.place);
+        let from = cursor.map_or(NEWEST, |cursor| cursor.keyset);
         // One more than the page has tells whether another follows.
         let mut found = self.events(user, from.sequence, direction, limit + 1).await?;
         found.extend(self.sign_ins(user, from.sign_in, direction, limit + 1).await?);
@@ -164,8 +164,8 @@ impl Activity {
         let limit = usize::try_from(limit).unwrap_or(1);
         let more = found.len() > limit;
         found.truncate(limit);
-        let to = found.iter().fold(from, |place, entry| entry.moves(place, direction));
-        let at = |direction, place| Some(ActivityCursor { direction, place });
+        let to = found.iter().fold(from, |keyset, entry| entry.moves(keyset, direction));
+        let at = |direction, keyset| Some(ActivityCursor { direction, keyset });
         let (next, previous) = match direction {
             Direction::Next => (
                 at(Direction::Next, to).filter(|_| more),
@@ -186,7 +186,7 @@ impl Activity {
         from: i64,
         direction: Direction,
         limit: i64,
-    ) -> Result<Vec<Found>, ReadError> {
+    ) -> Result<Vec<NumberedEntry>, ReadError> {
         let mut conn = self.0.acquire().await?;
         let stream = StreamId { kind: StreamType::User, id: user.uuid() };
         let mut found = vec![];
@@ -211,7 +211,7 @@ impl Activity {
         from: i64,
         direction: Direction,
         limit: i64,
-    ) -> Result<Vec<Found>, ReadError> {
+    ) -> Result<Vec<NumberedEntry>, ReadError> {
         let part = match direction {
             Direction::Next => "id < $2 ORDER BY id DESC",
             Direction::Previous => "id >= $2 ORDER BY id",
@@ -232,9 +232,10 @@ impl Activity {
 
 /// Merges both sources. Each is in its own order already, which a clock that differs between two
 /// writers must not change: else a page could skip what another showed twice.
-fn sort(found: &mut Vec<Found>, direction: Direction) {
-    let (events, sign_ins): (Vec<_>, Vec<_>) =
-        std::mem::take(found).into_iter().partition(|found| matches!(found, Found::Event(..)));
+fn sort(found: &mut Vec<NumberedEntry>, direction: Direction) {
+    let (events, sign_ins): (Vec<_>, Vec<_>) = std::mem::take(found)
+        .into_iter()
+        .partition(|found| matches!(found, NumberedEntry::Event(..)));
     let (mut events, mut sign_ins) =
         (events.into_iter().peekable(), sign_ins.into_iter().peekable());
     loop {
@@ -249,7 +250,7 @@ fn sort(found: &mut Vec<Found>, direction: Direction) {
 }
 
 /// Of two at the same moment the event is the newer one.
-fn is_first(event: &Found, sign_in: &Found, direction: Direction) -> bool {
+fn is_first(event: &NumberedEntry, sign_in: &NumberedEntry, direction: Direction) -> bool {
     let (event, sign_in) = (event.entry().at, sign_in.entry().at);
     match direction {
         Direction::Next => Reverse(event) <= Reverse(sign_in),
@@ -257,7 +258,7 @@ fn is_first(event: &Found, sign_in: &Found, direction: Direction) -> bool {
     }
 }
 
-fn event(recorded: &Recorded) -> Option<Found> {
+fn event(recorded: &Recorded) -> Option<NumberedEntry> {
     let Event::User(of_user) = &recorded.event else { return None };
     let kind = SecurityEvent::of(of_user)?;
     let by_themselves = recorded.metadata.actor.is(UserId::from_uuid(recorded.stream.id));
@@ -269,10 +270,10 @@ fn event(recorded: &Recorded) -> Option<Found> {
         client: None,
         detail: SecurityEvent::detail_of(of_user).map(str::to_owned),
     };
-    Some(Found::Event(recorded.sequence, entry))
+    Some(NumberedEntry::Event(recorded.sequence, entry))
 }
 
-fn sign_in(row: SignInRow) -> Found {
+fn sign_in(row: SignInRow) -> NumberedEntry {
     let entry = ActivityEntry {
         kind: row.kind,
         at: row.at,
@@ -280,7 +281,7 @@ fn sign_in(row: SignInRow) -> Found {
         client: row.client,
         detail: row.detail,
     };
-    Found::SignIn(row.id, entry)
+    NumberedEntry::SignIn(row.id, entry)
 }
 
 #[cfg(test)]
@@ -289,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_being_written_and_read_and_nothing_else_is_one() {
-        let cursor = ActivityCursor { direction: Direction::Previous, place: NEWEST };
+        let cursor = ActivityCursor { direction: Direction::Previous, keyset: NEWEST };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
         for text in ["", "%", "e30", &URL_SAFE_NO_PAD.encode(r#"{"d":"n","p":{"e":1}}"#)] {
             assert_eq!(text.parse::<ActivityCursor>(), Err(CursorError::Malformed), "{text}");

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::ReadError;
 use crate::plan::expected_rows;
-use crate::scan::{Found, Keyed, Scan, Section};
+use crate::scan::{Keyed, PageRows, Scan, Section};
 
 /// Rows that are looked through first, times those of a page: enough where most rows match, and so few
 /// that no planner sorts what an index has in order.
@@ -121,11 +121,11 @@ impl Listing {
         &self,
         conn: &mut PgConnection,
         scan: &Scan<'_>,
-    ) -> Result<Found<T>, ReadError>
+    ) -> Result<PageRows<T>, ReadError>
     where
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
-        let mut found = Found::from(vec![]);
+        let mut found = PageRows::from(vec![]);
         if self.parts.is_empty() {
             return Ok(found);
         }
@@ -145,7 +145,7 @@ impl Listing {
         conn: &mut PgConnection,
         scan: &Scan<'_>,
         section: Section,
-    ) -> Result<Found<T>, ReadError>
+    ) -> Result<PageRows<T>, ReadError>
     where
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
@@ -185,7 +185,7 @@ impl Listing {
         scan: &Scan<'_>,
         section: Section,
         stretch: usize,
-    ) -> Result<Found<T>, ReadError>
+    ) -> Result<PageRows<T>, ReadError>
     where
         T: for<'r> FromRow<'r, PgRow> + Keyed + Send + Unpin,
     {
@@ -195,7 +195,7 @@ impl Listing {
         let last = seen.last().filter(|seen| seen.is_last);
         let ended = last.map(|seen| seen.row.key(scan.sorted_by()));
         let rows = seen.into_iter().filter(|seen| seen.matches).map(|seen| seen.row).collect();
-        Ok(Found { rows, ended })
+        Ok(PageRows { rows, ended })
     }
 
     /// How far the merged parts are looked through: first, and at most.

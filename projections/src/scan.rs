@@ -33,21 +33,21 @@ impl Section {
 }
 
 /// What was read for a page.
-pub(crate) struct Found<T> {
+pub(crate) struct PageRows<T> {
     /// The rows, in the order of the scan; more than the page has where others follow.
     pub rows: Vec<T>,
     /// Where reading ended although the page was not full and the list may go on.
     pub ended: Option<Key>,
 }
 
-impl<T> Found<T> {
+impl<T> PageRows<T> {
     /// Whether there is nothing more to read for this page.
     pub(crate) fn is_complete(&self, scan: &Scan<'_>) -> bool {
         self.ended.is_none() || self.rows.len() >= scan.rows()
     }
 }
 
-impl<T> From<Vec<T>> for Found<T> {
+impl<T> From<Vec<T>> for PageRows<T> {
     fn from(rows: Vec<T>) -> Self {
         Self { rows, ended: None }
     }
@@ -198,8 +198,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Makes the page of what was found.
-    pub(crate) fn slice<T: Keyed>(&self, found: Found<T>) -> Slice<T> {
-        let Found { rows: mut items, ended } = found;
+    pub(crate) fn slice<T: Keyed>(&self, found: PageRows<T>) -> Slice<T> {
+        let PageRows { rows: mut items, ended } = found;
         let is_full = items.len() > self.limit;
         items.truncate(self.limit);
         let back = self.goes_back();

@@ -30,7 +30,7 @@ pub struct Wanted {
 /// Backs everything up into a new folder.
 pub async fn make(config: &Config, folder: &Path, wanted: &Wanted) -> Result<Manifest, Error> {
     let target = Target::prepare(folder)?;
-    let database = Database::open_session(config, identity::Missing::Leave).await?;
+    let database = Database::open_session(config, identity::IfMissing::Leave).await?;
     let made = or_interrupted(into(config, &database, target.path(), wanted)).await;
     database.close().await;
     let manifest = made?;

@@ -23,7 +23,7 @@ const NAMED: usize = 1_000;
 
 /// Files that the backup lists and the storage does not have.
 #[derive(Debug, Default)]
-pub(super) struct Missing {
+pub(super) struct MissingFiles {
     pub(super) count: u64,
     /// The first of them.
     pub(super) first: Vec<File>,
@@ -58,12 +58,12 @@ pub(super) async fn put_back(
     folder: &Path,
     storage: &Arc<dyn ObjectStore>,
     done: impl Fn(i64, i64),
-) -> Result<Missing, Error> {
+) -> Result<MissingFiles, Error> {
     let copied = manifest.media.copied;
     let files = listed(folder).await?;
     let put = files.map_ok(|file| put_one(storage, folder, file, copied));
     let mut put = put.try_buffer_unordered(AT_ONCE);
-    let (mut seen, mut missing) = (0, Missing::default());
+    let (mut seen, mut missing) = (0, MissingFiles::default());
     while let Some(file) = put.try_next().await? {
         seen += 1;
         done(seen, manifest.media.files.cast_signed());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use identity::Missing;
+use identity::IfMissing;
 use identity::Vault;
 use object_store::ObjectStore;
 use pool::PgPool;
@@ -54,7 +54,7 @@ pub async fn restore(
     // Before anything below it is made, for its mode.
     secrets::make_data_dir(config)?;
     let storage = storage::open(config).await?.store;
-    let database = Database::open_owner_unchecked(config, Missing::Create).await?;
+    let database = Database::open_owner_unchecked(config, IfMissing::Create).await?;
     let restored = async {
         let missing = checked.fill(config, &database, &storage).await?;
         let finish = checked.finish(config, &database.pool, &storage, missing, verify);
@@ -69,7 +69,7 @@ pub async fn restore(
 
 /// Refuses a secrets file that was there and has been rotated too often since the backup.
 async fn check_wrapping(config: &Config, pool: &PgPool) -> Result<(), Error> {
-    let opened = secrets::open(config, pool, Missing::Leave).await?;
+    let opened = secrets::open(config, pool, IfMissing::Leave).await?;
     let missing = Vault::try_new(pool.clone(), &opened)?.missing_wrapping_key().await?;
     missing.map_or(Ok(()), |_| {
         Err(Error::Usage(format!(
@@ -104,7 +104,7 @@ impl<'a> Checked<'a> {
         config: &Config,
         database: &Database,
         storage: &Arc<dyn ObjectStore>,
-    ) -> Result<read::Missing, Error> {
+    ) -> Result<read::MissingFiles, Error> {
         let pool = &database.pool;
         let server = database::server_version(pool).await?;
         let tool = Tool::find("pg_restore", server, database.url())?;
@@ -127,7 +127,7 @@ impl<'a> Checked<'a> {
         &self,
         config: &Config,
         storage: &Arc<dyn ObjectStore>,
-    ) -> Result<read::Missing, Error> {
+    ) -> Result<read::MissingFiles, Error> {
         let progress = Progress::new(config.log_format, "comparing the files of the storage");
         let at = |done, total| progress.at(done, total);
         read::put_back(&self.manifest, self.folder, storage, at).await
@@ -183,10 +183,10 @@ impl<'a> Checked<'a> {
         config: &Config,
         pool: &PgPool,
         storage: &Arc<dyn ObjectStore>,
-        missing: read::Missing,
+        missing: read::MissingFiles,
         verify: bool,
     ) -> Result<Restored, Error> {
-        let commands = parts::commands(config, pool, &config.public_url, Missing::Leave).await?;
+        let commands = parts::commands(config, pool, &config.public_url, IfMissing::Leave).await?;
         let erased = erasures::apply(config, &commands, storage).await?;
         let drift = if verify { Some(read_models::drifts(config, pool).await?) } else { None };
         Ok(Restored {

@@ -1,7 +1,7 @@
 //! `vetted audit replay`: a product's history, step by step, folded from the log.
 
 use domain::{Moment, ProductId, StreamId, StreamType};
-use identity::Missing;
+use identity::IfMissing;
 use identity::Vault;
 use projections::{TimelineEntry, timeline_of};
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
         database::check_migrated(pool).await?;
         let mut conn = pool.acquire().await?;
         let mut recorded = log::stream(&mut conn, stream, replay.to).await?;
-        let secrets = secrets::open(config, pool, Missing::Leave).await?;
+        let secrets = secrets::open(config, pool, IfMissing::Leave).await?;
         Vault::try_new(pool.clone(), &secrets)?.open(&mut recorded).await?;
         Ok(recorded)
     })

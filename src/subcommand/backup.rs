@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::output;
 
-/// Missing files that are printed for people.
+/// IfMissing files that are printed for people.
 const SHOWN: usize = 20;
 
 /// Where to, and with what.

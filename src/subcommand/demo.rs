@@ -8,7 +8,7 @@ use domain::{
     RequestId, Role, Text, UserId,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use identity::Missing;
+use identity::IfMissing;
 use pool::PgPool;
 use serde_json::json;
 use uuid::Uuid;
@@ -53,12 +53,12 @@ struct People {
 /// Makes the data.
 pub async fn run(config: &Config, demo: &Demo) -> Result<(), Error> {
     let total = demo.products;
-    let people = Database::with_one(config, Missing::Create, async |pool| {
+    let people = Database::with_one(config, IfMissing::Create, async |pool| {
         if !demo.yes {
             refuse_among_people(pool).await?;
         }
         read_models::ensure_up_to_date(config, pool).await?;
-        let commands = parts::commands(config, pool, &config.public_url, Missing::Create).await?;
+        let commands = parts::commands(config, pool, &config.public_url, IfMissing::Create).await?;
         fill(&commands, total, Progress::new(config.log_format, "making products")).await
     })
     .await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use identity::{Missing, Secrets};
+use identity::{IfMissing, Secrets};
 use identity::{Vault, VaultError};
 use pool::PgPool;
 
@@ -33,7 +33,8 @@ pub async fn rotate(config: &Config) -> Result<(), Error> {
 }
 
 async fn rewrap(config: &Config, pool: &PgPool) -> Result<i64, Error> {
-    let vault = Vault::try_new(pool.clone(), &secrets::open(config, pool, Missing::Leave).await?)?;
+    let vault =
+        Vault::try_new(pool.clone(), &secrets::open(config, pool, IfMissing::Leave).await?)?;
     let progress = Progress::new(config.log_format, "wrapping keys");
     let rewrapped: Result<i64, VaultError> =
         vault.rewrap(|done, total| progress.at(done, total)).await;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use commands::{CommandError, Commands, Reservation};
 use domain::user::Password;
 use domain::{EmailAddress, FieldErrors, NewEmailAddress, Role, UserId};
-use identity::Missing;
+use identity::IfMissing;
 use pool::PgPool;
 use serde_json::json;
 
@@ -52,7 +52,7 @@ pub async fn reset_second_factor(config: &Config, reset: &ResetSecondFactor) -> 
     let email: EmailAddress = read_email(&reset.email)?;
     let known = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
-        let commands = parts::commands(config, pool, &config.public_url, Missing::Leave).await?;
+        let commands = parts::commands(config, pool, &config.public_url, IfMissing::Leave).await?;
         Ok(commands.reset_second_factor(&parts::operator(), &email).await?)
     })
     .await?;
@@ -76,9 +76,9 @@ pub async fn create(config: &Config, create: &Create) -> Result<(), Error> {
     let email: NewEmailAddress = read_email(&create.email)?;
     // Before a database is made for it.
     read_password(password)?;
-    let user = Database::with_one(config, Missing::Create, async |pool| {
+    let user = Database::with_one(config, IfMissing::Create, async |pool| {
         prepare(config, pool).await?;
-        let commands = parts::commands(config, pool, &config.public_url, Missing::Create).await?;
+        let commands = parts::commands(config, pool, &config.public_url, IfMissing::Create).await?;
         make(&commands, &email, password, create.role).await
     })
     .await?;

@@ -5,7 +5,6 @@ use commands::Commands;
 use domain::user::UserEventType;
 use domain::{EventType, Recorded, UserId};
 
-use crate::mailer::unloadable;
 use crate::subscriber::{Failed, Handler};
 
 /// Its name, for ever.
@@ -36,8 +35,7 @@ impl Handler for Eraser {
 
     async fn handle(&self, event: &Recorded) -> Result<(), Failed> {
         let person = UserId::from_uuid(event.stream.id);
-        let carried_out =
-            self.commands.carry_out_erasure(person, event.metadata.request_id.clone()).await;
-        carried_out.map_err(|error| unloadable(&error))
+        let request_id = event.metadata.request_id.clone();
+        Ok(self.commands.carry_out_erasure(person, request_id).await?)
     }
 }

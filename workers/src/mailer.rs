@@ -1,7 +1,7 @@
 //! The subscriber that tells people what happened: their account, and decisions on their products.
 
 use async_trait::async_trait;
-use commands::{CommandError, Commands};
+use commands::Commands;
 use domain::product::ProductEventType as P;
 use domain::product::{Product, ProductEvent};
 use domain::user::UserEventType as U;
@@ -164,8 +164,7 @@ impl Mailer {
             | E::ProductDeleted { .. } => return Ok(None),
         };
         let id = ProductId::from_uuid(event.stream.id);
-        let product = self.commands.recall::<Product>(id, event.sequence).await;
-        let product = product.map_err(|e| unloadable(&e))?;
+        let product = self.commands.recall::<Product>(id, event.sequence).await?;
         let Some(listing) = product.listing() else { return Ok(None) };
         let owner = self.account(listing.owner, 1).await?.filter(Account::is_active);
         let Some(to) = owner.as_ref().and_then(|owner| owner.email.text()) else { return Ok(None) };
@@ -177,7 +176,7 @@ impl Mailer {
     }
 
     async fn account(&self, user: UserId, since: i64) -> Result<Option<Account>, Failed> {
-        let user = self.commands.recall::<User>(user, since).await.map_err(|e| unloadable(&e))?;
+        let user = self.commands.recall::<User>(user, since).await?;
         Ok(user.account().cloned())
     }
 }
@@ -212,16 +211,4 @@ impl Handler for Mailer {
 
 fn works(event: &Recorded, lifetime: Duration) -> bool {
     event.at + lifetime > identity::clock::now()
-}
-
-/// A fault may quote what is stored, so it is not repeated.
-pub(crate) fn unloadable(error: &CommandError) -> Failed {
-    match error {
-        CommandError::Unavailable(_) => Failed::Outage("the database is down".to_owned()),
-        outage if commands::is_outage(outage) => Failed::Outage("the database is down".to_owned()),
-        CommandError::Fault(_) => {
-            Failed::Transient("the database failed, or an event cannot be read".to_owned())
-        }
-        other => Failed::Transient(other.to_string()),
-    }
 }

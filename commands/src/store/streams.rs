@@ -19,7 +19,7 @@ const NO_FORMAT: i32 = -1;
 
 /// One stream from its newest snapshot on.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct StreamRows {
     pub(super) snapshot: Option<Snapshot>,
     /// The events after it, in any order: the database need not sort what an index hands it in order.
     pub(super) rows: Vec<PgRow>,
@@ -36,7 +36,7 @@ struct Waiting {
     stream: StreamId,
     /// Of its snapshots; one kind of stream has one.
     format: i32,
-    reply: oneshot::Sender<Result<Arc<Found>, StoreError>>,
+    reply: oneshot::Sender<Result<Arc<StreamRows>, StoreError>>,
 }
 
 impl Streams {
@@ -55,7 +55,7 @@ impl Streams {
     }
 
     /// One stream from its beginning, whatever snapshots there are.
-    pub(super) async fn read_whole(&self, stream: StreamId) -> Result<Found, StoreError> {
+    pub(super) async fn read_whole(&self, stream: StreamId) -> Result<StreamRows, StoreError> {
         let mut connection = self.connections.take().await?;
         let found = one(&mut connection, stream, NO_FORMAT).await?;
         self.connections.keep(connection);
@@ -67,7 +67,7 @@ impl Streams {
         &self,
         stream: StreamId,
         format: i32,
-    ) -> Result<Arc<Found>, StoreError> {
+    ) -> Result<Arc<StreamRows>, StoreError> {
         loop {
             let (reply, mut answer) = oneshot::channel();
             self.lock().push(Waiting { stream, format, reply });
@@ -119,7 +119,11 @@ const NO_SNAPSHOT: &str = "NULL::text AS state, NULL::text AS read_model, NULL::
 /// Columns of a snapshot beside those of an event.
 const NO_EVENT: &str = "'', '', '', '', 0, '00000000-0000-0000-0000-000000000000', 'epoch'";
 
-async fn one(conn: &mut PgConnection, stream: StreamId, format: i32) -> Result<Found, sqlx::Error> {
+async fn one(
+    conn: &mut PgConnection,
+    stream: StreamId,
+    format: i32,
+) -> Result<StreamRows, sqlx::Error> {
     let newest = "FROM snapshots WHERE aggregate_type = $1 AND aggregate_id = $2 AND format = $3
                   ORDER BY sequence DESC LIMIT 1";
     let sql = format!(
@@ -131,7 +135,7 @@ async fn one(conn: &mut PgConnection, stream: StreamId, format: i32) -> Result<F
     );
     let query = sqlx::query(&sql).bind(stream.kind.as_str()).bind(stream.id.to_string());
     let rows = query.bind(format).fetch_all(conn).await?;
-    let mut found = Found::default();
+    let mut found = StreamRows::default();
     rows.into_iter().try_for_each(|row| found.add(row))?;
     Ok(found)
 }
@@ -139,7 +143,7 @@ async fn one(conn: &mut PgConnection, stream: StreamId, format: i32) -> Result<F
 async fn many(
     conn: &mut PgConnection,
     streams: &[(StreamId, i32)],
-) -> Result<HashMap<StreamId, Arc<Found>>, sqlx::Error> {
+) -> Result<HashMap<StreamId, Arc<StreamRows>>, sqlx::Error> {
     let sql = format!(
         "WITH asked AS MATERIALIZED (
              SELECT kind, id, newest.*
@@ -159,14 +163,14 @@ async fn many(
     let (kinds, ids) = write::names(streams.iter().map(|(stream, _)| *stream));
     let formats: Vec<_> = streams.iter().map(|(_, format)| *format).collect();
     let rows = sqlx::query(&sql).bind(kinds).bind(ids).bind(formats).fetch_all(conn).await?;
-    let mut found: HashMap<StreamId, Found> = HashMap::with_capacity(streams.len());
+    let mut found: HashMap<StreamId, StreamRows> = HashMap::with_capacity(streams.len());
     for row in rows {
         found.entry(log::stream_of(&row)?).or_default().add(row)?;
     }
     Ok(found.into_iter().map(|(stream, found)| (stream, Arc::new(found))).collect())
 }
 
-impl Found {
+impl StreamRows {
     fn add(&mut self, row: PgRow) -> Result<(), sqlx::Error> {
         match Snapshot::decode(&row)? {
             Some(snapshot) => self.snapshot = Some(snapshot),

@@ -186,7 +186,7 @@ async fn judge(
     read_models: &dyn InlineProjections,
     appends: &[&Append],
 ) -> Result<Vec<Verdict>, Failure> {
-    let Found { versions, erased } = find(conn, appends).await?;
+    let CurrentState { versions, erased } = find(conn, appends).await?;
     let at = |stream: &StreamId, version| versions.get(stream).copied().unwrap_or(0) == version;
     let mut verdicts = Vec::with_capacity(appends.len());
     for append in appends {
@@ -241,20 +241,20 @@ pub(super) fn last_admin() -> StoreError {
 
 /// What guards are compared with.
 #[derive(Default)]
-struct Found {
+struct CurrentState {
     versions: HashMap<StreamId, i64>,
     /// Those of the people who gave these commands that have asked to be forgotten.
     erased: HashSet<Uuid>,
 }
 
 /// Versions and people in one round trip: everybody waits for it.
-async fn find(conn: &mut PgConnection, appends: &[&Append]) -> Result<Found, sqlx::Error> {
+async fn find(conn: &mut PgConnection, appends: &[&Append]) -> Result<CurrentState, sqlx::Error> {
     let written = appends.iter().filter(|append| append.expected > 0).map(|append| append.stream);
     let streams: HashSet<StreamId> =
         written.chain(appends.iter().flat_map(|append| append.watched())).collect();
     let people: HashSet<_> = appends.iter().flat_map(|append| append.people()).collect();
     if streams.is_empty() && people.is_empty() {
-        return Ok(Found::default());
+        return Ok(CurrentState::default());
     }
     let (kinds, ids) = write::names(streams.into_iter());
     let sql = format!(
@@ -271,7 +271,7 @@ async fn find(conn: &mut PgConnection, appends: &[&Append]) -> Result<Found, sql
         .bind(people.into_iter().map(UserId::uuid).collect::<Vec<_>>())
         .fetch_all(conn)
         .await?;
-    let mut found = Found::default();
+    let mut found = CurrentState::default();
     for row in &rows {
         if let Some(person) = row.try_get("erased")? {
             found.erased.insert(person);

@@ -107,11 +107,11 @@ pub struct EditOrder {
 pub const MAX_LINES: usize = 100;
 
 /// A line without its offer: field, product, quantity.
-pub type Asked = (String, ProductId, i64);
+pub type RequestedLine = (String, ProductId, i64);
 
 impl PlaceOrder {
     /// The lines that it asks for.
-    pub fn lines(&self) -> Result<Vec<Asked>, FieldErrors> {
+    pub fn lines(&self) -> Result<Vec<RequestedLine>, FieldErrors> {
         lines(&self.products, &self.items)?.ok_or_else(|| {
             FieldErrors::one("products", "This field is required, or items instead.")
         })
@@ -120,7 +120,7 @@ impl PlaceOrder {
 
 impl EditOrder {
     /// The lines that it asks for, if it names any.
-    pub fn lines(&self) -> Result<Option<Vec<Asked>>, FieldErrors> {
+    pub fn lines(&self) -> Result<Option<Vec<RequestedLine>>, FieldErrors> {
         lines(&self.products, &self.items)
     }
 }
@@ -128,7 +128,7 @@ impl EditOrder {
 fn lines(
     products: &Given<Vec<ProductId>>,
     items: &Given<Vec<Requested>>,
-) -> Result<Option<Vec<Asked>>, FieldErrors> {
+) -> Result<Option<Vec<RequestedLine>>, FieldErrors> {
     let errors = wrong_lists(products.0.as_ref().map(Vec::len), items.0.as_ref().map(Vec::len));
     errors.into_result()?;
     let (field, asked): (_, Vec<_>) = match (&products.0, &items.0) {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use command::{
-    Asked, EditOrder, Line, MAX_LINES, OrderCommand, PlaceOrder, Requested, wrong_lists,
+    EditOrder, Line, MAX_LINES, OrderCommand, PlaceOrder, Requested, RequestedLine, wrong_lists,
 };
 pub use error::OrderError;
 pub use event::{OrderEvent, OrderEventType, OrderItem};

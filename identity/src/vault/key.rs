@@ -18,7 +18,7 @@ pub(super) struct PersonKey {
 }
 
 /// Where in the log a text stands: it can be opened nowhere else.
-pub(super) struct Place<'a> {
+pub(super) struct TextLocation<'a> {
     pub(super) stream: StreamId,
     pub(super) sequence: i64,
     pub(super) event: &'static str,
@@ -33,11 +33,11 @@ impl PersonKey {
     pub(super) fn seal(
         &self,
         text: &str,
-        place: &Place<'_>,
+        location: &TextLocation<'_>,
         field: &str,
         about: UserId,
     ) -> Result<Sealed, VaultError> {
-        let data = place.data(field, about, self.version);
+        let data = location.data(field, about, self.version);
         let sealed = encrypt(&self.cipher, text.as_bytes(), &data)?;
         Ok(Sealed { key: self.version, data: BASE64.encode(sealed) })
     }
@@ -45,17 +45,17 @@ impl PersonKey {
     pub(super) fn open(
         &self,
         sealed: &Sealed,
-        place: &Place<'_>,
+        location: &TextLocation<'_>,
         field: &str,
         personal: &Personal,
     ) -> Result<String, VaultError> {
-        let data = place.data(field, personal.about, sealed.key);
+        let data = location.data(field, personal.about, sealed.key);
         let bytes = BASE64.decode(&sealed.data).ok();
         bytes
             .and_then(|bytes| decrypt(&self.cipher, &bytes, &data))
             .and_then(|text| String::from_utf8(text).ok())
             .ok_or_else(|| {
-                VaultError::Altered(format!("{} {} {field}", place.stream, place.sequence))
+                VaultError::Altered(format!("{} {} {field}", location.stream, location.sequence))
             })
     }
 
@@ -86,7 +86,7 @@ impl PersonKey {
     }
 }
 
-impl Place<'_> {
+impl TextLocation<'_> {
     /// What the ciphertext is bound to, each part led by its length.
     fn data(&self, field: &str, about: UserId, key: i32) -> Vec<u8> {
         joined(&[
@@ -108,14 +108,14 @@ mod tests {
 
     use super::*;
 
-    fn place(sequence: i64) -> Place<'static> {
+    fn location(sequence: i64) -> TextLocation<'static> {
         let stream = StreamId { kind: domain::StreamType::Product, id: Uuid::from_u128(5) };
-        Place { stream, sequence, event: "ProductRejected", version: "1" }
+        TextLocation { stream, sequence, event: "ProductRejected", version: "1" }
     }
 
     fn sealed(key: &PersonKey, text: &str) -> Personal {
         let about = UserId::from_uuid(Uuid::from_u128(7));
-        let sealed = key.seal(text, &place(3), "reason", about).unwrap();
+        let sealed = key.seal(text, &location(3), "reason", about).unwrap();
         Personal { about, text: None, sealed: Some(sealed) }
     }
 
@@ -123,7 +123,12 @@ mod tests {
         PersonKey::new(1, &[byte; 32])
     }
 
-    fn opened(key: &PersonKey, personal: &Personal, at: &Place<'_>, field: &str) -> Option<String> {
+    fn opened(
+        key: &PersonKey,
+        personal: &Personal,
+        at: &TextLocation<'_>,
+        field: &str,
+    ) -> Option<String> {
         key.open(personal.sealed.as_ref()?, at, field, personal).ok()
     }
 
@@ -132,14 +137,14 @@ mod tests {
         let (key, other_key) = (key(1), key(2));
         let personal = sealed(&key, "too dark");
 
-        assert_eq!(opened(&key, &personal, &place(3), "reason").as_deref(), Some("too dark"));
+        assert_eq!(opened(&key, &personal, &location(3), "reason").as_deref(), Some("too dark"));
 
-        assert_eq!(opened(&key, &personal, &place(4), "reason"), None);
-        assert_eq!(opened(&key, &personal, &place(3), "email"), None);
-        assert_eq!(opened(&other_key, &personal, &place(3), "reason"), None);
+        assert_eq!(opened(&key, &personal, &location(4), "reason"), None);
+        assert_eq!(opened(&key, &personal, &location(3), "email"), None);
+        assert_eq!(opened(&other_key, &personal, &location(3), "reason"), None);
         let somebody_else = UserId::from_uuid(Uuid::from_u128(8));
         let moved = Personal { about: somebody_else, ..personal };
-        assert_eq!(opened(&key, &moved, &place(3), "reason"), None);
+        assert_eq!(opened(&key, &moved, &location(3), "reason"), None);
     }
 
     #[test]
@@ -151,7 +156,7 @@ mod tests {
             let mut changed = bytes.clone();
             changed[index] ^= 1;
             let sealed = Sealed { key: 1, data: BASE64.encode(changed) };
-            assert!(key.open(&sealed, &place(3), "reason", &personal).is_err());
+            assert!(key.open(&sealed, &location(3), "reason", &personal).is_err());
         }
     }
 

@@ -20,7 +20,7 @@ use pool::PgPool;
 use crate::keyring::Keyring;
 use crate::secrets::{Secrets, SecretsError};
 pub use error::VaultError;
-use key::{PersonKey, Place};
+use key::{PersonKey, TextLocation};
 
 /// How long an unwrapped key is kept: after an erasure elsewhere no reader finds it for longer.
 const KEPT: Duration = Duration::from_secs(5);
@@ -72,11 +72,11 @@ impl Vault {
         let about = people(&mut event);
         let keys = self.keys_or_new(about).await?;
         let name = event.clone().into().name();
-        let place = Place { stream, sequence, event: name, version };
+        let location = TextLocation { stream, sequence, event: name, version };
         for (field, personal) in event.personal() {
             let Some(text) = personal.text.take() else { continue };
             if let Some(Some(key)) = keys.get(&personal.about) {
-                personal.sealed = Some(key.seal(&text, &place, field, personal.about)?);
+                personal.sealed = Some(key.seal(&text, &location, field, personal.about)?);
             }
         }
         Ok(event)
@@ -129,12 +129,16 @@ fn open<E: HoldsPersonal>(
     sequence: i64,
     name: &'static str,
 ) -> Result<(), VaultError> {
-    let place =
-        Place { stream, sequence, event: name, version: domain::upcast::current_version(name) };
+    let location = TextLocation {
+        stream,
+        sequence,
+        event: name,
+        version: domain::upcast::current_version(name),
+    };
     for (field, personal) in event.personal() {
         let Some(sealed) = personal.sealed.take() else { continue };
         if let Some(Some(key)) = keys.get(&personal.about) {
-            personal.text = Some(key.open(&sealed, &place, field, personal)?);
+            personal.text = Some(key.open(&sealed, &location, field, personal)?);
         }
     }
     Ok(())

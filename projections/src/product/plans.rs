@@ -12,7 +12,7 @@ use super::list::{listing, scopes, uploads};
 use super::{ProductFilter, ProductView};
 use crate::listing::{Gathering, Listing};
 use crate::page::{Cursor, Direction, Key};
-use crate::scan::{Found, Scan};
+use crate::scan::{PageRows, Scan};
 use crate::{Ordering, Page, Slice, SortBy, Visibility};
 
 #[path = "../../tests/suite/database.rs"]
@@ -251,7 +251,7 @@ async fn a_page_is_the_same_whether_it_is_walked_or_gathered() {
                 let scan = scan.in_currency(filter.currency).unwrap();
                 for section in scan.sections().into_iter().filter(|_| !listing.parts.is_empty()) {
                     let [_, longest] = Listing::stretches(&scan);
-                    let walked: Found<ProductView> =
+                    let walked: PageRows<ProductView> =
                         listing.look_through(&mut conn, &scan, section, longest).await.unwrap();
                     let walked = walked.rows;
                     let mut gather = listing.gather(&scan, section, Gathering::ByAnyIndex);

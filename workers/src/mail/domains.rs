@@ -28,21 +28,21 @@ struct Domain {
     slow: Option<Instant>,
 }
 
-/// A letter's place at its domain, until it is dropped.
-pub(crate) struct Place {
+/// One of the letters that a domain takes at a time, until it is dropped.
+pub(crate) struct Slot {
     domains: Domains,
     name: String,
 }
 
 impl Domains {
-    /// A place at the domain of each of these addresses, one where several are of one domain; `None`
+    /// A slot at the domain of each of these addresses, one where several are of one domain; `None`
     /// where one of them has enough under way.
-    pub(super) fn enter<'a>(&self, addresses: impl Iterator<Item = &'a str>) -> Option<Vec<Place>> {
+    pub(super) fn enter<'a>(&self, addresses: impl Iterator<Item = &'a str>) -> Option<Vec<Slot>> {
         let names: BTreeSet<_> = addresses.map(domain_of).collect();
-        names.into_iter().map(|name| self.place(name)).collect()
+        names.into_iter().map(|name| self.slot(name)).collect()
     }
 
-    fn place(&self, name: String) -> Option<Place> {
+    fn slot(&self, name: String) -> Option<Slot> {
         let mut domains = self.lock();
         if domains.len() >= MOST {
             domains.retain(|_, domain| domain.underway > 0);
@@ -53,7 +53,7 @@ impl Domains {
         }
         domain.underway += 1;
         drop(domains);
-        Some(Place { domains: self.clone(), name })
+        Some(Slot { domains: self.clone(), name })
     }
 
     /// How long a letter to that address took.
@@ -76,7 +76,7 @@ impl Domain {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut domains = self.domains.lock();
         let Some(domain) = domains.get_mut(&self.name) else { return };
@@ -95,7 +95,7 @@ fn domain_of(address: &str) -> String {
 mod tests {
     use super::*;
 
-    fn enter(domains: &Domains, addresses: &[&str]) -> Option<Vec<Place>> {
+    fn enter(domains: &Domains, addresses: &[&str]) -> Option<Vec<Slot>> {
         domains.enter(addresses.iter().copied())
     }
 
@@ -103,14 +103,14 @@ mod tests {
     async fn a_slow_domain_has_fewer_letters_under_way_until_it_is_forgotten() {
         let domains = Domains::default();
         let slow = || enter(&domains, &["ada@Slow.example"]);
-        let first: Vec<_> = (0..OF_ANY).map(|_| slow().expect("a place")).collect();
+        let first: Vec<_> = (0..OF_ANY).map(|_| slow().expect("a slot")).collect();
         assert!(slow().is_none());
         assert!(enter(&domains, &["bob@other.example"]).is_some());
 
         domains.note("ada@slow.example", SLOW * 2);
         drop(first);
 
-        let second: Vec<_> = (0..OF_SLOW).map(|_| slow().expect("a place")).collect();
+        let second: Vec<_> = (0..OF_SLOW).map(|_| slow().expect("a slot")).collect();
         assert!(slow().is_none());
         tokio::time::advance(REMEMBERED).await;
         assert!(slow().is_some());
@@ -126,8 +126,8 @@ mod tests {
 
         drop(full);
 
-        assert!(domains.lock().is_empty(), "the place at the other domain was given back");
-        assert_eq!(both().expect("places").len(), 2);
+        assert!(domains.lock().is_empty(), "the slot at the other domain was given back");
+        assert_eq!(both().expect("slots").len(), 2);
         assert!(domains.lock().is_empty(), "what is quick is not remembered");
     }
 }

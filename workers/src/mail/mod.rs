@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
 
-use domains::{Domains, Place};
+use domains::{Domains, Slot};
 use folder::Folder;
 pub(crate) use letter::Letter;
 pub(crate) use letters::Letters;
@@ -115,7 +115,7 @@ impl MailSettings {
     }
 
     /// Places for letters that are sent together, one at each of their domains.
-    pub(crate) fn enter(&self, letters: &[Letter]) -> Result<Vec<Place>, Failed> {
+    pub(crate) fn enter(&self, letters: &[Letter]) -> Result<Vec<Slot>, Failed> {
         let addresses = letters.iter().map(|letter| letter.to.as_str());
         self.domains.enter(addresses).ok_or(Failed::NotYet)
     }

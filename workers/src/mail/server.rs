@@ -47,12 +47,12 @@ pub enum MailServerError {
 /// A mail server. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct MailServer {
-    place: Arc<Place>,
+    options: Arc<ServerOptions>,
     resting: Arc<Mutex<Vec<(AsyncSmtpConnection, Instant)>>>,
 }
 
 /// Where it is, and what it is told first.
-struct Place {
+struct ServerOptions {
     host: String,
     port: u16,
     encryption: Encryption,
@@ -79,8 +79,8 @@ impl MailServer {
         };
         let (host, port) = (url.host_str()?.to_owned(), url.port().unwrap_or(usual));
         TlsParameters::new(host.clone()).ok()?;
-        let place = Arc::new(Place { host, port, encryption, hello, login });
-        Some(Self { place, resting: Arc::default() })
+        let options = Arc::new(ServerOptions { host, port, encryption, hello, login });
+        Some(Self { options, resting: Arc::default() })
     }
 
     /// Connects and logs in, unless a connection rests.
@@ -113,7 +113,7 @@ impl MailServer {
                     return Ok(connection);
                 }
             }
-            self.place.connect().await
+            self.options.connect().await
         };
         timeout(TO_CONNECT, opened).await.map_err(|_| MailServerError::Silent)?
     }
@@ -127,7 +127,7 @@ impl MailServer {
     }
 }
 
-impl Place {
+impl ServerOptions {
     async fn connect(&self) -> Result<AsyncSmtpConnection, MailServerError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;

@@ -14,7 +14,7 @@ const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Where an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub(super) struct Place {
+pub(super) struct EventRef {
     pub(super) position: i64,
     pub(super) event_id: Uuid,
 }
@@ -50,7 +50,7 @@ impl Effects {
     }
 
     /// Claims events that messages or a search told of; the answers are in the same order.
-    pub(super) async fn claim(&self, places: &[Place]) -> Result<Vec<Claimed>, sqlx::Error> {
+    pub(super) async fn claim(&self, event_refs: &[EventRef]) -> Result<Vec<Claimed>, sqlx::Error> {
         #[derive(sqlx::FromRow)]
         struct Granted {
             event_id: Uuid,
@@ -71,30 +71,30 @@ impl Effects {
              RETURNING event_id, attempts, fence",
         )
         .bind(self.subscriber)
-        .bind(places.iter().map(|place| place.event_id).collect::<Vec<_>>())
-        .bind(places.iter().map(|place| place.position).collect::<Vec<_>>())
+        .bind(event_refs.iter().map(|event_ref| event_ref.event_id).collect::<Vec<_>>())
+        .bind(event_refs.iter().map(|event_ref| event_ref.position).collect::<Vec<_>>())
         .bind(interval(self.lease))
         .fetch_all(&self.pool)
         .await?;
         let granted: HashMap<_, _> =
             granted.into_iter().map(|granted| (granted.event_id, granted.claim)).collect();
-        let mut claimed = Vec::with_capacity(places.len());
-        for place in places {
-            claimed.push(match granted.get(&place.event_id) {
+        let mut claimed = Vec::with_capacity(event_refs.len());
+        for event_ref in event_refs {
+            claimed.push(match granted.get(&event_ref.event_id) {
                 Some(claim) => Claimed::Granted(*claim),
-                None => self.time_until_due(*place).await?,
+                None => self.time_until_due(*event_ref).await?,
             });
         }
         Ok(claimed)
     }
 
-    async fn time_until_due(&self, place: Place) -> Result<Claimed, sqlx::Error> {
+    async fn time_until_due(&self, event_ref: EventRef) -> Result<Claimed, sqlx::Error> {
         let wait: Option<f64> = sqlx::query_scalar(
             "SELECT greatest(extract(epoch FROM due_at - now()), 0)::float8 FROM effects \
              WHERE subscriber = $1 AND event_id = $2 AND handled_at IS NULL",
         )
         .bind(self.subscriber)
-        .bind(place.event_id)
+        .bind(event_ref.event_id)
         .fetch_optional(&self.pool)
         .await?;
         Ok(wait.map_or(Claimed::Handled, |wait| {
@@ -104,7 +104,7 @@ impl Effects {
     }
 
     /// Keeps claims for another lease; `false` when somebody else has taken one over.
-    pub(super) async fn renew(&self, claims: &[(Place, Claim)]) -> Result<bool, sqlx::Error> {
+    pub(super) async fn renew(&self, claims: &[(EventRef, Claim)]) -> Result<bool, sqlx::Error> {
         let renewed = sqlx::query(
             "UPDATE effects AS known SET due_at = now() + $4 \
              FROM unnest($2::uuid[], $3::bigint[]) AS held (event_id, fence) \
@@ -112,7 +112,7 @@ impl Effects {
              AND known.fence = held.fence",
         )
         .bind(self.subscriber)
-        .bind(claims.iter().map(|(place, _)| place.event_id).collect::<Vec<_>>())
+        .bind(claims.iter().map(|(event_ref, _)| event_ref.event_id).collect::<Vec<_>>())
         .bind(claims.iter().map(|(_, claim)| claim.fence).collect::<Vec<_>>())
         .bind(interval(self.lease))
         .execute(&self.pool)
@@ -123,32 +123,36 @@ impl Effects {
     /// Lets the next try begin after `delay`.
     pub(super) async fn put_off(
         &self,
-        place: Place,
+        event_ref: EventRef,
         claim: Claim,
         delay: Duration,
     ) -> Result<bool, sqlx::Error> {
-        self.set(place, claim, "due_at = now() + $4", delay).await
+        self.set(event_ref, claim, "due_at = now() + $4", delay).await
     }
 
     /// Takes a try back that the end of the program cut short.
-    pub(super) async fn give_back(&self, place: Place, claim: Claim) -> Result<bool, sqlx::Error> {
-        self.put_off_uncounted(place, claim, Duration::ZERO).await
+    pub(super) async fn give_back(
+        &self,
+        event_ref: EventRef,
+        claim: Claim,
+    ) -> Result<bool, sqlx::Error> {
+        self.put_off_uncounted(event_ref, claim, Duration::ZERO).await
     }
 
     /// Lets the next try begin after `delay`, as if there had not been this one.
     pub(super) async fn put_off_uncounted(
         &self,
-        place: Place,
+        event_ref: EventRef,
         claim: Claim,
         delay: Duration,
     ) -> Result<bool, sqlx::Error> {
         let change = "due_at = now() + $4, attempts = attempts - 1";
-        self.set(place, claim, change, delay).await
+        self.set(event_ref, claim, change, delay).await
     }
 
     /// Done with these. To ask for `handled_at IS NULL` would have the planner look for each among
     /// all that wait, where it believes them to be few.
-    pub(super) async fn handled(&self, done: &[(Place, Claim)]) -> Result<(), sqlx::Error> {
+    pub(super) async fn handled(&self, done: &[(EventRef, Claim)]) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE effects AS known SET handled_at = coalesce(handled_at, now()) \
              FROM unnest($2::uuid[], $3::bigint[]) AS done (event_id, fence) \
@@ -156,7 +160,7 @@ impl Effects {
              AND known.fence = done.fence",
         )
         .bind(self.subscriber)
-        .bind(done.iter().map(|(place, _)| place.event_id).collect::<Vec<_>>())
+        .bind(done.iter().map(|(event_ref, _)| event_ref.event_id).collect::<Vec<_>>())
         .bind(done.iter().map(|(_, claim)| claim.fence).collect::<Vec<_>>())
         .execute(&self.pool)
         .await
@@ -165,7 +169,7 @@ impl Effects {
 
     async fn set(
         &self,
-        place: Place,
+        event_ref: EventRef,
         claim: Claim,
         change: &str,
         time: Duration,
@@ -174,7 +178,7 @@ impl Effects {
             "UPDATE effects SET {change} WHERE subscriber = $1 AND event_id = $2 AND fence = $3 \
              AND handled_at IS NULL"
         );
-        let update = sqlx::query(&sql).bind(self.subscriber).bind(place.event_id);
+        let update = sqlx::query(&sql).bind(self.subscriber).bind(event_ref.event_id);
         let update = update.bind(claim.fence).bind(interval(time));
         Ok(update.execute(&self.pool).await?.rows_affected() == 1)
     }
@@ -182,7 +186,7 @@ impl Effects {
     /// Gives up: the event is laid before an operator.
     pub(super) async fn bury(
         &self,
-        place: Place,
+        event_ref: EventRef,
         claim: Claim,
         event_type: &str,
         error: &str,
@@ -196,8 +200,8 @@ impl Effects {
         )
         .bind(Uuid::now_v7())
         .bind(self.subscriber)
-        .bind(place.position)
-        .bind(place.event_id)
+        .bind(event_ref.position)
+        .bind(event_ref.event_id)
         .bind(event_type)
         .bind(claim.attempts)
         .bind(error)
@@ -206,7 +210,7 @@ impl Effects {
     }
 
     /// Tries that may begin.
-    pub(super) async fn due(&self, limit: usize) -> Result<Vec<Place>, sqlx::Error> {
+    pub(super) async fn due(&self, limit: usize) -> Result<Vec<EventRef>, sqlx::Error> {
         sqlx::query_as(
             "SELECT position, event_id FROM effects WHERE subscriber = $1 \
              AND handled_at IS NULL AND due_at <= now() ORDER BY due_at LIMIT $2",

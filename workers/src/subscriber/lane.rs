@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::effects::Place;
+use super::effects::EventRef;
 use super::work::Conclusion;
 use super::{Handler, Subscriber};
 use crate::Backoff;
@@ -101,17 +101,18 @@ impl<H: Handler> Subscriber<H> {
         let mut batch = Vec::with_capacity(messages.len());
         for message in messages {
             if let Ok(envelope) = serde_json::from_slice::<Envelope>(&message.payload) {
-                let place = Place { position: envelope.position, event_id: envelope.event_id };
-                batch.push((place, message));
+                let event_ref =
+                    EventRef { position: envelope.position, event_id: envelope.event_id };
+                batch.push((event_ref, message));
             } else {
                 let subject = message.subject.as_str();
                 tracing::warn!(subject, "not one of our messages: dropped");
                 answer(&message, AckKind::Term).await?;
             }
         }
-        let (places, messages): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let (event_refs, messages): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let Some(_slot) = self.slot(&messages, stop).await? else { return Ok(()) };
-        match self.attempt(&places, &messages, stop).await {
+        match self.attempt(&event_refs, &messages, stop).await {
             Ok(conclusions) => {
                 for (message, conclusion) in messages.iter().zip(conclusions) {
                     let kind = match conclusion {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_trait::async_trait;
+use commands::CommandError;
 use domain::{EventType, Recorded};
 use identity::Vault;
 use pool::PgPool;
@@ -61,6 +62,22 @@ pub enum Failed {
     /// No other try will.
     #[error("{0}")]
     Permanent(String),
+}
+
+impl From<CommandError> for Failed {
+    /// A fault may quote what is stored, so it is not repeated.
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Unavailable(_) => Self::Outage("the database is down".to_owned()),
+            outage if commands::is_outage(&outage) => {
+                Self::Outage("the database is down".to_owned())
+            }
+            CommandError::Fault(_) => {
+                Self::Transient("the database failed, or an event cannot be read".to_owned())
+            }
+            other => Self::Transient(other.to_string()),
+        }
+    }
 }
 
 /// How eager and how patient a subscriber is.

@@ -45,12 +45,13 @@ impl<H: Handler> Subscriber<H> {
     ) -> Result<(), Fault> {
         let free = self.slots.available_permits();
         let due = if free == 0 { vec![] } else { self.effects.due(free * self.pace.batch).await? };
-        for places in due.chunks(due.len().div_ceil(free.max(1)).max(1)) {
+        for event_refs in due.chunks(due.len().div_ceil(free.max(1)).max(1)) {
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { break };
-            let (subscriber, places, stop) = (Arc::clone(self), places.to_vec(), stop.clone());
+            let (subscriber, event_refs, stop) =
+                (Arc::clone(self), event_refs.to_vec(), stop.clone());
             tries.spawn(async move {
                 let _slot = slot;
-                subscriber.attempt(&places, &[], &stop).await
+                subscriber.attempt(&event_refs, &[], &stop).await
             });
         }
         Ok(())

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::effects::{Claim, Claimed, Place};
+use super::effects::{Claim, Claimed, EventRef};
 use super::{Failed, Handler, Subscriber};
 use crate::give_way::give_way;
 use crate::supervise::Fault;
@@ -39,7 +39,7 @@ pub(super) enum Conclusion {
 /// An event that this process may try.
 struct Try<'a> {
     event: &'a Recorded,
-    place: Place,
+    event_ref: EventRef,
     claim: Claim,
 }
 
@@ -57,43 +57,49 @@ impl<H: Handler> Subscriber<H> {
     /// them are kept meanwhile; the conclusions are in the events' order.
     pub(super) async fn attempt(
         &self,
-        places: &[Place],
+        event_refs: &[EventRef],
         messages: &[Message],
         stop: &CancellationToken,
     ) -> Result<Vec<Conclusion>, Fault> {
-        let events = self.read(places).await?;
-        let known: Vec<_> =
-            places.iter().copied().filter(|place| events.contains_key(&place.event_id)).collect();
+        let events = self.read(event_refs).await?;
+        let known: Vec<_> = event_refs
+            .iter()
+            .copied()
+            .filter(|event_ref| events.contains_key(&event_ref.event_id))
+            .collect();
         let claimed = self.effects.claim(&known).await?;
         let mut conclusions = HashMap::new();
         let mut tries = vec![];
-        for (place, claimed) in known.into_iter().zip(claimed) {
-            match (claimed, events.get(&place.event_id)) {
-                (Claimed::Granted(claim), Some(event)) => tries.push(Try { event, place, claim }),
+        for (event_ref, claimed) in known.into_iter().zip(claimed) {
+            match (claimed, events.get(&event_ref.event_id)) {
+                (Claimed::Granted(claim), Some(event)) => {
+                    tries.push(Try { event, event_ref, claim })
+                }
                 (Claimed::NotYet(wait), _) => {
-                    conclusions.insert(place.event_id, Conclusion::Later(wait));
+                    conclusions.insert(event_ref.event_id, Conclusion::Later(wait));
                 }
                 (Claimed::Granted(_) | Claimed::Handled, _) => {
-                    conclusions.insert(place.event_id, Conclusion::Settled);
+                    conclusions.insert(event_ref.event_id, Conclusion::Settled);
                 }
             }
         }
         let mut ended = self.run_under_lease(&tries, messages, stop).await;
         self.make_lasting(&mut ended).await;
         let done = tries.iter().zip(&ended).filter(|(_, ended)| matches!(ended, Ended::Done));
-        let done: Vec<_> = done.map(|(one, _)| (one.place, one.claim)).collect();
+        let done: Vec<_> = done.map(|(one, _)| (one.event_ref, one.claim)).collect();
         self.effects.handled(&done).await?;
         for (one, ended) in tries.iter().zip(ended) {
-            conclusions.insert(one.place.event_id, self.conclude(one, ended).await?);
+            conclusions.insert(one.event_ref.event_id, self.conclude(one, ended).await?);
         }
-        let conclusion =
-            |place: &Place| conclusions.remove(&place.event_id).unwrap_or(Conclusion::Unknown);
-        Ok(places.iter().map(conclusion).collect())
+        let conclusion = |event_ref: &EventRef| {
+            conclusions.remove(&event_ref.event_id).unwrap_or(Conclusion::Unknown)
+        };
+        Ok(event_refs.iter().map(conclusion).collect())
     }
 
-    /// The events at these places, where the log has them.
-    async fn read(&self, places: &[Place]) -> Result<HashMap<Uuid, Recorded>, Fault> {
-        let positions: Vec<_> = places.iter().map(|place| place.position).collect();
+    /// The events at these event_refs, where the log has them.
+    async fn read(&self, event_refs: &[EventRef]) -> Result<HashMap<Uuid, Recorded>, Fault> {
+        let positions: Vec<_> = event_refs.iter().map(|event_ref| event_ref.position).collect();
         let mut conn = self.pool.acquire().await?;
         let mut events = log::at(&mut conn, &positions).await?;
         drop(conn);
@@ -147,12 +153,12 @@ impl<H: Handler> Subscriber<H> {
     }
 
     fn span_of(&self, one: &Try<'_>) -> Span {
-        let Try { event, place, claim } = one;
+        let Try { event, event_ref, claim } = one;
         tracing::debug_span!(
             "try",
             subscriber = self.handler.name(),
             event = event.event.name(),
-            position = place.position,
+            position = event_ref.position,
             attempt = claim.attempts,
             request_id = event.metadata.request_id
         )
@@ -170,7 +176,7 @@ impl<H: Handler> Subscriber<H> {
 
     /// Renews the claims, and tells the broker that work is in progress; returns when one is lost.
     async fn keep(&self, tries: &[Try<'_>], messages: &[Message]) {
-        let claims: Vec<_> = tries.iter().map(|one| (one.place, one.claim)).collect();
+        let claims: Vec<_> = tries.iter().map(|one| (one.event_ref, one.claim)).collect();
         let renew = async || {
             for message in messages {
                 // Without it the message comes again too soon, which does no harm.
@@ -182,29 +188,29 @@ impl<H: Handler> Subscriber<H> {
     }
 
     async fn conclude(&self, one: &Try<'_>, ended: Ended) -> Result<Conclusion, Fault> {
-        let Try { event, place, claim } = *one;
+        let Try { event, event_ref, claim } = *one;
         let outcome = match ended {
             Ended::Done => "handled",
             Ended::Lost => return Ok(Conclusion::Later(self.pace.lease)),
             Ended::CutShort => {
-                self.effects.give_back(place, claim).await?;
+                self.effects.give_back(event_ref, claim).await?;
                 return Ok(Conclusion::Later(Duration::ZERO));
             }
             Ended::Failed(wait @ (Failed::Outage(_) | Failed::NotYet)) => {
                 let usual = if wait == Failed::NotYet { NOT_YET } else { OUTAGE };
                 let delay = usual.mul_f64(rand::random_range(0.5..1.5));
-                let (subscriber, position) = (self.handler.name(), place.position);
+                let (subscriber, position) = (self.handler.name(), event_ref.position);
                 tracing::info!(subscriber, position, error = %wait, ?delay, "waits");
-                self.effects.put_off_uncounted(place, claim, delay).await?;
+                self.effects.put_off_uncounted(event_ref, claim, delay).await?;
                 return Ok(Conclusion::Later(delay));
             }
             Ended::Failed(Failed::Transient(error))
                 if claim.attempts.unsigned_abs() < self.pace.attempts =>
             {
-                return self.put_off(event, place, claim, &error).await;
+                return self.put_off(event, event_ref, claim, &error).await;
             }
             Ended::Failed(Failed::Transient(error) | Failed::Permanent(error)) => {
-                self.bury(event, place, claim, &error).await?;
+                self.bury(event, event_ref, claim, &error).await?;
                 "dead"
             }
         };
@@ -215,12 +221,12 @@ impl<H: Handler> Subscriber<H> {
     async fn put_off(
         &self,
         event: &Recorded,
-        place: Place,
+        event_ref: EventRef,
         claim: Claim,
         error: &str,
     ) -> Result<Conclusion, Fault> {
         let delay = self.pace.backoff.delay(claim.attempts.unsigned_abs());
-        let (subscriber, position) = (self.handler.name(), place.position);
+        let (subscriber, position) = (self.handler.name(), event_ref.position);
         let (event, attempts) = (event.event.name(), claim.attempts);
         tracing::warn!(
             subscriber,
@@ -231,7 +237,7 @@ impl<H: Handler> Subscriber<H> {
             ?delay,
             "failed: trying later"
         );
-        self.effects.put_off(place, claim, delay).await?;
+        self.effects.put_off(event_ref, claim, delay).await?;
         self.count("failed");
         Ok(Conclusion::Later(delay))
     }
@@ -239,14 +245,14 @@ impl<H: Handler> Subscriber<H> {
     async fn bury(
         &self,
         event: &Recorded,
-        place: Place,
+        event_ref: EventRef,
         claim: Claim,
         error: &str,
     ) -> Result<(), Fault> {
-        let (subscriber, position) = (self.handler.name(), place.position);
+        let (subscriber, position) = (self.handler.name(), event_ref.position);
         let (event, attempts) = (event.event.name(), claim.attempts);
         tracing::error!(subscriber, event, position, attempts, error, "given up: a dead letter");
-        self.effects.bury(place, claim, event, error).await?;
+        self.effects.bury(event_ref, claim, event, error).await?;
         Ok(())
     }
 

@@ -28,7 +28,6 @@ use super::readiness::Needs;
 use super::scan::ScanError;
 use super::scratch::WorkFolder;
 use super::storage::{Storage, StorageError};
-use crate::mailer::unloadable;
 use crate::subscriber::{Failed, Handler};
 
 /// Its name among subscribers and tasks.
@@ -196,7 +195,7 @@ impl Finalizer {
     }
 
     async fn stand(&self, product: ProductId, upload: UploadId) -> Result<Stand, Failed> {
-        let product = self.commands.load::<Product>(product).await.map_err(|e| unloadable(&e))?;
+        let product = self.commands.load::<Product>(product).await?;
         Ok(match product.listing().and_then(|listing| listing.video.as_ref()) {
             Some(Video::Uploaded(video)) if video.upload == upload => Stand::Waits,
             Some(Video::Finished(video)) if video.upload == upload => Stand::Shows,
@@ -233,7 +232,7 @@ fn context() -> Context {
 fn unless_gone(commanded: Result<(), CommandError>) -> Result<(), Failed> {
     match commanded {
         Err(CommandError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => Ok(()),
-        Err(error) => Err(unloadable(&error)),
+        Err(error) => Err(error.into()),
         Ok(()) => Ok(()),
     }
 }

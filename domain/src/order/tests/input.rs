@@ -6,16 +6,16 @@ fn id(number: u128) -> String {
     product(number).to_string()
 }
 
-type Asked = Vec<(String, ProductId, i64)>;
+type RequestedLine = Vec<(String, ProductId, i64)>;
 
 /// What a body asks for, or what the outside is told is wrong with it.
-fn asked(body: Value) -> Result<Asked, Value> {
+fn asked(body: Value) -> Result<RequestedLine, Value> {
     crate::read::<PlaceOrder>(body)
         .and_then(|place| place.lines())
         .map_err(|errors| serde_json::to_value(errors).unwrap())
 }
 
-fn edited(body: Value) -> Result<Option<Asked>, Value> {
+fn edited(body: Value) -> Result<Option<RequestedLine>, Value> {
     crate::read::<EditOrder>(body)
         .and_then(|edit| edit.lines())
         .map_err(|errors| serde_json::to_value(errors).unwrap())
