@@ -79,9 +79,9 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// What stands between the program and the database at `database_url`.
     pub database_pooler: Pooler,
-    /// The same database without a pooler that keeps no sessions.
+    /// The database at `database_url`, past a pooler that keeps no sessions.
     pub database_direct_url: Option<SecretString>,
-    /// The same database by the role that owns the schema; `None`: the role of `database_url` does.
+    /// The database at `database_url`, by the role that owns the schema; `None`: the role of `database_url` does.
     pub migration_database_url: Option<SecretString>,
     /// Accept a database that may lose acknowledged commits.
     pub allow_unsafe_database: bool,

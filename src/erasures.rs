@@ -26,7 +26,7 @@ pub async fn apply(
     settle(config.log_format, &commands.erasures(storage), Duration::ZERO).await
 }
 
-/// The same while the program serves: of what a process left half done.
+/// Ends erasures that a process left half done, while the program serves.
 pub async fn check(
     format: LogFormat,
     commands: &Commands,

@@ -42,7 +42,7 @@ impl Checks {
         Self { pool, nats, media, workers: None, last: Mutex::default() }
     }
 
-    /// The same with the workers, where they run in this process.
+    /// These checks and those of the workers, where they run in this process.
     pub fn with_workers(self, workers: workers::Health) -> Self {
         Self { workers: Some(workers), ..self }
     }

@@ -112,7 +112,7 @@ impl Write for JsonLog {
     }
 }
 
-/// The same JSON, with hidden characters escaped as JSON escapes them. Outside of strings only line
+/// JSON with its hidden characters escaped as JSON escapes them. Outside of strings only line
 /// ends are hidden characters.
 fn visible_json(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());

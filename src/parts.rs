@@ -51,7 +51,7 @@ impl Database {
         Self::open_unchecked(config, missing).await?.checked(config).await
     }
 
-    /// The same before the database is known to be the one for these secrets, and the role to have its rights.
+    /// Opens the database before it is known to be the one for these secrets, and the role to have its rights.
     pub async fn open_unchecked(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         match configured_address(config) {
             Some(address) => Self::connect(config, address, None).await,
@@ -77,7 +77,7 @@ impl Database {
         Ok(identity::clock::compare(&self.pool).await?)
     }
 
-    /// The same where sessions are kept: for a snapshot that is held over several transactions, and for
+    /// Opens the database where sessions are kept: for a snapshot that is held over several transactions, and for
     /// PostgreSQL's own programs.
     pub async fn open_session(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         match &config.database_url {
@@ -88,12 +88,12 @@ impl Database {
         }
     }
 
-    /// The same by the role that owns the schema, and where sessions are kept.
+    /// Opens the database by the role that owns the schema, and where sessions are kept.
     async fn open_owner(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         Self::open_owner_unchecked(config, missing).await?.checked(config).await
     }
 
-    /// The same, whichever secrets it belongs to: for a restore, which brings both.
+    /// Opens the database by the role that owns the schema, whichever secrets it belongs to: for a restore, which brings both.
     pub async fn open_owner_unchecked(config: &Config, missing: IfMissing) -> Result<Self, Error> {
         let database = match &config.database_url {
             Some(_) => Self::connect(config, owner_address(config)?, None).await?,
@@ -156,7 +156,7 @@ impl Database {
         Self::with_one(config, IfMissing::Leave, work).await
     }
 
-    /// The same; where there is no database a private one is made with [`IfMissing::Create`].
+    /// Works with the database; where there is none a private one is made with [`IfMissing::Create`].
     pub async fn with_one<T>(
         config: &Config,
         missing: IfMissing,
@@ -165,7 +165,7 @@ impl Database {
         Self::open(config, missing).await?.work(work).await
     }
 
-    /// The same with the database that is there, by the role that owns the schema, and where sessions are kept: for
+    /// Works with the database that is there, by the role that owns the schema, and where sessions are kept: for
     /// what changes the schema.
     pub async fn with_owner<T>(
         config: &Config,

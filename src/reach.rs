@@ -33,7 +33,7 @@ pub fn database(
     Unreachable { variable, cause, place: place(options) }
 }
 
-/// The same where the server did not answer in time.
+/// The error where the server did not answer in time.
 pub fn slow_database(variable: &'static str, options: &PgConnectOptions) -> Unreachable {
     Unreachable { variable, cause: "timed out".to_owned(), place: place(options) }
 }

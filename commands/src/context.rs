@@ -89,7 +89,7 @@ impl Context {
         self.metadata.session_id.and_then(|_| self.actor().user_id())
     }
 
-    /// The same command, on a stream that the client did not name.
+    /// Context of the same command on a stream that the client did not name: without a version and a key.
     pub(crate) fn for_related_stream(&self) -> Self {
         Self { expected: None, idempotency: None, ..self.clone() }
     }

@@ -59,7 +59,8 @@ impl Commands {
         self.execute_on(Stream::Known, context, id, prepare).await
     }
 
-    /// The same, also on what has no stream yet. Runs to its end even when the caller goes away.
+    /// Executes a command on a stream that exists or, with [`Stream::New`], is begun by it. Runs to its end even when the
+    /// caller goes away.
     pub(crate) async fn execute_on<A, F>(
         &self,
         stream: Stream,

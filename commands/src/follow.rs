@@ -12,7 +12,7 @@ use crate::{CommandError, Commands};
 
 /// How often the log is asked: what ends a session counts everywhere within a second.
 const POLL: Duration = Duration::from_millis(300);
-/// The same where somebody waits for news of the log.
+/// How often the log is asked where somebody waits for news of it.
 const WATCHED_POLL: Duration = Duration::from_millis(100);
 /// Wakes those who wait after a commit of this process.
 const SOON: Duration = Duration::from_millis(15);

@@ -98,7 +98,7 @@ impl Commands {
         Self { parts: Arc::new(parts) }
     }
 
-    /// The same, but that they read over connections of this pool. A connection is served by the
+    /// These commands, reading over connections of another pool. A connection is served by the
     /// runtime that opened it: one whose threads give way must open none that others wait for.
     #[must_use]
     pub fn with_pool(&self, pool: &PgPool) -> Self {

@@ -95,7 +95,7 @@ impl FieldErrors {
         self.left_out += other.left_out;
     }
 
-    /// The same errors under other names.
+    /// These errors, with fields renamed.
     #[must_use]
     pub fn renamed(self, name: impl Fn(&str) -> &str) -> Self {
         let mut renamed = Self::default();

@@ -32,7 +32,7 @@ pub fn now() -> OffsetDateTime {
     at + instant.elapsed() + Duration::microseconds(CORRECTION.load(Relaxed))
 }
 
-/// The same in seconds of the Unix epoch.
+/// The current time in seconds of the Unix epoch.
 pub fn unix_now() -> i64 {
     now().unix_timestamp()
 }

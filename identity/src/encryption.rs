@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub struct EncryptionKey {
     secret: SecretKey,
-    /// The same for `aws-lc`, which agrees on keys five times as fast as `p256`.
+    /// The secret for `aws-lc`, which agrees on keys five times as fast as `p256`.
     agreement: Arc<PrivateKey>,
     kid: String,
 }

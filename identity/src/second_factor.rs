@@ -17,7 +17,7 @@ const PURPOSE: &str = "second factor";
 pub struct Enrolment {
     /// The secret in base32.
     pub secret: SecretString,
-    /// The same as an address, for a QR code.
+    /// An `otpauth:` address with the secret, for a QR code.
     pub otpauth_url: SecretString,
 }
 

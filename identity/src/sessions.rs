@@ -115,8 +115,8 @@ impl Identity {
         self.find(conn, refresh, "").await
     }
 
-    /// The same, locked: of two refreshes with one token the second sees that it was used, and one beside a
-    /// logout that the session has ended.
+    /// Finds a refresh token and locks its session: of two refreshes with one token the second sees that it was
+    /// used, and one beside a logout that the session has ended.
     pub async fn lock_token(
         &self,
         conn: &mut PgConnection,

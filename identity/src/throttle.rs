@@ -31,12 +31,12 @@ const STRANGER: Budget = Budget { tries: 1.0, seconds: 600.0 };
 /// Of codes of one account, from one address or one who is signed in: there are only 10⁶, and three
 /// of them are right.
 const CODES: Budget = Budget { tries: 10.0, seconds: 300.0 };
-/// The same from all addresses that no right code of the account came from. Beyond it they wait: they
+/// Of codes of one account, from all addresses that no right code of it came from. Beyond it they wait: they
 /// all know the password, so a person who has to share this sets another.
 const CODES_OF_STRANGERS: Budget = Budget { tries: 20.0, seconds: 300.0 };
 /// Of mails of one kind to one address that anybody can ask for.
 const MAILS: Budget = Budget { tries: 5.0, seconds: 600.0 };
-/// The same of all kinds together.
+/// Of mails of all kinds to one address that anybody can ask for.
 const MAILS_OF_ALL_KINDS: Budget = Budget { tries: 12.0, seconds: 300.0 };
 
 impl Budget {

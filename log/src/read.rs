@@ -19,7 +19,7 @@ pub async fn head(conn: &mut PgConnection) -> Result<i64, LogError> {
     Ok(sqlx::query_scalar("SELECT position FROM log_head").fetch_one(conn).await?)
 }
 
-/// The same, and nothing is appended until the transaction ends.
+/// The position of the last event; nothing is appended until the transaction ends.
 pub async fn lock_head(conn: &mut PgConnection) -> Result<i64, LogError> {
     Ok(sqlx::query_scalar("SELECT position FROM log_head FOR UPDATE").fetch_one(conn).await?)
 }

@@ -84,7 +84,7 @@ pub(crate) struct Listing {
     pub parts: Vec<Branch>,
     /// What rows of the parts have to fulfil besides.
     pub rest: Branch,
-    /// The same rows, parts and rest together, by conditions that fit any index.
+    /// The rows of parts and rest together, by conditions that fit any index.
     pub gathered: Vec<Branch>,
     /// Whether these have conditions besides words that may leave few rows.
     pub is_narrow: bool,

@@ -235,7 +235,7 @@ pub(crate) async fn fold<F: Fold>(
     fold_and_amend(conn, suffix, recorded, known, &[], |_| {}).await
 }
 
-/// The same, and amends the rows of these keys afterwards.
+/// Folds events into rows, and amends the rows of these keys afterwards.
 pub(crate) async fn fold_and_amend<F: Fold>(
     conn: &mut PgConnection,
     suffix: &str,

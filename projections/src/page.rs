@@ -43,7 +43,7 @@ impl<T> Slice<T> {
         Self { items: vec![], next: None, previous: None }
     }
 
-    /// The same page of something else.
+    /// This page, with each item converted.
     pub fn map<U>(self, into: impl FnMut(T) -> U) -> Slice<U> {
         let items = self.items.into_iter().map(into).collect();
         Slice { items, next: self.next, previous: self.previous }

@@ -57,7 +57,7 @@ impl<'a> Source<'a> {
         Self { pool, personal, up_to, snapshot: None, progress, done: AtomicI64::default() }
     }
 
-    /// The same with everything read as of one moment (`pg_export_snapshot`).
+    /// This source, with everything read as of one moment (`pg_export_snapshot`).
     pub(crate) fn at_snapshot(self, snapshot: String) -> Self {
         Self { snapshot: Some(snapshot), ..self }
     }

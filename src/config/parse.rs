@@ -48,7 +48,7 @@ pub fn names<T: Clone, C: FromIterator<T>>(text: &str, known: &[(&str, T)]) -> R
     given.map(find).collect::<Option<C>>().ok_or_else(|| one_or_more(known))
 }
 
-/// The same, and at least one of them.
+/// One or more of the known names, separated by commas.
 pub fn some_names<T: Clone, C: FromIterator<T>>(
     text: &str,
     known: &[(&str, T)],
@@ -146,7 +146,7 @@ pub fn mailbox(text: &str) -> Result<String, Expected> {
     Ok(text.to_owned())
 }
 
-/// The same, or nothing.
+/// An address as [`web_url`] takes it, or nothing.
 pub fn optional_web_url(text: &str) -> Result<Option<Url>, Expected> {
     (!text.is_empty()).then(|| web_url(text)).transpose()
 }

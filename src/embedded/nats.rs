@@ -64,7 +64,7 @@ impl Nats {
         Self::start_with(data_dir, Some(password)).await
     }
 
-    /// The same without a password, so that its address is all that a test suite needs.
+    /// Starts the server without a password, so that its address is all that a test suite needs.
     pub async fn start_open(data_dir: &Path) -> Result<Self> {
         Self::start_with(data_dir, None).await
     }

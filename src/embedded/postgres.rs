@@ -56,7 +56,7 @@ impl Postgres {
         Self::start_with(data_dir, DEFAULT_CONNECTIONS).await
     }
 
-    /// The same with room for this many connections.
+    /// Starts the cluster with room for this many connections.
     pub async fn start_with(data_dir: &Path, connections: u32) -> Result<Self> {
         let data_dir = data_dir.to_owned();
         let (cluster, lock) = blocking(move || {

@@ -47,7 +47,7 @@ pub fn drift_json(drifts: &[Drift]) -> Vec<Value> {
     drifts.iter().map(|drift| json!({ "table": drift.table, "rows": drift.rows })).collect()
 }
 
-/// The same for people.
+/// Prints read models that are not what the log says, for people.
 pub fn tell_drift(drifts: &[Drift]) -> Result<(), Error> {
     if drifts.is_empty() {
         output::line("Every read model is what the log says.")?;

@@ -24,7 +24,7 @@ use crate::video::{Announcer, FINALIZER, Finalizer, Needs, ScannerAddress, VIDEO
 pub struct Parts {
     /// PostgreSQL.
     pub pool: PgPool,
-    /// The same, for how far the relay and the subscribers are: commits need not wait for the disk, since what is
+    /// PostgreSQL, for how far the relay and the subscribers are: commits need not wait for the disk, since what is
     /// lost in a crash is done again.
     pub progress: PgPool,
     /// The one way to change the domain; also makes the links in mails.

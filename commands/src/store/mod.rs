@@ -146,7 +146,7 @@ impl Store {
         Self { pool, streams, read_models, queue, committed, states, turns, vault }
     }
 
-    /// The same log, read over connections such as this pool's.
+    /// This store, reading over connections of another pool.
     pub(crate) fn with_pool(&self, pool: &PgPool, vault: Vault) -> Self {
         let streams = Streams::new(Connections::new(pool, LOADING));
         Self { pool: pool.clone(), streams, vault, ..self.clone() }

@@ -80,7 +80,7 @@ impl Uploads {
         Self { pool, running: Arc::default() }
     }
 
-    /// The same, over connections of this pool.
+    /// These uploads, over connections of another pool.
     pub(crate) fn with_pool(&self, pool: &PgPool) -> Self {
         Self { pool: pool.clone(), ..self.clone() }
     }
@@ -203,7 +203,7 @@ pub(crate) fn unknown() -> CommandError {
     CommandError::Refused(gone())
 }
 
-/// The same, found out in the transaction.
+/// The refusal where there is no upload to be taken.
 fn gone() -> Refusal {
     let detail = "There is no such upload of yours, or it was used, or it has expired.";
     Refusal {

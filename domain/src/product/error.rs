@@ -12,7 +12,7 @@ pub enum ProductError {
     /// Nobody judges their own.
     #[error("You may not review your own product: another moderator has to.")]
     OwnProduct,
-    /// The same decision stands.
+    /// It was decided so before.
     #[error("This decision has already been made.")]
     AlreadyDecided,
     /// It was withdrawn.

@@ -47,7 +47,7 @@ impl Vault {
         Self { pool, writes, keyring, keys }
     }
 
-    /// The same, over connections of this pool.
+    /// This vault, over connections of another pool.
     #[must_use]
     pub fn with_pool(&self, pool: &PgPool) -> Self {
         Self { pool: pool.clone(), writes: pool.clone(), ..self.clone() }

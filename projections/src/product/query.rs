@@ -25,7 +25,7 @@ impl Products {
         Ok(self.find_at(visibility, id).await?.map(|found| found.view))
     }
 
-    /// The same with where the log was at that very moment.
+    /// Finds a product, and where the log was at that moment.
     pub async fn find_at(
         &self,
         visibility: Visibility,
@@ -67,7 +67,7 @@ impl Products {
         page_of(&mut conn, &list::scopes(visibility, filter), filter, page).await
     }
 
-    /// The same with where the log was at that very moment.
+    /// Lists products, and where the log was at that moment.
     pub async fn list_at(
         &self,
         visibility: Visibility,

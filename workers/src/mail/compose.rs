@@ -13,7 +13,7 @@ use crate::subscriber::Failed;
 /// Mail programs cut off longer ones.
 const SUBJECT: usize = 120;
 
-/// The same letter always makes the same message, its boundary aside.
+/// The message of a letter: always the same one, its boundary aside.
 pub(super) fn message(letter: &Letter, from: &Mailbox, host: &str) -> Result<Message, Failed> {
     // Neither says what the address is.
     let unusable = || Failed::Permanent("no mail can be sent to the address".to_owned());

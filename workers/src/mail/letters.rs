@@ -23,7 +23,7 @@ impl<'a> Letters<'a> {
         Self { event, recipient: UserId::from_uuid(event.stream.id), to, home }
     }
 
-    /// The same to another account than the one that the event is of.
+    /// These letters to another account than the one that the event is of.
     pub(crate) const fn with_recipient(self, recipient: UserId) -> Self {
         Self { recipient, ..self }
     }

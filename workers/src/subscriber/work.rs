@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long everything waits in an outage, on average: what waits is tried soon after its end.
 const OUTAGE: Duration = Duration::from_secs(15);
 
-/// The same where enough of a kind is under way.
+/// How long an event waits where enough of its kind is under way.
 const NOT_YET: Duration = Duration::from_secs(1);
 
 /// What is to be done about the message.

@@ -16,7 +16,7 @@ fn streams(path: &Path) -> String {
     String::from_utf8(output.stdout).expect("text").trim().replace('\n', " ")
 }
 
-/// The same for the same packets.
+/// A digest of the packets.
 fn packets(path: &Path, stream: &str) -> String {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-i"]).arg(path);
@@ -24,7 +24,7 @@ fn packets(path: &Path, stream: &str) -> String {
     String::from_utf8(command.output().expect("ffmpeg").stdout).expect("text")
 }
 
-/// The same for the same pictures, however they are wrapped.
+/// A digest of the pictures, however they are wrapped.
 fn pictures(path: &Path) -> String {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-i"]).arg(path).args(["-map", "0:v", "-f", "md5", "-"]);

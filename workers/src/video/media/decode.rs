@@ -23,7 +23,7 @@ const WHOLE_PICTURES: Duration = Duration::from_mins(1);
 const TOLERATED: usize = 50;
 /// Pictures that may be lost however short the film is.
 const FEW_PICTURES: usize = 4;
-/// The same of sound: a quarter of a second in AAC.
+/// Pieces of sound that may be lost however short the film is: a quarter of a second in AAC.
 const FEW_SOUNDS: usize = 12;
 /// Seconds of a film that may be missing between packets, however short it is.
 const SHORT_GAPS: f64 = 0.25;
