@@ -10,8 +10,9 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::hidden::is_hidden;
 use crate::input::read_parsed;
-use crate::text::{Text, TextError, is_hidden};
+use crate::text::{Text, TextError};
 
 /// An e-mail address (RFC 5321), as typed.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

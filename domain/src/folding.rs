@@ -4,7 +4,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::text::is_hidden;
+use crate::hidden::is_hidden;
 
 /// A text in lower case and compatibility-composed (NFKC, Unicode Standard Annex 15), without
 /// characters that cannot be seen, and with single spaces between words.

@@ -10,9 +10,7 @@ use futures::future::join_all;
 use sqlx::postgres::{PgConnectOptions, PgCopyIn, PgPoolOptions};
 use sqlx::{Connection, Error, Executor, Postgres};
 
-use crate::Transaction;
 use crate::pooler::{Limits, Pooler, Setting, set, set_local};
-use crate::transaction::Held;
 
 /// A connection that has rested for longer is asked whether it still is one. After a restart of the database every
 /// one that is not asked fails somebody.
@@ -146,16 +144,6 @@ impl PgPool {
         Ok(PoolConnection(PgConnection { inner, local: self.plan.local.clone() }))
     }
 
-    /// A transaction.
-    pub async fn begin(&self) -> Result<Transaction<'static>, Error> {
-        Transaction::begin(Held::Owned(self.acquire().await?), None).await
-    }
-
-    /// A transaction that begins with this statement.
-    pub async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static>, Error> {
-        Transaction::begin(Held::Owned(self.acquire().await?), Some(statement)).await
-    }
-
     /// sqlx's own pool, for a library that takes nothing else and prepares statements in a session.
     pub fn straight(&self) -> Result<sqlx::PgPool, Error> {
         if self.keeps_sessions() {
@@ -208,11 +196,6 @@ impl PgConnection {
         statement: &str,
     ) -> Result<PgCopyIn<&mut sqlx::PgConnection>, Error> {
         self.inner.copy_in_raw(statement).await
-    }
-
-    /// A transaction, or a savepoint within one.
-    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
-        Transaction::begin(Held::Borrowed(self), None).await
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::postgres::PgTransactionManager;
 use sqlx::{Error, TransactionManager};
 use tracing::Instrument;
 
-use crate::{PgConnection, PoolConnection};
+use crate::{PgConnection, PgPool, PoolConnection};
 
 /// A transaction, rolled back when it is dropped before it was committed.
 #[derive(Debug)]
@@ -18,13 +18,32 @@ pub struct Transaction<'c> {
 
 /// The connection of a transaction.
 #[derive(Debug)]
-pub(crate) enum Held<'c> {
+enum Held<'c> {
     Borrowed(&'c mut PgConnection),
     Owned(PoolConnection),
 }
 
+impl PgPool {
+    /// A transaction.
+    pub async fn begin(&self) -> Result<Transaction<'static>, Error> {
+        Transaction::begin(Held::Owned(self.acquire().await?), None).await
+    }
+
+    /// A transaction that begins with this statement.
+    pub async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static>, Error> {
+        Transaction::begin(Held::Owned(self.acquire().await?), Some(statement)).await
+    }
+}
+
+impl PgConnection {
+    /// A transaction, or a savepoint within one.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        Transaction::begin(Held::Borrowed(self), None).await
+    }
+}
+
 impl<'c> Transaction<'c> {
-    pub(crate) async fn begin(
+    async fn begin(
         mut connection: Held<'c>,
         statement: Option<&'static str>,
     ) -> Result<Self, Error> {

@@ -10,10 +10,10 @@ use sqlx::postgres::PgRow;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::drift::{Difference, Drift, NAMED};
 use crate::machine::object;
 use crate::reading::{BATCH, Ended, Reading};
 use crate::streams::{Sink, Source};
-use crate::verify::{Difference, Drift, NAMED};
 use crate::{Fold, RebuildError};
 
 /// A row as it stands in the table.

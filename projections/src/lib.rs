@@ -5,9 +5,11 @@
 //! so these cannot disagree.
 
 mod activity;
+mod batch;
 mod category;
 mod compare;
 mod copy;
+mod drift;
 mod error;
 mod indexes;
 mod inline;
@@ -31,6 +33,7 @@ mod visibility;
 
 pub use activity::{Activity, ActivityCursor, ActivityEntry, ActivityPage, ActivityType};
 pub use category::{Categories, Category, CategoryRow};
+pub use drift::{Difference, Drift};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use inline::ReadModels;
 pub use machine::{Fold, Table};
@@ -46,7 +49,7 @@ pub use timeline::{
     FieldChange, Timeline, TimelineActor, TimelineEntry, TimelineEntryType, timeline_of,
 };
 pub use user::{User, UserFilter, UserRow, Users};
-pub use verify::{Difference, Drift, verify};
+pub use verify::verify;
 pub use visibility::Visibility;
 
 // Helpers of tests call this crate by its name.

@@ -11,10 +11,10 @@ use futures::future::BoxFuture;
 use pool::PgConnection;
 use serde::de::DeserializeOwned;
 
+use crate::batch::Batch;
 use crate::category::Counts;
 use crate::compare::Comparing;
 use crate::copy::Copying;
-use crate::inline::Inline;
 use crate::machine::{self, Fold, Table};
 use crate::snapshot::{Alone, Shared, StreamRow};
 use crate::streams::Source;
@@ -31,8 +31,7 @@ pub(crate) trait Model: Send + Sync {
     fn streams(&self) -> &'static [&'static dyn StreamRow];
 
     /// Folds a batch that is being appended.
-    fn fold<'a>(&'a self, inline: &'a mut Inline<'_>)
-    -> BoxFuture<'a, Result<(), ProjectionError>>;
+    fn fold<'a>(&'a self, batch: &'a mut Batch<'_>) -> BoxFuture<'a, Result<(), ProjectionError>>;
 
     /// Fills the empty copies of the tables with that suffix with what the log makes of them.
     fn fill<'a>(
@@ -72,13 +71,10 @@ where
         const { &[&Alone::<A, F>::NEW] }
     }
 
-    fn fold<'a>(
-        &'a self,
-        inline: &'a mut Inline<'_>,
-    ) -> BoxFuture<'a, Result<(), ProjectionError>> {
+    fn fold<'a>(&'a self, batch: &'a mut Batch<'_>) -> BoxFuture<'a, Result<(), ProjectionError>> {
         Box::pin(async move {
-            let changes = inline.take::<F>().await?;
-            inline.show(changes);
+            let changes = batch.take::<F>().await?;
+            batch.show(changes);
             Ok(())
         })
     }
@@ -126,11 +122,8 @@ impl Model for Catalogue {
         const { &[&Alone::<Product, ProductRow>::NEW, &Shared::<Category>::NEW] }
     }
 
-    fn fold<'a>(
-        &'a self,
-        inline: &'a mut Inline<'_>,
-    ) -> BoxFuture<'a, Result<(), ProjectionError>> {
-        Box::pin(inline.catalogue())
+    fn fold<'a>(&'a self, batch: &'a mut Batch<'_>) -> BoxFuture<'a, Result<(), ProjectionError>> {
+        Box::pin(batch.catalogue())
     }
 
     fn fill<'a>(

@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Snapshot, format_of};
-use crate::verify::{Difference, Drift};
+use crate::drift::{Difference, Drift};
 use crate::{Fold, RebuildError, models};
 
 /// The version of a snapshot that is wrong, and what is wrong in it; nothing where the stream has no such version.

@@ -7,20 +7,8 @@ use domain::product::{
 use domain::{Change, Event, Personal, Recorded};
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
-use super::TimelineEntry;
-
-/// A member that changed.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct FieldChange {
-    /// The member's name; a `video` is told by its SHA-256.
-    pub field: &'static str,
-    /// Its value before; `null` where there was none.
-    pub from: Value,
-    /// Its value after; `null` where there is none.
-    pub to: Value,
-}
+use super::{FieldChange, TimelineEntry};
 
 /// What an event says beyond its envelope.
 #[derive(Default)]

@@ -6,8 +6,7 @@ mod query;
 mod shape;
 mod video;
 
-pub use entry::FieldChange;
 pub use query::Timeline;
-pub use shape::{TimelineActor, TimelineEntry, TimelineEntryType};
+pub use shape::{FieldChange, TimelineActor, TimelineEntry, TimelineEntryType};
 use video::VideoState;
 pub use video::timeline_of;

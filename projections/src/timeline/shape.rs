@@ -4,12 +4,11 @@ use domain::order::OrderEventType;
 use domain::product::ProductEventType;
 use domain::{Actor, Role, SystemActor, UserId, choice};
 use serde::Serialize;
+use serde_json::Value;
 use strum::VariantNames;
 use time::OffsetDateTime;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-
-use super::FieldChange;
 
 /// An entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -31,6 +30,17 @@ pub struct TimelineEntry {
     pub judged: Option<i64>,
     /// The members that changed; in the first entry, their initial values.
     pub changes: Vec<FieldChange>,
+}
+
+/// A member that changed.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct FieldChange {
+    /// The member's name; a `video` is told by its SHA-256.
+    pub field: &'static str,
+    /// Its value before; `null` where there was none.
+    pub from: Value,
+    /// Its value after; `null` where there is none.
+    pub to: Value,
 }
 
 /// Types of entries, for the OpenAPI document: the events of products and of orders.
