@@ -29,7 +29,7 @@ const KNOWN: [(&str, &[&str]); 4] = [
             "rate",
         ],
     ),
-    ("projections/src", &["category", "models", "product", "snapshot", "timeline"]),
+    ("projections/src", &["batch", "category", "models", "product", "snapshot", "timeline"]),
     ("domain/src", &["aggregate", "category", "order", "product", "streams", "user"]),
 ];
 
