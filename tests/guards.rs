@@ -285,8 +285,9 @@ fn no_path_decides_anything_outside_of_the_table_of_contents() {
 fn the_path_of_a_request_is_read_where_it_is_matched_compared_or_told() {
     let readers = [
         // Finds the policy, and adds a slash.
-        "table.rs",
+        "policies.rs",
         // Errors and links name it, metrics the route.
+        "name.rs",
         "observe.rs",
         "list.rs",
         // Two requests are compared by it, or an encrypted one with what it says of itself.

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::App;
 use crate::arrival::Arrivals;
+use crate::head;
 use crate::overload::Room;
 use crate::problem::Problem;
 use crate::rate::Rates;
-use crate::server::check_head;
 
 /// What requests are counted and bounded by: one pointer, as a layer is cloned for each request.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl Gate {
     }
 
     async fn pass(&self, request: Request) -> Result<Request, Problem> {
-        check_head(&request)?;
+        head::check(&request)?;
         self.0.rates.check(&request)?;
         self.0.arrivals.receive(request).await
     }

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use crate::App;
 use crate::bearer::identify;
 use crate::forwarded::Client;
-use crate::observe::RequestName;
+use crate::name::RequestName;
 use crate::problem::Problem;
 
 /// Who calls, and in which request.

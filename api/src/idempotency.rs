@@ -21,7 +21,7 @@ use crate::caller::{Caller, ClaimedKey};
 use crate::fingerprint::{self, Digest};
 use crate::forwarded::Client;
 use crate::input::collect;
-use crate::observe::AskedFor;
+use crate::name::AskedFor;
 use crate::policy::{Access, Policy};
 use crate::problem::{Problem, render};
 use crate::resource::show_any;

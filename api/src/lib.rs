@@ -18,7 +18,9 @@ mod edit;
 mod fingerprint;
 mod fixed;
 mod forwarded;
+mod head;
 mod host;
+mod hub;
 mod idempotency;
 mod input;
 mod list;
@@ -26,6 +28,7 @@ mod live;
 mod media_links;
 mod media_type;
 mod multipart;
+mod name;
 mod observe;
 mod openapi;
 mod options;
@@ -36,6 +39,7 @@ mod pages;
 mod path;
 pub mod payload;
 mod permission;
+mod policies;
 mod policy;
 mod problem;
 mod products;
@@ -52,10 +56,10 @@ mod tus;
 mod uploads;
 
 pub use app::{App, Checked, Health, Parts, Settings};
-pub use live::{Live, VideoProgress};
-pub use rate::RateLimits;
-pub use router::{Service, operations, service, watching};
-pub use server::{ConnectionLimits, Listening, serve};
+pub use class::RateLimits;
+pub use hub::{Live, VideoProgress};
+pub use router::{operations, service, watching};
+pub use server::{ConnectionLimits, Listening, Service, serve};
 
 #[cfg(test)]
 #[path = "../../tests/mutated.rs"]

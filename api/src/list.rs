@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::App;
 use crate::host::LinkBase;
-use crate::observe::AskedFor;
+use crate::name::AskedFor;
 
 /// One page of a list.
 #[derive(Serialize, ToSchema)]

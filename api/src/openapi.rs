@@ -16,27 +16,20 @@ mod samples;
 mod schemas;
 mod texts;
 
-use std::collections::BTreeMap;
-
 use projections::Ordering;
-use serde_json::json;
-use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Components, OpenApi, RefOr, Response};
-use utoipa::{IntoResponses, OpenApi as _};
+use utoipa::openapi::{Components, OpenApi, RefOr};
 
 use crate::media_links::SIGNATURE;
-use crate::permission::Permission;
 use crate::policy::Policy;
 use crate::problem::ProblemBody;
 use place::{Place, operations};
 
 const BEARER: &str = "bearer";
-/// The extension of an operation that names the roles that may call it.
-const ROLES: &str = "x-roles";
 /// The extension by which a route names the problems of its own; the document doesn't have it.
 const PROBLEMS: &str = "x-problems";
 
@@ -85,22 +78,6 @@ struct Head;
 /// The document without its paths.
 pub(crate) fn head() -> OpenApi {
     Head::openapi()
-}
-
-/// In a route's `responses`: it needs somebody signed in with that permission.
-pub(crate) struct Needs<P>(std::marker::PhantomData<P>);
-
-impl<P: Permission> IntoResponses for Needs<P> {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let names: Vec<_> = P::ROLES.iter().map(|role| role.as_str()).collect();
-        let roles = ExtensionsBuilder::new().add(ROLES, json!(names)).build();
-        let mut forbidden = Response::default();
-        forbidden.extensions = Some(roles);
-        BTreeMap::from([
-            ("401".to_owned(), RefOr::T(Response::default())),
-            ("403".to_owned(), RefOr::T(forbidden)),
-        ])
-    }
 }
 
 /// Adds to every operation what its method, its route's policy and its body imply.

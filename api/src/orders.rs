@@ -15,9 +15,8 @@ use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::{Edit, same};
 use crate::input::{Object, no_content};
 use crate::list::{Here, List};
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, DeleteOrders, EditOrders, PlaceOrders, ReadOrders};
+use crate::permission::{Allowed, DeleteOrders, EditOrders, Needs, PlaceOrders, ReadOrders};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 use crate::references::Referring;
@@ -54,7 +53,7 @@ pub(crate) async fn list(
 ) -> Result<List<Order>, Problem> {
     let filter = OrderFilter {
         status: params.take("status"),
-        user: params.user("user", &caller),
+        user: params.user("user", caller.user),
         product: params.id("product"),
     };
     let page = params.page();

@@ -2,17 +2,26 @@
 //!
 //! What depends on whose the resource is, the aggregates decide.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::marker::PhantomData;
 
 use axum::extract::{FromRef, FromRequestParts};
 use domain::Role;
 use http::request::Parts;
 use identity::Limit;
+use serde_json::json;
+use utoipa::IntoResponses;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::{RefOr, Response};
 
 use crate::App;
 use crate::caller::Caller;
 use crate::policy::{Access, Policy};
 use crate::problem::Problem;
+
+/// The extension of an operation of the OpenAPI document that names the roles that may call it.
+pub(crate) const ROLES_EXTENSION: &str = "x-roles";
 
 /// What a role may do.
 pub(crate) trait Permission {
@@ -35,6 +44,22 @@ pub(crate) struct Recent<P: Permission>(pub P::Who);
 
 /// Anybody, signed in or not.
 pub(crate) struct Visitor(pub Caller);
+
+/// In a route's `responses`: it needs somebody signed in with that permission.
+pub(crate) struct Needs<P>(PhantomData<P>);
+
+impl<P: Permission> IntoResponses for Needs<P> {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let names: Vec<_> = P::ROLES.iter().map(|role| role.as_str()).collect();
+        let roles = ExtensionsBuilder::new().add(ROLES_EXTENSION, json!(names)).build();
+        let mut forbidden = Response::default();
+        forbidden.extensions = Some(roles);
+        BTreeMap::from([
+            ("401".to_owned(), RefOr::T(Response::default())),
+            ("403".to_owned(), RefOr::T(forbidden)),
+        ])
+    }
+}
 
 impl<P: Permission, S> FromRequestParts<S> for Allowed<P>
 where

@@ -13,8 +13,6 @@ use projections::Page;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
-use crate::caller::Caller;
-
 /// What every list takes.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -78,10 +76,10 @@ impl Params {
         })
     }
 
-    /// An account's id, or `me`.
-    pub(crate) fn user(&mut self, name: &str, caller: &Caller) -> Option<UserId> {
+    /// An account's id, or `me` for one's own.
+    pub(crate) fn user(&mut self, name: &str, own: UserId) -> Option<UserId> {
         self.read(name, |text| match text {
-            "me" => Ok(caller.user),
+            "me" => Ok(own),
             id => id.parse().map_err(|_| "Not a valid id: a UUID or me is expected.".to_owned()),
         })
     }

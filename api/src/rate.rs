@@ -19,23 +19,6 @@ use crate::problem::Problem;
 /// How often callers that have gone quiet are forgotten.
 const UPKEEP: Duration = Duration::from_mins(1);
 
-/// Requests a minute of one caller, by class; `None` is as many as they like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimits([Option<NonZeroU32>; 4]);
-
-impl RateLimits {
-    /// No limits.
-    pub const NONE: Self = Self([None; 4]);
-
-    /// The same with another limit; `None` where there is no class of that name.
-    #[must_use]
-    pub fn with(mut self, class: &str, limit: Option<NonZeroU32>) -> Option<Self> {
-        let class = Class::ALL.into_iter().find(|known| known.name() == class)?;
-        self.0[class as usize] = limit;
-        Some(self)
-    }
-}
-
 struct Limiter {
     quota: NonZeroU32,
     callers: DefaultKeyedRateLimiter<Who>,
@@ -50,8 +33,9 @@ pub(crate) struct Rates {
 impl Rates {
     /// Nothing is counted yet. A task of its own forgets callers that have gone quiet, until it is dropped.
     pub(crate) fn new(app: App) -> Self {
-        let limiters = Arc::new(app.settings.rate_limits.0.map(|limit| {
-            let quota = limit?;
+        let limits = app.settings.rate_limits;
+        let limiters = Arc::new(Class::ALL.map(|class| {
+            let quota = limits.of(class)?;
             Some(Limiter { quota, callers: RateLimiter::dashmap(Quota::per_minute(quota)) })
         }));
         let kept = Arc::downgrade(&limiters);

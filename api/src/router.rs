@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -20,10 +20,12 @@ use crate::coding::Coded;
 use crate::drain::drain;
 use crate::input::no_content;
 use crate::overload::{Room, Shed};
+use crate::policies::{Policies, with_slash};
 use crate::policy::{OPEN, SIGNED_IN};
 use crate::problem::Problem;
 use crate::products::{history, media, review, thumbnails};
-use crate::table::{Contents, Policies, Table, with_slash};
+use crate::server::Service;
+use crate::table::{Contents, Table};
 use crate::uploads::protocol;
 use crate::{
     App, categories, cors, fixed, idempotency, live, observe, openapi, options, orders, pages,
@@ -32,9 +34,6 @@ use crate::{
 
 /// Where the OpenAPI document is.
 const DOCUMENT: &str = "/openapi.json";
-
-/// Answers every request; cheap to clone.
-pub type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
 
 /// What people and programs do with the API: each path with its policy (`policy.rs`). Who may do it is
 /// the type of an extractor of the handler (`permission.rs`).

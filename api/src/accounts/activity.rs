@@ -5,8 +5,7 @@ use projections::{Activity, ActivityEntry};
 
 use crate::App;
 use crate::list::{Here, List};
-use crate::openapi::Needs;
-use crate::permission::{Allowed, OwnAccount};
+use crate::permission::{Allowed, Needs, OwnAccount};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 

@@ -15,8 +15,7 @@ use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::edit::Edit;
 use crate::input::{Object, no_content};
 use crate::media_links::{self, Links};
-use crate::openapi::Needs;
-use crate::permission::{Allowed, OwnAccount, Recent, SecureAccount, check_recent};
+use crate::permission::{Allowed, Needs, OwnAccount, Recent, SecureAccount, check_recent};
 use crate::problem::Problem;
 use crate::resource::{Resource, Versioned, expected, expected_of, get, show};
 

@@ -8,8 +8,7 @@ use http::StatusCode;
 use super::{Detail, detail};
 use crate::App;
 use crate::input::{Input, WithPassword, no_content};
-use crate::openapi::Needs;
-use crate::permission::{Allowed, SecureAccount, Visitor};
+use crate::permission::{Allowed, Needs, SecureAccount, Visitor};
 use crate::problem::Problem;
 
 pub(crate) fn reset_requested() -> Response {

@@ -13,8 +13,7 @@ use utoipa::ToSchema;
 
 use crate::App;
 use crate::input::{Input, Nothing, no_content};
-use crate::openapi::Needs;
-use crate::permission::{Allowed, OwnSecondFactor, Recent};
+use crate::permission::{Allowed, Needs, OwnSecondFactor, Recent};
 use crate::problem::Problem;
 
 /// The state of a second factor.

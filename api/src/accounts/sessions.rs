@@ -17,9 +17,8 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::caller::CameFrom;
 use crate::input::{Input, no_content};
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, OwnAccount, Recent, SecureAccount, Visitor};
+use crate::permission::{Allowed, Needs, OwnAccount, Recent, SecureAccount, Visitor};
 use crate::problem::Problem;
 
 /// Body of `POST /login/`.

@@ -1,16 +1,12 @@
 //! `/live/` and `/products/{id}/live/`: what happens to products, as it happens (server-sent
 //! events, HTML Living Standard, 9.2).
 //!
-//! `hub.rs` follows the log, once per process, and hands what happened to the readers whom it
-//! concerns, each of whom has a `mailbox.rs` and is woken when it is its turn (`turns.rs`); `reader.rs` is one stream, from where the client left
-//! off; `event.rs` says what is sent, and `watcher.rs` who may watch.
+//! The hub (`hub/`) hands what happened to the readers whom it concerns; `reader.rs` is one stream, from where
+//! the client left off; `event.rs` says what is sent, and `watcher.rs` who may watch.
 
 mod event;
-mod hub;
-mod mailbox;
 mod reader;
 mod resume;
-mod turns;
 mod watcher;
 
 use std::time::Duration;
@@ -25,17 +21,14 @@ use http::{HeaderName, HeaderValue};
 use projections::{Page, ProductFilter, Products, Scope, Visibility};
 use url::Url;
 
-pub use hub::{Live, VideoProgress};
-
 use crate::App;
 use crate::caller::Caller;
 use crate::host::LinkBase;
 use crate::list::{Here, List};
 use crate::media_links::{Links, SIGNATURE};
-use crate::openapi::Needs;
 use crate::path::Id;
 use crate::payload::Recipient;
-use crate::permission::ReadProducts;
+use crate::permission::{Needs, ReadProducts};
 use crate::problem::Problem;
 use crate::query::Params;
 pub(crate) use event::LiveEvent;

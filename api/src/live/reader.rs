@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use axum::response::sse::Event;
 use futures::{Stream, StreamExt};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use identity::Standing;
 use projections::{News, Product, Scope, Visibility};
 use rand::RngExt;
 use tokio::time::Instant;
 
 use super::event::LiveEvent;
-use super::hub::Seat;
-use super::mailbox::{Mail, Notice};
 use crate::App;
 use crate::caller::Caller;
+use crate::hub::{MAX_PER_USER, Mail, NoSeat, Notice, Seat};
 use crate::list::List;
 use crate::media_links::Links;
 use crate::payload::Recipient;
@@ -53,7 +54,7 @@ impl Reader {
         recipient: Recipient,
     ) -> Result<Self, Problem> {
         let standing = caller.standing.ok_or_else(Problem::not_signed_in)?;
-        let (seat, caught_up) = app.live.seat(caller.user, scope)?;
+        let (seat, caught_up) = app.live.seat(caller.user, scope).map_err(no_seat)?;
         Ok(Self {
             app: app.clone(),
             seat,
@@ -182,4 +183,17 @@ impl Reader {
         };
         self.ready.push_back((Some(news.position), event));
     }
+}
+
+fn no_seat(why: NoSeat) -> Problem {
+    match why {
+        NoSeat::Full => Problem::overloaded(),
+        NoSeat::TooMany => too_many(),
+    }
+}
+
+fn too_many() -> Problem {
+    let detail = format!("You have {MAX_PER_USER} streams open: close one, then try again.");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
+        .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
 }

@@ -17,9 +17,9 @@ use crate::App;
 use crate::class::Class;
 use crate::observe::refuse;
 use crate::payload::ENCRYPTION_KEY;
+use crate::policies::Policies;
 use crate::policy::class_of;
 use crate::problem::Problem;
-use crate::table::Policies;
 
 /// What goes around every other layer.
 #[derive(Clone)]

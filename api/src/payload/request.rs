@@ -18,7 +18,7 @@ use super::{Recipient, bound, strict};
 use crate::App;
 use crate::input::{MAX_BODY, collect_up_to, declared_length, without_mark};
 use crate::media_type::is_json;
-use crate::observe::AskedFor;
+use crate::name::AskedFor;
 use crate::problem::Problem;
 
 /// Bytes of an encrypted body: what the largest plain one takes in base64url, and a header.

@@ -10,9 +10,8 @@ use super::not_ones_own;
 use crate::App;
 use crate::list::{Here, List};
 use crate::media_links::Links;
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, ReadOwnUploads, ReadProducts};
+use crate::permission::{Allowed, Needs, ReadOwnUploads, ReadProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 

@@ -26,9 +26,8 @@ use utoipa::IntoParams;
 use super::range::{RequestedRange, asked_for, has};
 use crate::App;
 use crate::media_links::{AskedBy, Links, with_signature, wrong_link};
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::ReadProducts;
+use crate::permission::{Needs, ReadProducts};
 use crate::problem::Problem;
 
 const POSTER_TYPE: &str = "image/jpeg";

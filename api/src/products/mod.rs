@@ -25,9 +25,8 @@ use crate::edit::Edit;
 use crate::input::{Object, no_content};
 use crate::list::{Here, List};
 use crate::media_links::{self, Links};
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, ReadProducts, WriteProducts};
+use crate::permission::{Allowed, Needs, ReadProducts, WriteProducts};
 use crate::problem::Problem;
 use crate::query::{PageQuery, Params};
 use crate::references::Referring;
@@ -106,7 +105,7 @@ pub(crate) async fn list(
         status: params.take("status"),
         category: params.id("category"),
         currency: params.take("currency"),
-        uploaded_by: params.user("uploaded_by", &caller),
+        uploaded_by: params.user("uploaded_by", caller.user),
         processing_status: params.take("processing_status"),
         q: params.take("q"),
         ordering: params.take("ordering").unwrap_or_default(),

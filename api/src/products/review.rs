@@ -8,9 +8,8 @@ use projections::Product;
 use crate::App;
 use crate::conditional::IfMatch;
 use crate::input::{Input, Nothing};
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::{Allowed, ModerateProducts, WriteProducts};
+use crate::permission::{Allowed, ModerateProducts, Needs, WriteProducts};
 use crate::problem::Problem;
 use crate::resource::{Versioned, changed, expected};
 

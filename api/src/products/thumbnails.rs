@@ -11,9 +11,8 @@ use object_store::path::Path;
 
 use super::media::{ASK_AGAIN, Asked, File, RangeHeader, disposition, give, unavailable};
 use crate::App;
-use crate::openapi::Needs;
 use crate::path::Id;
-use crate::permission::ReadProducts;
+use crate::permission::{Needs, ReadProducts};
 use crate::problem::Problem;
 
 /// Where the cues say the pictures are.

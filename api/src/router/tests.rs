@@ -1,10 +1,12 @@
 //! What the lines of the table of contents say together, and what the document makes of them.
 
 use axum::body::Body;
+use axum::extract::Request;
 use serde_json::Value;
 
 use super::*;
 use crate::class::Class;
+use crate::policies::Policies;
 use crate::policy::{Access, class_of};
 
 fn whole() -> (Policies, Value) {

@@ -1,4 +1,8 @@
-//! Follows the log for all the readers of a process.
+//! Follows the log for all the readers of a process, and hands what happened to those whom it concerns.
+//! Each has a `mailbox.rs`, and is woken when it is its turn (`turns.rs`).
+
+mod mailbox;
+mod turns;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,20 +13,18 @@ use domain::product::ProcessingStatus;
 use domain::{ProductId, UploadId, UserId};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use http::StatusCode;
-use http::header::RETRY_AFTER;
 use log::OpenPersonal;
 use pool::PgPool;
 use projections::{News, Products, ReadError, RowVideo, Scope, Timeline};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::mailbox::{Mailbox, Notice};
-use super::turns::Turns;
-use crate::problem::Problem;
+use mailbox::Mailbox;
+pub(crate) use mailbox::{Mail, Notice};
+use turns::Turns;
 
 /// Streams of one person: some windows on some devices.
-const MAX_PER_USER: usize = 20;
+pub(crate) const MAX_PER_USER: usize = 20;
 /// Streams of one process, which has 10,000 connections for all there is.
 const MAX_TOTAL: usize = 5_000;
 /// Events of one read.
@@ -65,11 +67,20 @@ struct Readers {
 }
 
 /// A reader's place, which is given up with the value.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     hub: Arc<Hub>,
     user: UserId,
     scope: Scope,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+/// Why a reader gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSeat {
+    /// The process has as many readers as it may have.
+    Full,
+    /// The person has [`MAX_PER_USER`] already.
+    TooMany,
 }
 
 impl Live {
@@ -99,18 +110,18 @@ impl Live {
     }
 
     /// When streams have to end.
-    pub(super) fn shutdown(&self) -> &CancellationToken {
+    pub(crate) fn shutdown(&self) -> &CancellationToken {
         &self.0.shutdown
     }
 
     /// A place for a reader, and the position from which on everything will come to it.
-    pub(super) fn seat(&self, user: UserId, scope: Scope) -> Result<(Seat, i64), Problem> {
+    pub(crate) fn seat(&self, user: UserId, scope: Scope) -> Result<(Seat, i64), NoSeat> {
         let mut readers = self.0.readers();
         if readers.seats >= MAX_TOTAL {
-            return Err(Problem::overloaded());
+            return Err(NoSeat::Full);
         }
         if readers.by_user.get(&user).is_some_and(|own| own.len() >= MAX_PER_USER) {
-            return Err(too_many());
+            return Err(NoSeat::TooMany);
         }
         let mailbox = Arc::new(Mailbox::default());
         readers.by_user.entry(user).or_default().push(Arc::clone(&mailbox));
@@ -123,15 +134,9 @@ impl Live {
     }
 }
 
-fn too_many() -> Problem {
-    let detail = format!("You have {MAX_PER_USER} streams open: close one, then try again.");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
-        .with_header(RETRY_AFTER, http::HeaderValue::from_static("5"))
-}
-
 impl Seat {
     /// Begins again after an overflow; gives the position from which on everything will come.
-    pub(super) fn begin_again(&self) -> i64 {
+    pub(crate) fn begin_again(&self) -> i64 {
         let readers = self.hub.readers();
         self.mailbox.reset();
         readers.told

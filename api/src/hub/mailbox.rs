@@ -12,7 +12,7 @@ const ROOM: usize = 128;
 
 /// Something that readers may want to know.
 #[derive(Clone)]
-pub(super) enum Notice {
+pub(crate) enum Notice {
     /// Something happened, and stands in the log.
     News(Arc<News>),
     /// A video is being worked on, which stands nowhere.
@@ -21,7 +21,7 @@ pub(super) enum Notice {
 
 /// Filled by the hub, emptied by one reader.
 #[derive(Default)]
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     state: Mutex<State>,
     wake: Notify,
 }
@@ -46,7 +46,7 @@ enum Turn {
 }
 
 /// What a reader finds.
-pub(super) enum Mail {
+pub(crate) enum Mail {
     Nothing,
     Some(Notice),
     /// There was too much: what had come was thrown away.
@@ -55,7 +55,7 @@ pub(super) enum Mail {
 
 impl Mailbox {
     /// Whether the reader has to be given a turn for it.
-    pub(super) fn put(&self, notice: Notice) -> bool {
+    pub(crate) fn put(&self, notice: Notice) -> bool {
         let mut state = self.state();
         if state.waiting.len() >= ROOM {
             state.waiting.clear();
@@ -71,13 +71,13 @@ impl Mailbox {
     }
 
     /// Wakes the reader, who drops this when there is nothing left.
-    pub(super) fn give_turn(&self, until_done: mpsc::Sender<()>) {
+    pub(crate) fn give_turn(&self, until_done: mpsc::Sender<()>) {
         self.state().turn = Turn::Given { _until_done: until_done };
         self.wake.notify_one();
     }
 
     /// The oldest. An overflow is reported until the reader begins again.
-    pub(super) fn take(&self) -> Mail {
+    pub(crate) fn take(&self) -> Mail {
         let mut state = self.state();
         match state.waiting.pop_front() {
             _ if state.overflowed => Mail::Overflow,
@@ -96,19 +96,19 @@ impl Mailbox {
     }
 
     /// Begins again after an overflow.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         let mut state = self.state();
         state.waiting.clear();
         state.overflowed = false;
     }
 
     /// Has the reader look around.
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.wake.notify_one();
     }
 
     /// Returns once anything was put in, or the reader was woken, since it last returned.
-    pub(super) async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.wake.notified().await;
     }
 }
