@@ -17,11 +17,11 @@ use identity::JournalEntry;
 use tracing::{Instrument, Span};
 
 use crate::App;
-use crate::bearer::Bearer;
-use crate::forwarded::Client;
-use crate::name::{AskedFor, REQUEST_ID, RequestName};
-use crate::payload::{Recipient, sealed};
-use crate::problem::{Problem, render};
+use crate::access::bearer::Bearer;
+use crate::http::forwarded::Client;
+use crate::http::name::{AskedFor, REQUEST_ID, RequestName};
+use crate::http::payload::{Recipient, sealed};
+use crate::http::problem::{Problem, render};
 
 /// Two years, so that no browser goes by plain HTTP (RFC 6797).
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");

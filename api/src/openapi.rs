@@ -24,9 +24,9 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{Components, OpenApi, RefOr};
 
-use crate::media_links::SIGNATURE;
-use crate::policy::Policy;
-use crate::problem::ProblemBody;
+use crate::features::media_links::SIGNATURE;
+use crate::http::policy::Policy;
+use crate::http::problem::ProblemBody;
 use place::{Place, operations};
 
 const BEARER: &str = "bearer";

@@ -14,23 +14,24 @@ use tower::util::BoxCloneSyncService;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::accounts::{activity, me, passwords, registration, second_factor, sessions, users};
-use crate::admission::{Gate, admit};
-use crate::coding::Coded;
-use crate::drain::drain;
-use crate::input::no_content;
-use crate::overload::{Room, Shed};
-use crate::policies::{Policies, with_slash};
-use crate::policy::{OPEN, SIGNED_IN};
-use crate::problem::Problem;
-use crate::products::{history, media, review, thumbnails};
+use crate::features::accounts::{
+    activity, me, passwords, registration, second_factor, sessions, users,
+};
+use crate::features::products::{history, media, review, thumbnails};
+use crate::features::uploads::protocol;
+use crate::features::{categories, idempotency, live, orders, pages, products, system, uploads};
+use crate::http::coding::Coded;
+use crate::http::input::no_content;
+use crate::http::policies::{Policies, with_slash};
+use crate::http::policy::{OPEN, SIGNED_IN};
+use crate::http::problem::Problem;
+use crate::http::{cors, fixed, options, payload};
+use crate::limits::admission::{Gate, admit};
+use crate::limits::drain::drain;
+use crate::limits::overload::{Room, Shed};
 use crate::server::Service;
 use crate::table::{Contents, Table};
-use crate::uploads::protocol;
-use crate::{
-    App, categories, cors, fixed, idempotency, live, observe, openapi, options, orders, pages,
-    payload, products, system, uploads,
-};
+use crate::{App, observe, openapi};
 
 /// Where the OpenAPI document is.
 const DOCUMENT: &str = "/openapi.json";

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneSyncService;
 
-use crate::head::LARGEST_HEADERS;
+use crate::http::head::LARGEST_HEADERS;
 use connection::Answering;
 pub use connections::ConnectionLimits;
 use connections::Connections;

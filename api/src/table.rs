@@ -7,10 +7,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::App;
-use crate::accounts::equalise_timing;
-use crate::coding::keep_plain;
-use crate::policies::{Declared, Policies};
-use crate::policy::{OPEN, Policy};
+use crate::access::equalise_timing::equalise_timing;
+use crate::http::coding::keep_plain;
+use crate::http::policies::{Declared, Policies};
+use crate::http::policy::{OPEN, Policy};
 
 /// Routes with their policies.
 pub(crate) struct Table {

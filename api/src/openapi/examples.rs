@@ -18,7 +18,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr};
 
 use super::place::operations;
 use super::samples::{BUYER, CATEGORY, MODERATOR, ORDER, PRODUCT, SELLER, SESSION, UPLOAD};
-use crate::live::LiveEvent;
+use crate::features::live::LiveEvent;
 
 const SUBMITTED: OffsetDateTime = datetime!(2026-01-31 09:30:00.123456 UTC);
 const APPROVED: OffsetDateTime = datetime!(2026-01-31 10:05:12.654321 UTC);

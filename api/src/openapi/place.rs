@@ -4,7 +4,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 
 use super::samples;
-use crate::policy::Policy;
+use crate::http::policy::Policy;
 
 /// Where an operation is. Nothing else than its address depends on the path.
 #[derive(Clone, Copy)]

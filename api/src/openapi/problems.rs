@@ -9,7 +9,7 @@ use utoipa::openapi::{Components, Content, Ref, RefOr, Response, ResponseBuilder
 use super::headers;
 use super::place::{Place, id_type};
 use super::samples;
-use crate::problem::{Code, PROBLEM_JSON, ProblemBody, catalogued};
+use crate::http::problem::{Code, PROBLEM_JSON, ProblemBody, catalogued};
 
 /// An error that many operations share: status, name, the code of its example, description.
 type Shared = (u16, &'static str, &'static str, &'static str);

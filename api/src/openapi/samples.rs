@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::input::MAX_BODY;
-use crate::problem::{Problem, catalogued};
+use crate::http::input::MAX_BODY;
+use crate::http::problem::{Problem, catalogued};
 
 /// An id of the examples (UUIDv7): each number is one thing.
 const fn id(number: u128) -> Uuid {

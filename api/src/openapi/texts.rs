@@ -3,8 +3,8 @@
 use serde_json::Value;
 use utoipa::openapi::path::Operation;
 
-use crate::permission::ROLES_EXTENSION;
-use crate::problem::catalogued;
+use crate::access::permission::ROLES_EXTENSION;
+use crate::http::problem::catalogued;
 
 /// Completes summary and description.
 pub(super) fn complete(operation: &mut Operation, own: &[String]) {

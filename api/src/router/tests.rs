@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::class::Class;
-use crate::policies::Policies;
-use crate::policy::{Access, class_of};
+use crate::http::policies::Policies;
+use crate::http::policy::{Access, class_of};
 
 fn whole() -> (Policies, Value) {
     let table = watched(contents()).route(routes!(system::keys), OPEN);
