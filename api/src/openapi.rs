@@ -22,12 +22,15 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{Components, OpenApi, RefOr};
 
+use crate::features::feature::Feature;
 use crate::features::media_links::SIGNATURE;
 use crate::http::policy::Policy;
 use crate::http::problem::ProblemBody;
 use place::{Place, operations};
+use samples::Samples;
 
 const BEARER: &str = "bearer";
 /// The extension by which a route names the problems of its own; the document doesn't have it.
@@ -63,15 +66,6 @@ const PROBLEMS: &str = "x-problems";
     ),
     servers((url = "/", description = "This server")),
     components(schemas(ProblemBody, Ordering)),
-    tags(
-        (name = "accounts", description = "Registration, sessions, passwords, accounts"),
-        (name = "categories", description = "The categories of products"),
-        (name = "products", description = "Products, their videos, their review and their events"),
-        (name = "uploads", description = "Resumable uploads of videos: tus 1.0.0, with the extensions \
-            creation, creation-with-upload, creation-defer-length, expiration, termination, checksum"),
-        (name = "orders", description = "Orders"),
-        (name = "operations", description = "Health, metrics, public keys"),
-    ),
 )]
 struct Head;
 
@@ -81,11 +75,17 @@ pub(crate) fn head() -> OpenApi {
 }
 
 /// Adds to every operation what its method, its route's policy and its body imply.
-pub(crate) fn completed(mut openapi: OpenApi, policy_of: impl Fn(&str) -> Policy) -> OpenApi {
+pub(crate) fn completed(
+    mut openapi: OpenApi,
+    policy_of: impl Fn(&str) -> Policy,
+    features: &[Feature],
+) -> OpenApi {
+    let samples = Samples::of(features);
+    openapi.tags = Some(features.iter().map(tag).collect());
     for (path, item) in &mut openapi.paths.paths {
         let policy = policy_of(path);
         for (method, operation) in operations(item) {
-            let place = Place::new(path, method, policy);
+            let place = Place::new(path, method, policy, &samples);
             let own = own_problems(operation);
             secure(operation);
             parameters::complete(place, operation);
@@ -96,12 +96,17 @@ pub(crate) fn completed(mut openapi: OpenApi, policy_of: impl Fn(&str) -> Policy
         }
     }
     schemas::complete(&mut openapi);
-    examples::complete(&mut openapi);
+    examples::complete(&mut openapi, &samples);
     let components = openapi.components.get_or_insert_with(Components::new);
-    problems::share(components);
+    problems::share(components, &samples);
     headers::share(components);
     share_security(components);
     openapi
+}
+
+fn tag(feature: &Feature) -> Tag {
+    let (name, description) = feature.tag;
+    TagBuilder::new().name(name).description(Some(description)).build()
 }
 
 /// What needs a permission needs a bearer token, and names the roles that have it.

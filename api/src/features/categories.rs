@@ -1,17 +1,20 @@
 //! `/categories/`.
 
+pub(crate) mod examples;
+
 use axum::extract::State;
 use axum::response::Response;
 use commands::Row;
-use domain::CategoryId;
 use domain::category::{CreateCategory, EditCategory};
+use domain::{CategoryId, StreamType};
 use projections::{Categories, Category, CategoryRow, ReadError, Visibility};
 
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::permission::{Allowed, Needs, ReadCategories, WriteCategories};
+use crate::features::feature::{Feature, SampleId};
 use crate::features::resource::{
-    Resource, Versioned, changed, created, expected, expected_of, get, show,
+    Resource, Shown, Versioned, changed, created, expected, expected_of, get, show,
 };
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::edit::Edit;
@@ -23,7 +26,18 @@ use crate::http::query::{PageQuery, Params};
 
 const WRITABLE: [&str; 2] = ["name", "description"];
 
+/// What there is beside its routes.
+pub(crate) const FEATURE: Feature = Feature {
+    tag: ("categories", "The categories of products"),
+    ids: &[SampleId { kind: "CategoryId", noun: "category", id: examples::CATEGORY }],
+    examples: examples::examples,
+    refusals: Vec::new,
+    shown: Some(Shown::of::<Category>()),
+};
+
 impl Resource for Category {
+    const KIND: StreamType = StreamType::Category;
+
     type Id = CategoryId;
 
     async fn find(app: &App, caller: &Caller, id: CategoryId) -> Result<Option<Self>, ReadError> {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::access::bearer::identify;
 use crate::access::caller::{Caller, ClaimedKey};
-use crate::features::resource::show_any;
+use crate::features::feature::Feature;
 use crate::http::fingerprint::{self, Digest};
 use crate::http::forwarded::Client;
 use crate::http::input::collect;
@@ -33,6 +33,28 @@ const LONGEST_KEY: usize = 255;
 /// Answers to keep are single resources.
 const LARGEST_ANSWER: usize = 4_000_000;
 
+/// What the layer stands on.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    app: App,
+    features: &'static [Feature],
+}
+
+impl Keys {
+    /// Acts of these features are carried out once.
+    pub(crate) const fn new(app: App, features: &'static [Feature]) -> Self {
+        Self { app, features }
+    }
+
+    /// What an act led to, with the rights of now.
+    async fn show(&self, caller: &Caller, outcome: Outcome) -> Result<Response, Problem> {
+        let shown = self.features.iter().filter_map(|feature| feature.shown);
+        let shown = shown.into_iter().find(|shown| shown.kind == outcome.kind);
+        let shown = shown.ok_or_else(Problem::not_found)?;
+        (shown.again)(&self.app, caller, outcome.id, outcome.created).await
+    }
+}
+
 /// Whose keys they are: under one scope a key means one act.
 #[derive(Clone, Copy)]
 struct Owner {
@@ -41,13 +63,17 @@ struct Owner {
 }
 
 /// Around the routes: a POST whose route takes a key is carried out once under it.
-pub(crate) async fn once_per_key(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn once_per_key(
+    State(keys): State<Keys>,
+    request: Request,
+    next: Next,
+) -> Response {
     let policy = Policy::of(request.extensions());
     if !policy.takes_key() || request.method() != Method::POST {
         return next.run(request).await;
     }
-    match owner(policy.access(), &app, &request) {
-        Some(owner) => of_owner(app, owner, request, next).await,
+    match owner(policy.access(), &keys.app, &request) {
+        Some(owner) => of_owner(keys, owner, request, next).await,
         // The route answers 401.
         None => next.run(request).await,
     }
@@ -80,7 +106,7 @@ fn scope_of_stranger(app: &App, request: &Request) -> Uuid {
     uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
-async fn of_owner(app: App, owner: Owner, request: Request, next: Next) -> Response {
+async fn of_owner(keys: Keys, owner: Owner, request: Request, next: Next) -> Response {
     let key = match read_key(request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(key)) => key,
@@ -89,7 +115,7 @@ async fn of_owner(app: App, owner: Owner, request: Request, next: Next) -> Respo
     // In a task of its own: a client that hangs up must not leave the key without its answer.
     let Owner { scope, role } = owner;
     let claim = IdempotencyClaim::new(scope, key, role);
-    let task = tokio::spawn(once(app, claim, request, next).in_current_span());
+    let task = tokio::spawn(once(keys, claim, request, next).in_current_span());
     match task.await {
         Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -113,23 +139,23 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 async fn once(
-    app: App,
+    keys: Keys,
     claim: IdempotencyClaim,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    match app.commands.idempotency().begin(&claim).await? {
-        Begun::First => first(app, claim, request, next).await,
+    match keys.app.commands.idempotency().begin(&claim).await? {
+        Begun::First => first(keys.app, claim, request, next).await,
         Begun::Running => Err(Problem::new(
             StatusCode::CONFLICT,
             "idempotency_in_progress",
             "The first request with this Idempotency-Key is still running: ask again in a moment.",
         )),
-        Begun::Answered(answered) => repeated(&app, &claim, request, answered).await,
+        Begun::Answered(answered) => repeated(&keys, &claim, request, answered).await,
         Begun::Outcome(outcome) => {
             let (parts, body) = request.into_parts();
-            let fingerprint = fingerprint_of(&app, &parts, body).await?;
-            again(&app, &claim, &parts, &fingerprint, outcome).await
+            let fingerprint = fingerprint_of(&keys.app, &parts, body).await?;
+            again(&keys, &claim, &parts, &fingerprint, outcome).await
         }
     }
 }
@@ -137,14 +163,14 @@ async fn once(
 /// The answer that was given before. What was made for another role is not given again: what the
 /// act led to is shown as the caller may see it now.
 async fn repeated(
-    app: &App,
+    keys: &Keys,
     claim: &IdempotencyClaim,
     request: Request,
     Answered { answer, fingerprint, role, outcome }: Answered,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let sent = fingerprint_of(app, &parts, body).await?;
-    if fingerprint.is_some_and(|first| first != app.commands.keyed_digest(&sent)) {
+    let sent = fingerprint_of(&keys.app, &parts, body).await?;
+    if fingerprint.is_some_and(|first| first != keys.app.commands.keyed_digest(&sent)) {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
@@ -162,7 +188,7 @@ async fn repeated(
              with a new one.",
         )
     })?;
-    again(app, claim, &parts, &sent, outcome).await
+    again(keys, claim, &parts, &sent, outcome).await
 }
 
 /// Carries the request out, and keeps its answer.
@@ -286,7 +312,7 @@ fn marked(mut response: Response) -> Response {
 /// The act was done, but there is no answer to it that the caller may have: what it led to is shown
 /// with the rights of now, and kept.
 async fn again(
-    app: &App,
+    keys: &Keys,
     claim: &IdempotencyClaim,
     parts: &Parts,
     fingerprint: &[u8; 32],
@@ -295,10 +321,10 @@ async fn again(
     let response = if let Some(answer) = Policy::of(&parts.extensions).lost_answer() {
         answer
     } else {
-        let caller = Caller::identified(parts, app)?;
-        show_any(app, &caller, (outcome.kind, outcome.id, outcome.created)).await?
+        let caller = Caller::identified(parts, &keys.app)?;
+        keys.show(&caller, outcome).await?
     };
-    keep(app, claim, fingerprint, response).await.map(marked)
+    keep(&keys.app, claim, fingerprint, response).await.map(marked)
 }
 
 /// Reads a body to its end for its fingerprint alone.

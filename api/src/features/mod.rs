@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod categories;
+pub(crate) mod feature;
 pub(crate) mod idempotency;
 pub(crate) mod live;
 pub(crate) mod media_links;
@@ -10,6 +11,7 @@ pub(crate) mod pages;
 pub(crate) mod products;
 pub(crate) mod references;
 pub(crate) mod resource;
+pub(crate) mod samples;
 pub(crate) mod storing;
 pub(crate) mod system;
 pub(crate) mod uploads;

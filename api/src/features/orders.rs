@@ -1,10 +1,12 @@
 //! `/orders/`.
 
+mod examples;
+
 use axum::extract::State;
 use axum::response::Response;
 use commands::{Made, Row};
-use domain::order::{EditOrder, OrderStatus, PlaceOrder};
-use domain::{FieldErrors, OrderId, ProductId, StreamId, StreamType, UserId};
+use domain::order::{EditOrder, OrderError, OrderStatus, PlaceOrder};
+use domain::{FieldErrors, OrderId, ProductId, Refuse, StreamId, StreamType, UserId};
 use projections::{Order, OrderFilter, OrderRow, Orders, ReadError, TimelineEntry, Visibility};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
@@ -14,9 +16,10 @@ use crate::access::caller::Caller;
 use crate::access::permission::{
     Allowed, DeleteOrders, EditOrders, Needs, PlaceOrders, ReadOrders,
 };
+use crate::features::feature::{Feature, SampleId};
 use crate::features::references::Referring;
 use crate::features::resource::{
-    Resource, Versioned, changed, created, expected, expected_of, get, show,
+    Resource, Shown, Versioned, changed, created, expected, expected_of, get, show,
 };
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::edit::{Edit, same};
@@ -44,7 +47,18 @@ pub(crate) struct OrderQuery {
     product: ProductId,
 }
 
+/// What there is beside its routes.
+pub(crate) const FEATURE: Feature = Feature {
+    tag: ("orders", "Orders"),
+    ids: &[SampleId { kind: "OrderId", noun: "order", id: examples::ORDER }],
+    examples: examples::examples,
+    refusals: || [OrderError::Closed, OrderError::MixedCurrencies].map(|e| e.refusal()).into(),
+    shown: Some(Shown::of::<Order>()),
+};
+
 impl Resource for Order {
+    const KIND: StreamType = StreamType::Order;
+
     type Id = OrderId;
 
     async fn find(app: &App, caller: &Caller, id: OrderId) -> Result<Option<Self>, ReadError> {

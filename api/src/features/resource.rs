@@ -2,9 +2,11 @@
 
 mod versioned;
 
+use axum::response::{IntoResponse, Response};
 use commands::{Done, Made, Row};
 use domain::StreamType;
-use projections::{Category, Order, Product, ReadError, User};
+use futures::future::BoxFuture;
+use projections::ReadError;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -17,6 +19,9 @@ pub(crate) use versioned::Versioned;
 
 /// A representation that a client may get, with its version.
 pub(crate) trait Resource: Serialize + Send + Sized {
+    /// The kind of the streams that it shows.
+    const KIND: StreamType;
+
     /// What names one.
     type Id: Copy + Send + From<Uuid>;
 
@@ -116,17 +121,24 @@ fn covered<R: Resource>(tags: &Tags, resource: &R) -> Result<i64, Problem> {
     if tags.cover(version) { Ok(version) } else { Err(Problem::version_mismatch(version)) }
 }
 
-/// The resource that a lost answer was about, rendered again.
-pub(crate) async fn show_any(
-    app: &App,
-    caller: &Caller,
-    (kind, id, created): (StreamType, Uuid, bool),
-) -> Result<axum::response::Response, Problem> {
-    match kind {
-        StreamType::Product => again::<Product>(app, caller, id, created).await,
-        StreamType::Order => again::<Order>(app, caller, id, created).await,
-        StreamType::Category => again::<Category>(app, caller, id, created).await,
-        StreamType::User => again::<User>(app, caller, id, created).await,
+/// A resource that commands answer with, whatever its type.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown {
+    /// The kind of its streams.
+    pub kind: StreamType,
+    /// Shows the one of an id again, where the first answer was lost.
+    pub again: Again,
+}
+
+type Again =
+    for<'a> fn(&'a App, &'a Caller, Uuid, bool) -> BoxFuture<'a, Result<Response, Problem>>;
+
+impl Shown {
+    pub(crate) const fn of<R: Resource + 'static>() -> Self {
+        Self {
+            kind: R::KIND,
+            again: |app, caller, id, is_new| Box::pin(again::<R>(app, caller, id, is_new)),
+        }
     }
 }
 
@@ -135,8 +147,7 @@ async fn again<R: Resource>(
     caller: &Caller,
     id: Uuid,
     is_new: bool,
-) -> Result<axum::response::Response, Problem> {
-    use axum::response::IntoResponse;
+) -> Result<Response, Problem> {
     let resource: R = get(app, caller, id.into()).await?;
     let answer = if is_new { Versioned::created(resource) } else { Versioned::ok(resource) };
     Ok(answer.into_response())

@@ -7,12 +7,34 @@ use domain::FieldErrors;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::features::feature::{Example, Feature};
 use crate::http::problem::Problem;
+
+/// What there is beside the routes.
+pub(crate) const FEATURE: Feature = Feature {
+    tag: ("operations", "Health, metrics, public keys"),
+    ids: &[],
+    examples,
+    refusals: Vec::new,
+    shown: None,
+};
+
+fn examples() -> Vec<Example> {
+    vec![
+        Example::of::<Status>(
+            json!({ "status": "ok", "checks": { "database": "ok", "broker": "ok" } }),
+        ),
+        Example::of::<JwkSet>(json!({ "keys": [{
+            "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "use": "sig", "alg": "EdDSA",
+        }] })),
+    ]
+}
 
 /// The state of the program.
 #[derive(Serialize, ToSchema)]

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use commands::Row;
-use domain::UserId;
 use domain::user::ChangeEmail;
+use domain::{StreamType, UserId};
 use projections::{ReadError, User};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,12 +31,18 @@ pub(crate) struct Me {
 }
 
 impl Me {
+    pub(super) const fn new(user: User, live_url: String) -> Self {
+        Self { user, live_url }
+    }
+
     fn of(app: &App, caller: &Caller, user: User) -> Self {
-        Self { user, live_url: Links::of(app, caller).own_events() }
+        Self::new(user, Links::of(app, caller).own_events())
     }
 }
 
 impl Resource for Me {
+    const KIND: StreamType = StreamType::User;
+
     type Id = UserId;
 
     async fn find(app: &App, caller: &Caller, id: UserId) -> Result<Option<Self>, ReadError> {

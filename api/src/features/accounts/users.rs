@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use commands::Row;
 use domain::user::ManageUser;
-use domain::{EmailAddress, Role, UserId};
+use domain::{EmailAddress, Role, StreamType, UserId};
 use projections::{ReadError, Slice, User, UserFilter, UserRow, Users, Visibility};
 use utoipa::IntoParams;
 
@@ -39,6 +39,8 @@ pub(crate) struct UserQuery {
 }
 
 impl Resource for User {
+    const KIND: StreamType = StreamType::User;
+
     type Id = UserId;
 
     async fn find(app: &App, caller: &Caller, id: UserId) -> Result<Option<Self>, ReadError> {

@@ -20,13 +20,13 @@ use crate::http::query::{PageQuery, Params};
 #[schema(as = ProductHistory)]
 pub(crate) struct Upload {
     #[serde(flatten)]
-    product: Product,
+    pub(super) product: Product,
     /// Whether it was deleted.
-    deleted: bool,
+    pub(super) deleted: bool,
     /// Its newest entries, 100 at most, oldest first. Those of a product that has more begin with a higher
     /// `sequence` than 1; all are in `GET /products/{id}/moderation/`.
     #[schema(max_items = 100)]
-    timeline: Vec<TimelineEntry>,
+    pub(super) timeline: Vec<TimelineEntry>,
 }
 
 /// Lists all products that you ever submitted, with their timelines, newest first

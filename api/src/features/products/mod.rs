@@ -2,6 +2,7 @@
 //! `media.rs` and `thumbnails.rs` give it out, `history.rs` tells what happened to it.
 
 mod category;
+pub(crate) mod examples;
 mod form;
 pub(crate) mod history;
 pub(crate) mod media;
@@ -14,17 +15,20 @@ mod upload;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use commands::{Context, Done, Made};
-use domain::product::{EditProduct, ProcessingStatus, ProductStatus, SubmitProduct};
-use domain::{CategoryId, Currency, ProductId, UserId};
+use domain::product::{EditProduct, ProcessingStatus, ProductError, ProductStatus, SubmitProduct};
+use domain::{CategoryId, Currency, ProductId, Refusal, Refuse, UserId};
 use projections::{Ordering, Past, Product, ProductFilter, Products, Visibility};
 use utoipa::IntoParams;
 
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::permission::{Allowed, Needs, ReadProducts, WriteProducts};
+use crate::features::feature::{Feature, SampleId};
 use crate::features::media_links::{self, Links};
 use crate::features::references::Referring;
-use crate::features::resource::{Versioned, changed, created, expected, expected_of, get, show};
+use crate::features::resource::{
+    Shown, Versioned, changed, created, expected, expected_of, get, show,
+};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::edit::Edit;
 use crate::http::input::{Object, no_content};
@@ -33,6 +37,26 @@ use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::{PageQuery, Params};
 use form::{ProductEditForm, ProductForm, Received};
+
+/// What there is beside the routes.
+pub(crate) const FEATURE: Feature = Feature {
+    tag: ("products", "Products, their videos, their review and their events"),
+    ids: &[SampleId { kind: "ProductId", noun: "product", id: examples::PRODUCT }],
+    examples: examples::examples,
+    refusals,
+    shown: Some(Shown::of::<Product>()),
+};
+
+fn refusals() -> Vec<Refusal> {
+    let errors = [
+        ProductError::OwnProduct,
+        ProductError::AlreadyDecided,
+        ProductError::NotReviewable,
+        ProductError::VideoNotReady,
+        ProductError::NotResubmittable,
+    ];
+    errors.iter().map(Refuse::refusal).collect()
+}
 
 const WRITABLE: [&str; 6] =
     ["name", "description", "category", "category_id", "price", "upload_id"];

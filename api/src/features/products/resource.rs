@@ -1,7 +1,7 @@
 //! A product as a client gets it.
 
 use commands::Row;
-use domain::ProductId;
+use domain::{ProductId, StreamType};
 use projections::{Product, ProductView, Products, ReadError, Visibility};
 
 use crate::App;
@@ -10,6 +10,8 @@ use crate::features::media_links::Links;
 use crate::features::resource::Resource;
 
 impl Resource for Product {
+    const KIND: StreamType = StreamType::Product;
+
     type Id = ProductId;
 
     async fn find(app: &App, caller: &Caller, id: ProductId) -> Result<Option<Self>, ReadError> {

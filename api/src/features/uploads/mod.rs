@@ -18,10 +18,13 @@ use http::request::Parts;
 use hyper::body::Body as _;
 use sha2::Digest as _;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::permission::{Allowed, Needs, UploadFiles};
+use crate::features::feature::{Feature, SampleId};
+use crate::features::samples;
 use crate::http::fingerprint::Digest;
 use crate::http::input::{declared_length, no_content};
 use crate::http::media_type::{expect_uncoded, media_type};
@@ -34,6 +37,21 @@ use checksum::Checksum;
 use protocol::{Tus, unreadable};
 use receive::{Intake, Received};
 use refusal::{lengthened, misplaced, overrun, refusal};
+
+pub(crate) const UPLOAD: Uuid = samples::id(6);
+
+/// What there is beside the routes.
+pub(crate) const FEATURE: Feature = Feature {
+    tag: (
+        "uploads",
+        "Resumable uploads of videos: tus 1.0.0, with the extensions \
+            creation, creation-with-upload, creation-defer-length, expiration, termination, checksum",
+    ),
+    ids: &[SampleId { kind: "UploadId", noun: "upload", id: UPLOAD }],
+    examples: Vec::new,
+    refusals: Vec::new,
+    shown: None,
+};
 
 /// Gets the server's upload capabilities
 #[utoipa::path(options, path = "/uploads/", tag = "uploads", operation_id = "getUploadOptions",
