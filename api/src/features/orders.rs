@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use commands::{Made, Row};
 use domain::order::{EditOrder, OrderError, OrderStatus, PlaceOrder};
-use domain::{FieldErrors, OrderId, ProductId, Refuse, StreamId, StreamType, UserId};
+use domain::{FieldErrors, OrderId, ProductId, Refuse, StreamType, UserId};
 use projections::{Order, OrderFilter, OrderRow, Orders, ReadError, TimelineEntry, Visibility};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
@@ -234,8 +234,8 @@ pub(crate) async fn history(
 ) -> Result<List<TimelineEntry>, Problem> {
     let page = params.page();
     params.finish()?;
-    let stream = StreamId { kind: StreamType::Order, id: id.uuid() };
-    let slice = app.timeline().of(Visibility::of(caller.actor), stream, &page).await?;
+    let visibility = Visibility::of(caller.actor);
+    let slice = app.timeline().of::<OrderRow>(visibility, id.uuid(), &page).await?;
     slice.map(|slice| here.list(slice)).ok_or_else(Problem::not_found)
 }
 

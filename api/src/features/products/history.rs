@@ -1,8 +1,8 @@
 //! What happened to products.
 
 use axum::extract::State;
-use domain::{ProductId, StreamId, StreamType};
-use projections::{Product, Products, TimelineEntry, Visibility};
+use domain::ProductId;
+use projections::{Product, ProductRow, Products, TimelineEntry, Visibility};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -70,8 +70,8 @@ pub(crate) async fn moderation(
 ) -> Result<List<TimelineEntry>, Problem> {
     let page = params.page();
     params.finish()?;
-    let stream = StreamId { kind: StreamType::Product, id: id.uuid() };
-    match app.timeline().of(Visibility::of(caller.actor), stream, &page).await? {
+    let visibility = Visibility::of(caller.actor);
+    match app.timeline().of::<ProductRow>(visibility, id.uuid(), &page).await? {
         Some(slice) => Ok(here.list(slice)),
         None => Err(not_ones_own(&app, &caller, id).await),
     }
