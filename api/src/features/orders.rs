@@ -6,10 +6,9 @@ use axum::extract::State;
 use axum::response::Response;
 use commands::{Made, Row};
 use domain::order::{EditOrder, OrderError, OrderStatus, PlaceOrder};
-use domain::{FieldErrors, OrderId, ProductId, Refuse, StreamType, UserId};
+use domain::{FieldErrors, OrderId, ProductId, Refuse, StreamType};
 use projections::{Order, OrderFilter, OrderRow, Orders, ReadError, TimelineEntry, Visibility};
 use serde_json::{Map, Value};
-use utoipa::IntoParams;
 
 use crate::App;
 use crate::access::caller::Caller;
@@ -27,24 +26,23 @@ use crate::http::input::{Object, no_content};
 use crate::http::list::{Here, List};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
-use crate::http::query::{PageQuery, Params};
+use crate::http::query::{PageQuery, Params, Person, query};
 
 const WRITABLE: [&str; 3] = ["products", "items", "status"];
 
-/// Which orders.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct OrderQuery {
-    /// Those in this state.
-    #[param(required = false)]
-    status: OrderStatus,
-    /// Those of this buyer: an id, or `me`.
-    #[param(required = false, value_type = String, example = "me")]
-    user: UserId,
-    /// Those with this product among their items.
-    #[param(required = false)]
-    product: ProductId,
+query! {
+    /// Which orders.
+    pub(crate) struct OrderQuery {
+        /// Those in this state.
+        #[param(value_type = OrderStatus, required = false)]
+        status: Option<OrderStatus> = take,
+        /// Those of this buyer: an id, or `me`.
+        #[param(value_type = String, example = "me", required = false)]
+        user: Option<Person> = person,
+        /// Those with this product among their items.
+        #[param(value_type = ProductId, required = false)]
+        product: Option<ProductId> = id,
+    }
 }
 
 /// What there is beside its routes.
@@ -90,13 +88,10 @@ pub(crate) async fn list(
     here: Here,
     mut params: Params,
 ) -> Result<List<Order>, Problem> {
-    let filter = OrderFilter {
-        status: params.take("status"),
-        user: params.user("user", caller.user),
-        product: params.id("product"),
-    };
+    let OrderQuery { status, user, product } = params.query();
     let page = params.page();
     params.finish()?;
+    let filter = OrderFilter { status, user: user.map(|user| user.of(caller.user)), product };
     let visibility = Visibility::of(caller.actor);
     Ok(here.list(Orders(app.pool.clone()).list(visibility, &filter, &page).await?))
 }

@@ -9,21 +9,68 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use domain::{FieldErrors, Moment, MomentError, UserId};
 use http::request::Parts;
-use projections::Page;
+use projections::{Cursor, Page};
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
-/// What every list takes.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct PageQuery {
-    /// The number of results on a page.
-    #[param(minimum = 1, maximum = 100, default = 20, required = false)]
-    limit: i64,
-    /// The cursor of another page, from `next` or `previous`.
-    #[param(required = false)]
-    cursor: String,
+/// What a route takes in its query string: the same structure documents it and is read.
+pub(crate) trait Query: IntoParams {
+    /// Takes the parameters that it has; what is wrong with them, `params` notes.
+    fn take(params: &mut Params) -> Self;
+}
+
+/// Declares a [`Query`]. After each field stands the method of [`Params`] that reads it.
+macro_rules! query {
+    (
+        $(#[$doc:meta])*
+        $visible:vis struct $name:ident {
+            $($(#[$about:meta])* $field:ident: $kind:ty = $read:ident,)+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(utoipa::IntoParams)]
+        #[into_params(parameter_in = Query)]
+        $visible struct $name {
+            $($(#[$about])* $field: $kind,)+
+        }
+
+        impl $crate::http::query::Query for $name {
+            fn take(params: &mut $crate::http::query::Params) -> Self {
+                Self { $($field: params.$read(stringify!($field)),)+ }
+            }
+        }
+    };
+}
+pub(crate) use query;
+
+query! {
+    /// What every list takes.
+    pub(crate) struct PageQuery {
+        /// The number of results on a page.
+        #[param(minimum = 1, maximum = 100, default = 20, required = false)]
+        limit: i64 = limit,
+        /// The cursor of another page, from `next` or `previous`.
+        #[param(value_type = String, required = false)]
+        cursor: Option<Cursor> = take,
+    }
+}
+
+/// An account that a parameter names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Person {
+    /// `me`: the caller's.
+    Me,
+    Id(UserId),
+}
+
+impl Person {
+    /// The account, where the caller's own is that one.
+    pub(crate) const fn of(self, own: UserId) -> UserId {
+        match self {
+            Self::Me => own,
+            Self::Id(id) => id,
+        }
+    }
 }
 
 /// The parameters of a request, to be taken one by one.
@@ -76,11 +123,14 @@ impl Params {
         })
     }
 
-    /// An account's id, or `me` for one's own.
-    pub(crate) fn user(&mut self, name: &str, own: UserId) -> Option<UserId> {
+    /// An account's id, or `me`.
+    pub(crate) fn person(&mut self, name: &str) -> Option<Person> {
         self.read(name, |text| match text {
-            "me" => Ok(own),
-            id => id.parse().map_err(|_| "Not a valid id: a UUID or me is expected.".to_owned()),
+            "me" => Ok(Person::Me),
+            id => match id.parse() {
+                Ok(id) => Ok(Person::Id(id)),
+                Err(_) => Err("Not a valid id: a UUID or me is expected.".to_owned()),
+            },
         })
     }
 
@@ -120,18 +170,24 @@ impl Params {
         parse(&text).map_err(|message| self.errors.add(name, message)).ok()
     }
 
-    /// `limit` and `cursor`.
-    pub(crate) fn page(&mut self) -> Page {
-        Page { limit: self.limit(), cursor: self.take("cursor") }
-    }
-
-    /// `limit`.
-    pub(crate) fn limit(&mut self) -> i64 {
-        let limit = self.read("limit", |text| match text.parse() {
+    /// How many results a page has.
+    pub(crate) fn limit(&mut self, name: &str) -> i64 {
+        let limit = self.read(name, |text| match text.parse() {
             Ok(limit @ 1..=100) => Ok(limit),
             _ => Err("A whole number from 1 to 100 is expected.".to_owned()),
         });
         limit.unwrap_or(Page::default().limit)
+    }
+
+    /// All that a route takes.
+    pub(crate) fn query<Q: Query>(&mut self) -> Q {
+        Q::take(self)
+    }
+
+    /// Which page.
+    pub(crate) fn page(&mut self) -> Page {
+        let PageQuery { limit, cursor } = self.query();
+        Page { limit, cursor }
     }
 
     /// Refuses what was wrong, and what nobody took.

@@ -1,7 +1,7 @@
 //! Pages of a long timeline, and what they cost.
 
-use domain::product::ProductEvent;
 use domain::Recorded;
+use domain::product::ProductEvent;
 use pool::PgPool;
 use projections::{Page, ProductRow, Slice, Timeline, TimelineEntry, Visibility, timeline_of};
 

@@ -6,7 +6,6 @@ use commands::Row;
 use domain::user::ManageUser;
 use domain::{EmailAddress, Role, StreamType, UserId};
 use projections::{ReadError, Slice, User, UserFilter, UserRow, Users, Visibility};
-use utoipa::IntoParams;
 
 use crate::App;
 use crate::access::caller::Caller;
@@ -18,24 +17,23 @@ use crate::http::input::Object;
 use crate::http::list::{Here, List};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
-use crate::http::query::{PageQuery, Params};
+use crate::http::query::{PageQuery, Params, query};
 
 const WRITABLE: [&str; 2] = ["role", "is_active"];
 
-/// Which accounts.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct UserQuery {
-    /// The account that signs in with this address: all of it, in any case.
-    #[param(required = false, value_type = String, format = "email", max_length = 254)]
-    q: EmailAddress,
-    /// Those with this role.
-    #[param(required = false)]
-    role: Role,
-    /// Those that may, or may not, sign in.
-    #[param(required = false)]
-    is_active: bool,
+query! {
+    /// Which accounts.
+    pub(crate) struct UserQuery {
+        /// The account that signs in with this address: all of it, in any case.
+        #[param(value_type = String, format = "email", max_length = 254, required = false)]
+        q: Option<EmailAddress> = take,
+        /// Those with this role.
+        #[param(value_type = Role, required = false)]
+        role: Option<Role> = take,
+        /// Those that may, or may not, sign in.
+        #[param(value_type = bool, required = false)]
+        is_active: Option<bool> = flag,
+    }
 }
 
 impl Resource for User {
@@ -72,8 +70,7 @@ pub(crate) async fn list(
     here: Here,
     mut params: Params,
 ) -> Result<List<User>, Problem> {
-    let address: Option<EmailAddress> = params.take("q");
-    let (role, is_active) = (params.take("role"), params.flag("is_active"));
+    let UserQuery { q: address, role, is_active } = params.query();
     let page = params.page();
     params.finish()?;
     let id = match address {

@@ -1,5 +1,5 @@
-use domain::Money;
 use domain::order::OrderItem;
+use domain::{Money, UserId};
 use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;

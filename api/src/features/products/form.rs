@@ -282,11 +282,25 @@ fn as_parts(problem: Problem) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+    use utoipa::openapi::{RefOr, Schema};
+
     use super::*;
 
     fn texts(value: Value) -> Value {
         let Value::Object(texts) = value else { panic!("an object") };
         Value::Object(members(texts))
+    }
+
+    #[test]
+    fn the_parts_that_are_read_are_those_that_are_documented() {
+        let documented = |schema: RefOr<Schema>| {
+            let RefOr::T(Schema::Object(form)) = schema else { panic!("an object") };
+            form.properties.into_keys().collect::<Vec<_>>()
+        };
+        let read = [TEXTS.as_slice(), &["video"]].concat();
+        assert_eq!(documented(ProductForm::schema()), read);
+        assert_eq!(documented(ProductEditForm::schema()), read);
     }
 
     #[test]

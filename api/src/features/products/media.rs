@@ -21,9 +21,8 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use projections::{Products, RowVideo, Visibility};
-use utoipa::IntoParams;
 
-use super::range::{RequestedRange, asked_for, has};
+use super::range::{RangeHeader, RequestedRange, asked_for, has};
 use crate::App;
 use crate::access::permission::{Needs, ReadProducts};
 use crate::features::media_links::{AskedBy, Links, with_signature, wrong_link};
@@ -66,16 +65,6 @@ where
         let by = AskedBy::from_request_parts(parts, state).await?;
         Ok(Self { by, method: parts.method.clone(), headers: parts.headers.clone() })
     }
-}
-
-/// A part of a file.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct RangeHeader {
-    /// A range of bytes (RFC 9110, 14)
-    #[param(rename = "Range", required = false, example = "bytes=0-1023")]
-    range: String,
 }
 
 /// Gets a product's video

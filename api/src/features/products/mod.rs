@@ -16,9 +16,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use commands::{Context, Done, Made};
 use domain::product::{EditProduct, ProcessingStatus, ProductError, ProductStatus, SubmitProduct};
-use domain::{CategoryId, Currency, ProductId, Refusal, Refuse, UserId};
-use projections::{Ordering, Past, Product, ProductFilter, Products, Visibility};
-use utoipa::IntoParams;
+use domain::{CategoryId, Currency, Moment, ProductId, Refusal, Refuse};
+use projections::{Ordering, Past, Product, ProductFilter, Products, Search, Visibility};
 
 use crate::App;
 use crate::access::caller::Caller;
@@ -35,7 +34,7 @@ use crate::http::input::{Object, no_content};
 use crate::http::list::{Here, List};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
-use crate::http::query::{PageQuery, Params};
+use crate::http::query::{PageQuery, Params, Person, query};
 use form::{ProductEditForm, ProductForm, Received};
 
 /// What there is beside the routes.
@@ -61,51 +60,49 @@ fn refusals() -> Vec<Refusal> {
 const WRITABLE: [&str; 6] =
     ["name", "description", "category", "category_id", "price", "upload_id"];
 
-/// Which products, in which order.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct ProductQuery {
-    /// Those whose review is in this state.
-    #[param(required = false)]
-    status: ProductStatus,
-    /// Those of this category.
-    #[param(required = false)]
-    category: CategoryId,
-    /// Those whose price is in this currency (ISO 4217, in any case).
-    #[param(required = false, value_type = String, example = "EUR", min_length = 3, max_length = 3)]
-    currency: Currency,
-    /// Those that this account submitted: an id, or `me`.
-    #[param(required = false, value_type = String, example = "me")]
-    uploaded_by: UserId,
-    /// Those whose video is in this state.
-    #[param(required = false)]
-    processing_status: ProcessingStatus,
-    /// Those with these words in name or description; `"phrases"`, `or` and `-not` as in a web search.
-    #[param(required = false, max_length = 500)]
-    q: String,
-    /// The order; with `-` the greatest comes first. By price means by currency, then by amount;
-    /// products without a price come last either way.
-    #[param(required = false)]
-    ordering: Ordering,
+query! {
+    /// Which products, in which order.
+    pub(crate) struct ProductQuery {
+        /// Those whose review is in this state.
+        #[param(value_type = ProductStatus, required = false)]
+        status: Option<ProductStatus> = take,
+        /// Those of this category.
+        #[param(value_type = CategoryId, required = false)]
+        category: Option<CategoryId> = id,
+        /// Those whose price is in this currency (ISO 4217, in any case).
+        #[param(value_type = String, example = "EUR", min_length = 3, max_length = 3, required = false)]
+        currency: Option<Currency> = take,
+        /// Those that this account submitted: an id, or `me`.
+        #[param(value_type = String, example = "me", required = false)]
+        uploaded_by: Option<Person> = person,
+        /// Those whose video is in this state.
+        #[param(value_type = ProcessingStatus, required = false)]
+        processing_status: Option<ProcessingStatus> = take,
+        /// Those with these words in name or description; `"phrases"`, `or` and `-not` as in a web search.
+        #[param(value_type = String, max_length = 500, required = false)]
+        q: Option<Search> = take,
+        /// The order; with `-` the greatest comes first. By price means by currency, then by amount;
+        /// products without a price come last either way.
+        #[param(value_type = Ordering, required = false)]
+        ordering: Option<Ordering> = take,
+    }
 }
 
-/// A past state; one of the parameters, not both.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) struct PastQuery {
-    /// A time (RFC 3339): the product as it was then.
-    #[param(required = false, value_type = String, format = "date-time", example = "2026-01-31T12:00:00Z")]
-    as_of: String,
-    /// A version, which is a `sequence` of its timeline: the product as that event left it.
-    #[param(required = false, minimum = 1, example = 3)]
-    version: i64,
+query! {
+    /// A past state; one of the parameters, not both.
+    pub(crate) struct PastQuery {
+        /// A time (RFC 3339): the product as it was then.
+        #[param(value_type = String, format = "date-time", example = "2026-01-31T12:00:00Z", required = false)]
+        as_of: Option<Moment> = time,
+        /// A version, which is a `sequence` of its timeline: the product as that event left it.
+        #[param(value_type = i64, minimum = 1, example = 3, required = false)]
+        version: Option<i64> = version,
+    }
 }
 
 /// The past that is asked for, if any.
 fn past(params: &mut Params) -> Option<Past> {
-    let (as_of, version) = (params.time("as_of"), params.version("version"));
+    let PastQuery { as_of, version } = params.query();
     if as_of.is_some() && version.is_some() {
         for name in ["as_of", "version"] {
             params.refuse(name, "Give as_of or version, not both.");
@@ -126,17 +123,18 @@ pub(crate) async fn list(
     here: Here,
     mut params: Params,
 ) -> Result<List<Product>, Problem> {
-    let filter = ProductFilter {
-        status: params.take("status"),
-        category: params.id("category"),
-        currency: params.take("currency"),
-        uploaded_by: params.user("uploaded_by", caller.user),
-        processing_status: params.take("processing_status"),
-        q: params.take("q"),
-        ordering: params.take("ordering").unwrap_or_default(),
-    };
+    let query: ProductQuery = params.query();
     let page = params.page();
     params.finish()?;
+    let filter = ProductFilter {
+        status: query.status,
+        category: query.category,
+        currency: query.currency,
+        uploaded_by: query.uploaded_by.map(|person| person.of(caller.user)),
+        processing_status: query.processing_status,
+        q: query.q,
+        ordering: query.ordering.unwrap_or_default(),
+    };
     let links = Links::of(&app, &caller);
     let slice =
         Products(app.pool.clone()).list(Visibility::of(caller.actor), &filter, &page).await?;

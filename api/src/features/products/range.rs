@@ -3,7 +3,26 @@
 use std::ops::RangeInclusive;
 
 use http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
+use utoipa::IntoParams;
+
+/// A part of a file.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct RangeHeader<'a> {
+    /// A range of bytes (RFC 9110, 14)
+    #[param(rename = "Range", value_type = String, required = false, example = "bytes=0-1023")]
+    range: Option<&'a HeaderValue>,
+}
+
+impl<'a> RangeHeader<'a> {
+    /// `None` where the header is missing, or comes more than once.
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut ranges = headers.get_all(RANGE).iter();
+        let range = ranges.next().filter(|_| ranges.next().is_none());
+        Self { range }
+    }
+}
 
 /// What part of a file is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,8 +41,7 @@ pub(super) fn asked_for(
     etag: &str,
     size: u64,
 ) -> RequestedRange {
-    let mut ranges = headers.get_all(RANGE).iter();
-    let (Some(range), None) = (ranges.next(), ranges.next()) else { return RequestedRange::Whole };
+    let Some(range) = RangeHeader::of(headers).range else { return RequestedRange::Whole };
     let is_old = headers.get_all(IF_RANGE).iter().any(|tag| tag.as_bytes() != etag.as_bytes());
     if *method != Method::GET || is_old {
         return RequestedRange::Whole;
@@ -75,7 +93,7 @@ pub(super) fn has(headers: &HeaderMap, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 

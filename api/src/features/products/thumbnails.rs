@@ -9,7 +9,8 @@ use identity::MediaKind;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::media::{ASK_AGAIN, Asked, File, RangeHeader, disposition, give, unavailable};
+use super::media::{ASK_AGAIN, Asked, File, disposition, give, unavailable};
+use super::range::RangeHeader;
 use crate::App;
 use crate::access::permission::{Needs, ReadProducts};
 use crate::http::path::Id;
