@@ -134,6 +134,7 @@ type Again =
     for<'a> fn(&'a App, &'a Caller, Uuid, bool) -> BoxFuture<'a, Result<Response, Problem>>;
 
 impl Shown {
+    /// Resources of that type.
     pub(crate) const fn of<R: Resource + 'static>() -> Self {
         Self {
             kind: R::KIND,

@@ -21,7 +21,7 @@ struct Route {
 }
 
 impl Declared {
-    /// A path has one.
+    /// Declares the policy of a path: each has one.
     pub(crate) fn declare(&mut self, path: &str, policy: Policy) {
         let route = Route { policy, ends_with_slash: path.ends_with('/') };
         if let Err(error) = self.0.insert(stem(path), route) {

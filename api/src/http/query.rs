@@ -19,7 +19,8 @@ pub(crate) trait Query: IntoParams {
     fn take(params: &mut Params) -> Self;
 }
 
-/// Declares a [`Query`]. After each field stands the method of [`Params`] that reads it.
+/// Declares a [`Query`]. After each field stands the method of [`Params`] that reads it. Optional fields are
+/// documented by the type inside, since a parameter is never `null`.
 macro_rules! query {
     (
         $(#[$doc:meta])*
@@ -60,6 +61,7 @@ query! {
 pub(crate) enum Person {
     /// `me`: the caller's.
     Me,
+    /// The one with that id.
     Id(UserId),
 }
 

@@ -38,6 +38,7 @@ use protocol::{Tus, unreadable};
 use receive::{Intake, Received};
 use refusal::{lengthened, misplaced, overrun, refusal};
 
+/// The one of the examples.
 pub(crate) const UPLOAD: Uuid = samples::id(6);
 
 /// What there is beside the routes.
