@@ -259,7 +259,7 @@ fn no_path_decides_anything_outside_of_the_table_of_contents() {
     let is_path =
         |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '{'));
     let folder = root().join("api/src");
-    let apart = ["router.rs", "pages.rs"].map(|name| folder.join(name));
+    let apart = ["router.rs", "features/pages.rs"].map(|name| folder.join(name));
     let mut used: BTreeSet<&(&str, &str)> = BTreeSet::new();
     for file in sources(&folder).iter().filter(|file| !apart.contains(file)) {
         let text = std::fs::read_to_string(file).unwrap();
@@ -286,17 +286,18 @@ fn no_path_decides_anything_outside_of_the_table_of_contents() {
 fn the_path_of_a_request_is_read_where_it_is_matched_compared_or_told() {
     let readers = [
         // Finds the policy, and adds a slash.
-        "table.rs",
+        "http/policies.rs",
         // Errors and links name it, metrics the route.
+        "http/name.rs",
         "observe.rs",
-        "list.rs",
+        "http/list.rs",
         // Two requests are compared by it, or an encrypted one with what it says of itself.
-        "fingerprint.rs",
-        "idempotency.rs",
-        "fixed.rs",
-        "payload/request.rs",
+        "http/fingerprint.rs",
+        "features/idempotency.rs",
+        "http/fixed.rs",
+        "http/payload/request.rs",
         // `OPTIONS *` asks about the server.
-        "options.rs",
+        "http/options.rs",
     ];
     let folder = root().join("api/src");
     let readers = readers.map(|name| folder.join(name));
@@ -313,7 +314,7 @@ fn the_path_of_a_request_is_read_where_it_is_matched_compared_or_told() {
 #[test]
 fn a_request_is_identified_in_one_place() {
     let folder = root().join("api/src");
-    for file in sources(&folder).iter().filter(|file| !file.ends_with("api/src/bearer.rs")) {
+    for file in sources(&folder).iter().filter(|file| !file.ends_with("api/src/access/bearer.rs")) {
         let text = std::fs::read_to_string(file).unwrap();
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
         let has = program.contains(".authenticate(");

@@ -14,8 +14,8 @@ use projections::Timeline;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::live::Live;
-use crate::rate::RateLimits;
+use crate::class::RateLimits;
+use crate::hub::Live;
 
 /// The state of the router: one pointer, as each layer has it cloned for each request.
 #[derive(Clone)]

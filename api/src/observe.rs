@@ -12,30 +12,19 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use identity::JournalEntry;
 use tracing::{Instrument, Span};
 
 use crate::App;
-use crate::bearer::Bearer;
-use crate::forwarded::Client;
-use crate::payload::{Recipient, sealed};
-use crate::problem::{Problem, render};
-
-/// What a request goes by in logs, traces and events.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestName(pub String);
-
-/// The path as the client wrote it.
-#[derive(Clone, Debug)]
-pub(crate) struct AskedFor(pub String);
-
-/// The name of the header that carries a [`RequestName`].
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::access::bearer::Bearer;
+use crate::http::forwarded::Client;
+use crate::http::name::{AskedFor, REQUEST_ID, RequestName};
+use crate::http::payload::{Recipient, sealed};
+use crate::http::problem::{Problem, render};
 
 /// Two years, so that no browser goes by plain HTTP (RFC 6797).
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
-const LONGEST_NAME: usize = 64;
 /// What a page without a policy of its own may load (CSP 3).
 const PAGES: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
     base-uri 'none'; frame-ancestors 'none'";
@@ -45,7 +34,7 @@ const DATA: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The outermost layer: what comes from within is answered in one form, panics included, and
 /// encrypted for a client that asked for it.
 pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let RequestName(name) = RequestName::of(request.headers());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let verb = known(&method);
@@ -89,7 +78,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
 
 /// A refusal in the same form, of a request that no layer has seen.
 pub(crate) fn refuse(app: &App, request: &Request, refusal: Response) -> Response {
-    let name = given_name(request.headers()).unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let RequestName(name) = RequestName::of(request.headers());
     let mut response = render(refusal, request.uri().path());
     finish(app, response.headers_mut(), &name);
     response
@@ -142,15 +131,6 @@ fn span_of(method: &str, route: Option<&MatchedPath>) -> Span {
     tracing::debug_span!("route", otel.name = format!("{method} {route}"), otel.kind = "server")
 }
 
-/// The client's name for the request. It is recorded with events and outlives the person who sent it, so
-/// nothing but a short name is taken over.
-fn given_name(headers: &HeaderMap) -> Option<String> {
-    let name = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let fits = (1..=LONGEST_NAME).contains(&name.len());
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (fits && name.bytes().all(is_name)).then(|| name.to_owned())
-}
-
 /// Of others there are as many as clients make up.
 const fn known(method: &Method) -> &'static str {
     match *method {
@@ -200,24 +180,4 @@ fn name_charset(headers: &mut HeaderMap) {
         Some(_) | None => return,
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(utf8));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_short_plain_name_is_taken_over() {
-        let given = |name: &[u8]| {
-            let name = HeaderValue::from_bytes(name).unwrap();
-            given_name(&HeaderMap::from_iter([(REQUEST_ID, name)]))
-        };
-        assert_eq!(given(b"from-the.proxy_7").as_deref(), Some("from-the.proxy_7"));
-        assert_eq!(given(&[b'x'; 64]).map(|name| name.len()), Some(64));
-        assert_eq!(given(b"ann@example.com"), None);
-        assert_eq!(given(b""), None);
-        assert_eq!(given(b"two words"), None);
-        assert_eq!(given("ö".as_bytes()), None);
-        assert_eq!(given(&[b'x'; 65]), None);
-    }
 }

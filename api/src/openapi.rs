@@ -16,27 +16,23 @@ mod samples;
 mod schemas;
 mod texts;
 
-use std::collections::BTreeMap;
-
 use projections::Ordering;
-use serde_json::json;
-use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Components, OpenApi, RefOr, Response};
-use utoipa::{IntoResponses, OpenApi as _};
+use utoipa::openapi::tag::{Tag, TagBuilder};
+use utoipa::openapi::{Components, OpenApi, RefOr};
 
-use crate::media_links::SIGNATURE;
-use crate::permission::Permission;
-use crate::policy::Policy;
-use crate::problem::ProblemBody;
+use crate::features::feature::Feature;
+use crate::features::media_links::SIGNATURE;
+use crate::http::policy::Policy;
+use crate::http::problem::ProblemBody;
 use place::{Place, operations};
+use samples::Samples;
 
 const BEARER: &str = "bearer";
-/// The extension of an operation that names the roles that may call it.
-const ROLES: &str = "x-roles";
 /// The extension by which a route names the problems of its own; the document doesn't have it.
 const PROBLEMS: &str = "x-problems";
 
@@ -70,15 +66,6 @@ const PROBLEMS: &str = "x-problems";
     ),
     servers((url = "/", description = "This server")),
     components(schemas(ProblemBody, Ordering)),
-    tags(
-        (name = "accounts", description = "Registration, sessions, passwords, accounts"),
-        (name = "categories", description = "The categories of products"),
-        (name = "products", description = "Products, their videos, their review and their events"),
-        (name = "uploads", description = "Resumable uploads of videos: tus 1.0.0, with the extensions \
-            creation, creation-with-upload, creation-defer-length, expiration, termination, checksum"),
-        (name = "orders", description = "Orders"),
-        (name = "operations", description = "Health, metrics, public keys"),
-    ),
 )]
 struct Head;
 
@@ -87,28 +74,18 @@ pub(crate) fn head() -> OpenApi {
     Head::openapi()
 }
 
-/// In a route's `responses`: it needs somebody signed in with that permission.
-pub(crate) struct Needs<P>(std::marker::PhantomData<P>);
-
-impl<P: Permission> IntoResponses for Needs<P> {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let names: Vec<_> = P::ROLES.iter().map(|role| role.as_str()).collect();
-        let roles = ExtensionsBuilder::new().add(ROLES, json!(names)).build();
-        let mut forbidden = Response::default();
-        forbidden.extensions = Some(roles);
-        BTreeMap::from([
-            ("401".to_owned(), RefOr::T(Response::default())),
-            ("403".to_owned(), RefOr::T(forbidden)),
-        ])
-    }
-}
-
 /// Adds to every operation what its method, its route's policy and its body imply.
-pub(crate) fn completed(mut openapi: OpenApi, policy_of: impl Fn(&str) -> Policy) -> OpenApi {
+pub(crate) fn completed(
+    mut openapi: OpenApi,
+    policy_of: impl Fn(&str) -> Policy,
+    features: &[Feature],
+) -> OpenApi {
+    let samples = Samples::of(features);
+    openapi.tags = Some(features.iter().map(tag).collect());
     for (path, item) in &mut openapi.paths.paths {
         let policy = policy_of(path);
         for (method, operation) in operations(item) {
-            let place = Place::new(path, method, policy);
+            let place = Place::new(path, method, policy, &samples);
             let own = own_problems(operation);
             secure(operation);
             parameters::complete(place, operation);
@@ -119,12 +96,17 @@ pub(crate) fn completed(mut openapi: OpenApi, policy_of: impl Fn(&str) -> Policy
         }
     }
     schemas::complete(&mut openapi);
-    examples::complete(&mut openapi);
+    examples::complete(&mut openapi, &samples);
     let components = openapi.components.get_or_insert_with(Components::new);
-    problems::share(components);
+    problems::share(components, &samples);
     headers::share(components);
     share_security(components);
     openapi
+}
+
+fn tag(feature: &Feature) -> Tag {
+    let (name, description) = feature.tag;
+    TagBuilder::new().name(name).description(Some(description)).build()
 }
 
 /// What needs a permission needs a bearer token, and names the roles that have it.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -14,27 +14,39 @@ use tower::util::BoxCloneSyncService;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::accounts::{activity, me, passwords, registration, second_factor, sessions, users};
-use crate::admission::{Gate, admit};
-use crate::coding::Coded;
-use crate::drain::drain;
-use crate::input::no_content;
-use crate::overload::{Room, Shed};
-use crate::policy::{OPEN, SIGNED_IN};
-use crate::problem::Problem;
-use crate::products::{history, media, review, thumbnails};
-use crate::table::{Contents, Policies, Table, with_slash};
-use crate::uploads::protocol;
-use crate::{
-    App, categories, cors, fixed, idempotency, live, observe, openapi, options, orders, pages,
-    payload, products, system, uploads,
+use crate::features::accounts::{
+    activity, me, passwords, registration, second_factor, sessions, users,
 };
+use crate::features::feature::Feature;
+use crate::features::idempotency::{Keys, once_per_key};
+use crate::features::products::{history, media, review, thumbnails};
+use crate::features::uploads::protocol;
+use crate::features::{accounts, categories, live, orders, pages, products, system, uploads};
+use crate::http::coding::Coded;
+use crate::http::input::no_content;
+use crate::http::policies::{Policies, with_slash};
+use crate::http::policy::{OPEN, SIGNED_IN};
+use crate::http::problem::Problem;
+use crate::http::{cors, fixed, options, payload};
+use crate::limits::admission::{Gate, admit};
+use crate::limits::drain::drain;
+use crate::limits::overload::{Room, Shed};
+use crate::server::Service;
+use crate::table::{Contents, Table};
+use crate::{App, observe, openapi};
 
 /// Where the OpenAPI document is.
 const DOCUMENT: &str = "/openapi.json";
 
-/// Answers every request; cheap to clone.
-pub type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
+/// What the API is for. The document has their tags in this order.
+static FEATURES: [Feature; 6] = [
+    accounts::FEATURE,
+    categories::FEATURE,
+    products::FEATURE,
+    uploads::FEATURE,
+    orders::FEATURE,
+    system::FEATURE,
+];
 
 /// What people and programs do with the API: each path with its policy (`policy.rs`). Who may do it is
 /// the type of an extractor of the handler (`permission.rs`).
@@ -167,7 +179,7 @@ fn pages(table: Table) -> Table {
 pub fn service(app: App) -> Service {
     let table = pages(system(contents(), &app).route(routes!(system::keys), OPEN));
     let Contents { operations, document, pages, policies } = table.into_contents();
-    let document = openapi::completed(document, |path| policies.of(path));
+    let document = openapi::completed(document, |path| policies.of(path), &FEATURES);
     // Written once: anybody may ask for it, as often as they like.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let document =
@@ -175,7 +187,7 @@ pub fn service(app: App) -> Service {
     let swagger = SwaggerUi::new("/docs").config(docs());
     let fixed = pages.merge(swagger).route(DOCUMENT, get(document));
     let revalidated = from_fn_with_state(fixed::Tags::default(), fixed::revalidate);
-    let once = from_fn_with_state(app.clone(), idempotency::once_per_key);
+    let once = from_fn_with_state(Keys::new(app.clone(), &FEATURES), once_per_key);
     let router = operations.route_layer(once).merge(fixed.layer(revalidated));
     wrapped(router, policies, app)
 }

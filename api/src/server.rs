@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
@@ -18,20 +19,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::util::BoxCloneSyncService;
 
-use crate::host;
-use crate::problem::Problem;
-use crate::router::Service;
+use crate::http::head::LARGEST_HEADERS;
 use connection::Answering;
 pub use connections::ConnectionLimits;
 use connections::Connections;
 
-/// Bytes of a request's header fields. What is larger gets a problem, what is much larger the
-/// protocol library's bare 431.
-const LARGEST_HEADERS: usize = 32 * 1024;
 const READ_BUFFER: usize = 256 * 1024;
-/// Header fields of a request; of more than [`MAX_READ_FIELDS`] the library's bare 431 tells.
-const MAX_FIELDS: usize = 100;
+/// Header fields of a request; of more the library's bare 431 tells, of fewer but too many a problem.
 const MAX_READ_FIELDS: usize = 256;
 /// Requests at a time on one connection of HTTP/2.
 const STREAMS: u32 = 100;
@@ -50,6 +46,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const SWEEP: Duration = Duration::from_millis(100);
 /// How long to wait where the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(20);
+
+/// Answers every request; cheap to clone.
+pub type Service = BoxCloneSyncService<Request, Response, std::convert::Infallible>;
 
 /// Where connections come in, and how many there may be.
 pub struct Listening {
@@ -136,18 +135,4 @@ fn protocols() -> Arc<Builder<TokioExecutor>> {
         .keep_alive_interval(PING)
         .keep_alive_timeout(PONG);
     Arc::new(builder)
-}
-
-/// Refuses what HTTP does not allow, and header fields that are larger than anybody needs.
-pub(crate) fn check_head(request: &Request) -> Result<(), Problem> {
-    host::check(request)?;
-    let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        name.as_str().len() + value.len() + 4
-    };
-    let headers = request.headers();
-    let is_large = headers.iter().map(size).sum::<usize>() > LARGEST_HEADERS;
-    if is_large || headers.len() > MAX_FIELDS {
-        return Err(Problem::of_status(http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
-    }
-    Ok(())
 }

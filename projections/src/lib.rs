@@ -36,7 +36,7 @@ pub use category::{Categories, Category, CategoryRow};
 pub use drift::{Difference, Drift};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use inline::ReadModels;
-pub use machine::{Fold, Table};
+pub use machine::{Fold, Owned, Table};
 pub use models::outdated;
 pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};

@@ -51,6 +51,12 @@ pub trait Fold:
     fn key(&self) -> Uuid;
 }
 
+/// Rows with an owner, whose timelines their owner may see.
+pub trait Owned: Fold {
+    /// The column that names the owner.
+    const OWNER: &'static str;
+}
+
 /// Rows of a table as they are stored: true for as long as nobody else writes there.
 pub(crate) struct Kept<F>(Cache<Uuid, Arc<F>>);
 

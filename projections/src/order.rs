@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::listing::{Branch, Condition, Listing};
 use crate::scan::{Keyed, Scan};
 use crate::{
-    Fold, Key, Ordering, Page, ProjectionError, ReadError, Slice, SortBy, Table, Visibility,
+    Fold, Key, Ordering, Owned, Page, ProjectionError, ReadError, Slice, SortBy, Table, Visibility,
 };
 
 /// A row of `orders`.
@@ -111,6 +111,10 @@ impl Fold for OrderRow {
     fn key(&self) -> Uuid {
         self.id.uuid()
     }
+}
+
+impl Owned for OrderRow {
+    const OWNER: &'static str = "user_id";
 }
 
 impl OrderRow {

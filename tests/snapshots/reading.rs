@@ -3,7 +3,7 @@
 use domain::category::{Category, CategoryEvent};
 use domain::product::{Product, ProductEvent, UploadedVideo};
 use domain::{Event, StreamType, UploadId};
-use projections::{Page, Past, Products, Scope, Timeline, Visibility};
+use projections::{Page, Past, ProductRow, Products, Scope, Timeline, Visibility};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -71,7 +71,7 @@ async fn a_video_after_a_thousand_events_tells_what_it_came_after_without_readin
     ]);
     assert_eq!(changes, told);
     let page = Page { limit: 1, cursor: None };
-    let first = timeline.of(Visibility::Everything, of, &page).await;
+    let first = timeline.of::<ProductRow>(Visibility::Everything, product.uuid(), &page).await;
     assert!(first.is_err(), "what is spoilt is not read");
 }
 

@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Deprecated, RefOr, Required};
 
 use super::place::{Place, type_of_id};
-use super::samples;
+use super::samples::Samples;
 
 /// `*`, or a list of entity tags.
 const TAGS: &str = r#"^[ \t]*(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)[ \t]*$"#;
@@ -16,7 +16,7 @@ const KEY: &str = r"^[ \t]*[!-~]([ -~]{0,253}[!-~])?[ \t]*$";
 pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter {
-            describe(parameter);
+            describe(parameter, place.samples);
         }
     }
     if place.is_act() {
@@ -37,8 +37,8 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation) {
     }
 }
 
-fn describe(parameter: &mut Parameter) {
-    if let Some((kind, id)) = type_of_id(parameter).and_then(samples::id_of) {
+fn describe(parameter: &mut Parameter, samples: &Samples) {
+    if let Some((kind, id)) = type_of_id(parameter).and_then(|kind| samples.id_of(kind)) {
         parameter.description.get_or_insert_with(|| format!("The id of the {kind}"));
         let id = id.to_string();
         *parameter = ParameterBuilder::from(parameter.clone()).example(Some(id.into())).build();

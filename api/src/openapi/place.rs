@@ -3,8 +3,8 @@
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 
-use super::samples;
-use crate::policy::Policy;
+use super::samples::Samples;
+use crate::http::policy::Policy;
 
 /// Where an operation is. Nothing else than its address depends on the path.
 #[derive(Clone, Copy)]
@@ -12,6 +12,7 @@ pub(super) struct Place<'a> {
     path: &'a str,
     pub method: &'a str,
     pub policy: Policy,
+    pub samples: &'a Samples,
 }
 
 /// The operations of a path, by method.
@@ -32,13 +33,15 @@ pub(super) fn operations(
 }
 
 impl<'a> Place<'a> {
-    pub const fn new(path: &'a str, method: &'a str, policy: Policy) -> Self {
-        Self { path, method, policy }
+    pub const fn new(path: &'a str, method: &'a str, policy: Policy, samples: &'a Samples) -> Self {
+        Self { path, method, policy, samples }
     }
 
     /// The path with the ids of the examples.
     pub fn example(self, operation: &Operation) -> String {
-        let id = id_type(operation).and_then(samples::id_of).map(|(_, id)| id.to_string());
+        let id = id_type(operation)
+            .and_then(|kind| self.samples.id_of(kind))
+            .map(|(_, id)| id.to_string());
         let path = self.path.replace("{id}", &id.unwrap_or_default());
         path.replace("{uid}", "AZkKGyw9cACAAAAAAAAAAQ").replace("{token}", "x")
     }

@@ -8,8 +8,8 @@ use utoipa::openapi::{Components, Content, Ref, RefOr, Response, ResponseBuilder
 
 use super::headers;
 use super::place::{Place, id_type};
-use super::samples;
-use crate::problem::{Code, PROBLEM_JSON, ProblemBody, catalogued};
+use super::samples::Samples;
+use crate::http::problem::{Code, PROBLEM_JSON, ProblemBody, catalogued};
 
 /// An error that many operations share: status, name, the code of its example, description.
 type Shared = (u16, &'static str, &'static str, &'static str);
@@ -89,7 +89,9 @@ pub(super) fn complete(place: Place<'_>, operation: &mut Operation, own: &[Strin
         let is_implied = implied(place, operation).contains(&status);
         let mut response = match (shared(status), own.is_empty()) {
             (Some((_, name, ..)), true) => RefOr::Ref(Ref::from_response_name(*name)),
-            (shared, _) => RefOr::T(of_its_own(&path, shared.filter(|_| is_implied), &own)),
+            (shared, _) => {
+                RefOr::T(of_its_own(place.samples, &path, shared.filter(|_| is_implied), &own))
+            }
         };
         if let (RefOr::T(response), "head") = (&mut response, place.method) {
             response.content.clear();
@@ -120,28 +122,29 @@ fn shared(status: u16) -> Option<&'static Shared> {
 }
 
 /// An answer that names the problems of the operation's own, beside what others share.
-fn of_its_own(path: &str, shared: Option<&Shared>, own: &[Code]) -> Response {
+fn of_its_own(samples: &Samples, path: &str, shared: Option<&Shared>, own: &[Code]) -> Response {
     let told = own.iter().map(|(code, _, meaning)| format!("- `{code}`: {meaning}"));
     let told =
         told.chain(shared.map(|(.., code, description)| format!("- `{code}`: {description}.")));
     let told: Vec<_> = told.collect();
     let (code, status) =
         own.first().map_or(("internal_error", 500), |(code, status, _)| (code, *status));
-    problem(&told.join("\n"), status, code, path)
+    problem(samples, &told.join("\n"), status, code, path)
 }
 
 /// Puts the shared ones where operations refer to.
-pub(super) fn share(components: &mut Components) {
-    let path = format!("/products/{}/", samples::PRODUCT);
+pub(super) fn share(components: &mut Components, samples: &Samples) {
+    let (_, product) = samples.id_of("ProductId").unwrap_or_default();
+    let path = format!("/products/{product}/");
     for (status, name, code, description) in SHARED {
-        let response = problem(description, status, code, &path);
+        let response = problem(samples, description, status, code, &path);
         components.responses.insert(name.to_owned(), RefOr::T(response));
     }
 }
 
-fn problem(description: &str, status: u16, code: &str, path: &str) -> Response {
+fn problem(samples: &Samples, description: &str, status: u16, code: &str, path: &str) -> Response {
     let mut content = Content::new(Some(Ref::from_schema_name(ProblemBody::name())));
-    content.example = Some(samples::problem(code, path));
+    content.example = Some(samples.problem(code, path));
     let mut response =
         ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build();
     for name in headers::of_status(&status.to_string()) {

@@ -1,85 +1,77 @@
-//! Ids, paths and problems that examples are made of.
+//! Ids, bodies and problems that examples are made of.
 
-use domain::order::OrderError;
-use domain::product::ProductError;
-use domain::user::UserError;
-use domain::{FieldErrors, Refuse};
+use domain::FieldErrors;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::input::MAX_BODY;
-use crate::problem::{Problem, catalogued};
+use crate::features::feature::{Example, Feature, SampleId};
+use crate::http::input::{MAX_BODY, Nothing};
+use crate::http::problem::{Problem, catalogued};
 
-/// An id of the examples (UUIDv7): each number is one thing.
-const fn id(number: u128) -> Uuid {
-    Uuid::from_u128(0x0199_0a1b_2c3d_7000_8000_0000_0000_0000 + number)
+/// What features say for examples.
+pub(super) struct Samples {
+    ids: Vec<SampleId>,
+    examples: Vec<Example>,
+    refusals: Vec<Problem>,
 }
 
-pub(super) const SELLER: Uuid = id(1);
-pub(super) const MODERATOR: Uuid = id(2);
-pub(super) const BUYER: Uuid = id(3);
-pub(super) const CATEGORY: Uuid = id(4);
-pub(super) const PRODUCT: Uuid = id(5);
-pub(super) const UPLOAD: Uuid = id(6);
-pub(super) const ORDER: Uuid = id(7);
-pub(super) const SESSION: Uuid = id(8);
-
-/// What an id of that type names, and the one of the examples.
-pub(super) fn id_of(kind: &str) -> Option<(&'static str, Uuid)> {
-    Some(match kind {
-        "CategoryId" => ("category", CATEGORY),
-        "OrderId" => ("order", ORDER),
-        "ProductId" => ("product", PRODUCT),
-        "SessionId" => ("session", SESSION),
-        "UploadId" => ("upload", UPLOAD),
-        "UserId" => ("account", SELLER),
-        _ => return None,
-    })
-}
-
-/// A problem as the program answers it.
-pub(super) fn problem(code: &str, path: &str) -> Value {
-    serde_json::from_slice(&of_code(code).body(path)).unwrap_or_default()
-}
-
-fn of_code(code: &str) -> Problem {
-    match code {
-        "not_authenticated" => Problem::not_signed_in(),
-        "second_factor_required" => Problem::second_factor_required("eyJhbGciOiJIUzI1NiJ9"),
-        "permission_denied" => Problem::permission_denied(),
-        "reauthentication_required" => Problem::reauthentication_required(),
-        "not_found" => Problem::not_found(),
-        "version_mismatch" => Problem::version_mismatch(7),
-        "body_too_large" => Problem::too_large(MAX_BODY),
-        "unsupported_media_type" => Problem::unsupported_media_type("application/json"),
-        "internal_error" => Problem::internal(),
-        "invalid_input" => Problem::invalid(FieldErrors::one("name", "This field is required.")),
-        code => refused(code).unwrap_or_else(|| catalogue(code)),
+impl Samples {
+    pub(super) fn of(features: &[Feature]) -> Self {
+        let examples = features.iter().flat_map(|feature| (feature.examples)());
+        let nothing = Example::request::<Nothing>(json!({}));
+        let refusals = features.iter().flat_map(|feature| (feature.refusals)());
+        Self {
+            ids: features.iter().flat_map(|feature| feature.ids).copied().collect(),
+            examples: examples.chain([nothing]).collect(),
+            refusals: refusals.map(Problem::from).collect(),
+        }
     }
-}
 
-/// What a rule of the domain answers with that code.
-fn refused(code: &str) -> Option<Problem> {
-    let of_products = [
-        ProductError::OwnProduct,
-        ProductError::AlreadyDecided,
-        ProductError::NotReviewable,
-        ProductError::VideoNotReady,
-        ProductError::NotResubmittable,
-    ];
-    let of_orders = [OrderError::Closed, OrderError::MixedCurrencies];
-    let of_users = [
-        UserError::OwnAccount,
-        UserError::SecondFactorEnabled,
-        UserError::NoSecondFactor,
-        UserError::StaleUndo,
-        UserError::StaleReset,
-    ];
-    let refusals = of_products.iter().map(Refuse::refusal);
-    let refusals = refusals.chain(of_orders.iter().map(Refuse::refusal));
-    let mut refusals = refusals.chain(of_users.iter().map(Refuse::refusal));
-    refusals.find(|refusal| refusal.code == code).map(Problem::from)
+    /// What an id of that type names, and the one of the examples.
+    pub(super) fn id_of(&self, kind: &str) -> Option<(&'static str, Uuid)> {
+        self.ids.iter().find(|id| id.kind == kind).map(|id| (id.noun, id.id))
+    }
+
+    /// The body with that schema in an operation.
+    pub(super) fn body(&self, schema: &str, operation: &str) -> Option<Value> {
+        if let Some(item) = schema.strip_suffix("Page") {
+            let item = self.body(item, operation)?;
+            return Some(json!({ "next": null, "previous": null, "results": [item] }));
+        }
+        let mut of_schema = self.examples.iter().filter(|example| example.schema == schema);
+        let own = of_schema.clone().find(|example| example.operation == Some(operation));
+        let example = own.or_else(|| of_schema.find(|example| example.operation.is_none()));
+        example.map(|example| example.value.clone())
+    }
+
+    /// A problem as the program answers it.
+    pub(super) fn problem(&self, code: &str, path: &str) -> Value {
+        serde_json::from_slice(&self.of_code(code).body(path)).unwrap_or_default()
+    }
+
+    fn of_code(&self, code: &str) -> Problem {
+        match code {
+            "not_authenticated" => Problem::not_signed_in(),
+            "second_factor_required" => Problem::second_factor_required("eyJhbGciOiJIUzI1NiJ9"),
+            "permission_denied" => Problem::permission_denied(),
+            "reauthentication_required" => Problem::reauthentication_required(),
+            "not_found" => Problem::not_found(),
+            "version_mismatch" => Problem::version_mismatch(7),
+            "body_too_large" => Problem::too_large(MAX_BODY),
+            "unsupported_media_type" => Problem::unsupported_media_type("application/json"),
+            "internal_error" => Problem::internal(),
+            "invalid_input" => {
+                Problem::invalid(FieldErrors::one("name", "This field is required."))
+            }
+            code => self.refused(code).unwrap_or_else(|| catalogue(code)),
+        }
+    }
+
+    /// What a rule of the domain answers with that code.
+    fn refused(&self, code: &str) -> Option<Problem> {
+        self.refusals.iter().find(|problem| problem.code() == code).cloned()
+    }
 }
 
 /// What the catalogue says of it.

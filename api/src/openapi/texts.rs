@@ -3,8 +3,8 @@
 use serde_json::Value;
 use utoipa::openapi::path::Operation;
 
-use super::ROLES;
-use crate::problem::catalogued;
+use crate::access::permission::ROLES_EXTENSION;
+use crate::http::problem::catalogued;
 
 /// Completes summary and description.
 pub(super) fn complete(operation: &mut Operation, own: &[String]) {
@@ -22,7 +22,8 @@ fn one_line(text: &str) -> String {
 }
 
 fn who(operation: &Operation) -> String {
-    let roles = operation.extensions.as_ref().and_then(|extensions| extensions.get(ROLES));
+    let roles =
+        operation.extensions.as_ref().and_then(|extensions| extensions.get(ROLES_EXTENSION));
     let names: Vec<_> =
         roles.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let who = match names.as_slice() {

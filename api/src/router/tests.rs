@@ -1,16 +1,19 @@
 //! What the lines of the table of contents say together, and what the document makes of them.
 
 use axum::body::Body;
+use axum::extract::Request;
+use domain::StreamType;
 use serde_json::Value;
 
 use super::*;
 use crate::class::Class;
-use crate::policy::{Access, class_of};
+use crate::http::policies::Policies;
+use crate::http::policy::{Access, class_of};
 
 fn whole() -> (Policies, Value) {
     let table = watched(contents()).route(routes!(system::keys), OPEN);
     let Contents { document, policies, .. } = pages(table).into_contents();
-    let document = openapi::completed(document, |path| policies.of(path));
+    let document = openapi::completed(document, |path| policies.of(path), &FEATURES);
     (policies, serde_json::to_value(document).unwrap())
 }
 
@@ -66,9 +69,25 @@ fn every_id_in_a_path_has_an_example() {
         let parameters = told["parameters"].as_array().into_iter().flatten();
         let ids = parameters.filter(|parameter| parameter["in"] == "path");
         for id in ids {
-            assert!(id["example"].is_string(), "{method} {path}: add it to samples::id_of");
+            assert!(id["example"].is_string(), "{method} {path}: add it to its Feature");
         }
     }
+}
+
+#[test]
+fn every_act_can_be_shown_again() {
+    let shown = FEATURES.iter().filter_map(|feature| feature.shown);
+    let kinds: Vec<_> = shown.map(|shown| shown.kind).collect();
+    for kind in StreamType::ALL {
+        assert!(kinds.contains(&kind), "{kind}: say in its Feature what is shown");
+    }
+}
+
+/// `Example::request` reads each in builds with debug assertions, such as this.
+#[test]
+fn requests_are_read_by_the_types_that_routes_take() {
+    let examples = FEATURES.iter().flat_map(|feature| (feature.examples)());
+    assert!(examples.count() > 30);
 }
 
 #[test]

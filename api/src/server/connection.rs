@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::Service;
 use super::connections::{Open, Order};
 use super::lingering::Lingering;
-use crate::router::Service;
 
 /// What every connection of a listener is served with. Cheap to clone.
 #[derive(Clone)]

@@ -10,8 +10,8 @@ use http::Version;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use crate::counts::{Counted, Counts};
-use crate::forwarded::Client;
+use crate::http::forwarded::Client;
+use crate::limits::counts::{Counted, Counts};
 
 /// How long a connection may take until its first request has come, the TLS handshake included.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);

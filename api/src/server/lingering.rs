@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::connections::Open;
-use crate::drain::{MAX_REST, MAX_REST_SILENCE, MAX_REST_TIME};
+use crate::limits::drain::{MAX_REST, MAX_REST_SILENCE, MAX_REST_TIME};
 
 const BUFFER: usize = 16 * 1024;
 

@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Fold, Table};
+use crate::{Fold, Owned, Table};
 
 /// A row of `products`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
@@ -124,6 +124,10 @@ impl Fold for ProductRow {
     fn key(&self) -> Uuid {
         self.id.uuid()
     }
+}
+
+impl Owned for ProductRow {
+    const OWNER: &'static str = "owner_id";
 }
 
 impl ProductRow {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{ProductId, Recorded, StreamId, StreamType};
+use domain::{ProductId, Recorded, StreamEvent, StreamId, StreamType};
 use log::OpenPersonal;
 use pool::PoolConnection;
 use pool::{PgConnection, PgPool};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::video::{VIDEO_EVENTS, connected, is_of_video};
 use super::{TimelineEntry, VideoState, page};
 use crate::scan::Scan;
-use crate::{Ordering, Page, ReadError, Slice, Visibility, snapshot};
+use crate::{Ordering, Owned, Page, ReadError, Slice, Visibility, snapshot};
 
 /// Timelines of products and orders, those of deleted ones too: the log in other words, so they
 /// are folded from it when they are read.
@@ -30,17 +30,18 @@ impl Timeline<'_> {
 
     /// A page of what happened to one thing, oldest first; `None` where there is no such thing, or it
     /// is not the actor's own and they may not see everything (listed or not).
-    pub async fn of(
+    pub async fn of<F: Owned>(
         &self,
         visibility: Visibility,
-        stream: StreamId,
+        id: Uuid,
         page: &Page,
     ) -> Result<Option<Slice<TimelineEntry>>, ReadError> {
         let scan = Scan::try_new(page, Ordering::OLDEST)?;
         let mut conn = self.pool.acquire().await?;
-        if !may_see(&mut conn, visibility, stream).await? {
+        if !may_see::<F>(&mut conn, visibility, id).await? {
             return Ok(None);
         }
+        let stream = StreamId { kind: F::Event::STREAM, id };
         let recorded = page::page(&mut conn, stream, &scan).await?;
         let Slice { items, next, previous } = scan.slice(recorded.into());
         let items = self.entries(conn, items).await?;
@@ -111,19 +112,15 @@ async fn videos_before(
     Ok(before)
 }
 
-async fn may_see(
+async fn may_see<F: Owned>(
     conn: &mut PgConnection,
     visibility: Visibility,
-    stream: StreamId,
+    id: Uuid,
 ) -> Result<bool, ReadError> {
-    let (table, owner) = match stream.kind {
-        StreamType::Product => ("products", "owner_id"),
-        StreamType::Order => ("orders", "user_id"),
-        StreamType::User | StreamType::Category => return Ok(false),
-    };
+    let table = F::TABLE.name;
     let mut sql = QueryBuilder::new(format!("SELECT EXISTS (SELECT FROM {table} WHERE id = "));
-    sql.push_bind(stream.id);
-    visibility.push(&mut sql, owner);
+    sql.push_bind(id);
+    visibility.push(&mut sql, F::OWNER);
     sql.push(")");
     Ok(sql.build_query_scalar().fetch_one(conn).await?)
 }

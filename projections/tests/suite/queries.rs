@@ -6,8 +6,8 @@ use domain::user::UserEvent;
 use domain::{Change, OrderId, Personal, ProductId, Role, StreamId, StreamType};
 use pool::PgPool;
 use projections::{
-    CursorError, OrderFilter, Orders, Page, Past, ProductFilter, Products, ReadError, Timeline,
-    UserFilter, Users, Visibility,
+    CursorError, OrderFilter, OrderRow, Orders, Page, Past, ProductFilter, ProductRow, Products,
+    ReadError, Timeline, UserFilter, Users, Visibility,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -137,8 +137,8 @@ async fn a_timeline_is_for_the_owner_and_those_who_see_everything() {
         append(&pool, &more).await;
         let timeline = Timeline { pool: &pool, personal: &() };
         let of = async |visibility, number| {
-            let stream = StreamId { kind: StreamType::Product, id: product(number).uuid() };
-            let slice = timeline.of(visibility, stream, &Page::default()).await.unwrap();
+            let id = product(number).uuid();
+            let slice = timeline.of::<ProductRow>(visibility, id, &Page::default()).await.unwrap();
             slice.map(|slice| slice.items)
         };
         assert_eq!(of(Visibility::Own(ALICE), 3).await, None, "listed, yet not hers");
@@ -226,7 +226,7 @@ async fn orders_are_found_by_who_may_see_them() {
         assert_eq!(orders.find(Visibility::Own(ALICE), bobs).await.unwrap(), None);
         assert!(orders.find(Visibility::Own(BOB), bobs).await.unwrap().is_some());
         let history = Timeline { pool: &pool, personal: &() }
-            .of(Visibility::Own(ALICE), third, &Page::default())
+            .of::<OrderRow>(Visibility::Own(ALICE), third.id, &Page::default())
             .await
             .unwrap()
             .unwrap();

@@ -1,9 +1,9 @@
 //! Pages of a long timeline, and what they cost.
 
+use domain::Recorded;
 use domain::product::ProductEvent;
-use domain::{Recorded, StreamId, StreamType};
 use pool::PgPool;
-use projections::{Page, Slice, Timeline, TimelineEntry, Visibility, timeline_of};
+use projections::{Page, ProductRow, Slice, Timeline, TimelineEntry, Visibility, timeline_of};
 
 use crate::database::{append, in_a_database};
 use crate::making::*;
@@ -31,9 +31,9 @@ fn stream(log: &mut Log, number: u128, length: u128) -> Vec<Recorded> {
 }
 
 async fn page(pool: &PgPool, number: u128, page: &Page) -> Slice<TimelineEntry> {
-    let stream = StreamId { kind: StreamType::Product, id: product(number).uuid() };
     let timeline = Timeline { pool, personal: &() };
-    timeline.of(Visibility::Own(ALICE), stream, page).await.unwrap().unwrap()
+    let id = product(number).uuid();
+    timeline.of::<ProductRow>(Visibility::Own(ALICE), id, page).await.unwrap().unwrap()
 }
 
 #[tokio::test]
