@@ -379,3 +379,21 @@ async fn the_document_is_the_snapshot_that_is_kept_in_docs() {
         first.map_or(kept.lines().count().min(served.lines().count()), |line| line) + 1,
     );
 }
+
+#[test]
+fn doc_comments_can_be_read_alone() {
+    let folders =
+        ["domain", "pool", "log", "identity", "commands", "projections", "api", "workers"];
+    let folders = folders.iter().map(|name| root().join(name).join("src"));
+    let files = folders.chain([root().join("src")]).flat_map(|folder| sources(&folder));
+
+    let leaning = files.filter(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut starts = text.lines().zip(text.lines().skip(1)).filter(|(before, line)| {
+            !before.trim_start().starts_with("///") && line.trim_start().starts_with("/// The same")
+        });
+        starts.next().is_some()
+    });
+
+    assert_eq!(leaning.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "say what it is");
+}

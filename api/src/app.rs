@@ -101,6 +101,6 @@ pub trait Health: Send + Sync {
 pub struct Checked {
     /// `Err` says in one sentence what is wrong, without secrets: requests may fail.
     pub parts: Vec<(&'static str, Result<(), String>)>,
-    /// The same of what somebody should look at although requests are served.
+    /// What somebody should look at although requests are served; `Err` as in `parts`.
     pub remarks: Vec<(&'static str, Result<(), String>)>,
 }

@@ -38,7 +38,7 @@ impl RateLimits {
     /// No limits.
     pub const NONE: Self = Self([None; 4]);
 
-    /// The same with another limit; `None` where there is no class of that name.
+    /// These limits with another one for a class; `None` where there is no class of that name.
     #[must_use]
     pub fn with(mut self, class: &str, limit: Option<NonZeroU32>) -> Option<Self> {
         let class = Class::ALL.into_iter().find(|known| known.name() == class)?;

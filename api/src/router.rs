@@ -151,7 +151,7 @@ fn watched(table: Table) -> Table {
         .route(routes!(system::metrics), OPEN.uncounted())
 }
 
-/// The same where everybody may ask: no details if those are served elsewhere.
+/// Health, readiness and metrics where everybody may ask: no details if those are served elsewhere.
 fn system(table: Table, app: &App) -> Table {
     if !app.settings.operations_apart {
         return watched(table);

@@ -53,7 +53,7 @@ impl Caller {
         })
     }
 
-    /// The same request by somebody who was found to be behind it.
+    /// This request, made by somebody who was found to be behind it.
     pub(crate) fn held_by(self, MediaHolder { user, session }: MediaHolder, role: Role) -> Self {
         Self { actor: Actor::User { id: user, role }, user, session: Some(session), ..self }
     }
@@ -113,7 +113,7 @@ impl Who {
         }
     }
 
-    /// The same without regard to the token.
+    /// The network that a request comes from, whatever its token.
     pub(crate) fn behind(request: &Request) -> Option<Self> {
         request.extensions().get::<Client>().map(|client| Self::Network(client.network()))
     }

@@ -39,7 +39,7 @@ pub(crate) trait Permission {
 /// Somebody signed in whose role has the permission.
 pub(crate) struct Allowed<P: Permission>(pub P::Who);
 
-/// The same, where they have also proved within the last 5 minutes who they are (step-up).
+/// Somebody whose role has the permission and who has proved within the last 5 minutes who they are (step-up).
 pub(crate) struct Recent<P: Permission>(pub P::Who);
 
 /// Anybody, signed in or not.

@@ -7,7 +7,7 @@ use crate::http::problem;
 
 /// Where a browser is taken that opened an activation link.
 pub(crate) const ACTIVATED: &str = "/app/activated/";
-/// The same for a link that is no good.
+/// Where a browser is taken that opened an activation link that is wrong, used or expired.
 pub(crate) const ACTIVATION_FAILED: &str = "/app/activation-failed/";
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \

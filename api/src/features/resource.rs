@@ -52,7 +52,7 @@ pub(crate) async fn get<R: Resource>(app: &App, caller: &Caller, id: R::Id) -> R
     R::find(app, caller, id).await?.ok_or_else(Problem::not_found)
 }
 
-/// The same as an answer.
+/// Answers with the one of that id; 404 where there is none that the caller may know of.
 pub(crate) async fn show<R: Resource>(
     app: &App,
     caller: &Caller,
@@ -108,7 +108,7 @@ pub(crate) async fn expected<R: Resource>(
     }
 }
 
-/// The same where the resource has been read already.
+/// The version that `If-Match` expects of a resource that has been read already.
 pub(crate) fn expected_of<R: Resource>(
     resource: &R,
     named: &IfMatch,

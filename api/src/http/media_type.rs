@@ -67,7 +67,7 @@ fn foreign(kind: &Mime) -> Option<String> {
     (!matches!(charset.as_str(), "utf-8" | "utf8")).then_some(charset)
 }
 
-/// The same without white space around semicolons and without empty parameters, quoted strings aside.
+/// A media type without white space around semicolons and without empty parameters, quoted strings aside.
 fn normalized(text: &str) -> String {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let parts = text.split(|letter: char| {

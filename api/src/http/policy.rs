@@ -116,8 +116,8 @@ impl Policy {
         Self { answers: Answers::Stored, ..self }
     }
 
-    /// The same; where the first answer was lost, this is what it was to every caller. Others are
-    /// made again from the resource that the act led to.
+    /// A POST is carried out once under one `Idempotency-Key`; where its answer was lost, it was this one, to every
+    /// caller. Others are made again from the resource that the act led to.
     pub(crate) const fn once_with(self, answer: fn() -> Response) -> Self {
         Self { lost_answer: Some(answer), ..self.once() }
     }

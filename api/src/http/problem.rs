@@ -172,7 +172,7 @@ impl Problem {
         Self::overloaded_by("The server is overloaded: try again in a moment.")
     }
 
-    /// The same with a detail that names what there is too much of.
+    /// 503: overloaded, with a detail that names what there is too much of.
     pub(crate) fn overloaded_by(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -212,20 +212,20 @@ impl Problem {
         Self::new(status, code, detail)
     }
 
-    /// The same with a header.
+    /// Adds a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same with when to try again, and the budget that is used up
+    /// Adds when to try again, and the budget that is used up
     /// (draft-ietf-httpapi-ratelimit-headers).
     pub(crate) fn limited(self, budget: &str, seconds: u64) -> Self {
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
             .with_text(RATE_LIMIT, format!(r#""{budget}";r=0;t={seconds}"#))
     }
 
-    /// The same with how large that budget is, per minute.
+    /// Adds how large a budget is, per minute.
     pub(crate) fn with_quota(self, budget: &str, quota: NonZeroU32) -> Self {
         self.with_text(RATE_LIMIT_POLICY, format!(r#""{budget}";q={quota};w=60"#))
     }
@@ -237,13 +237,13 @@ impl Problem {
         }
     }
 
-    /// The same with what is wrong by field.
+    /// Sets what is wrong, by field.
     pub(crate) fn with_errors(mut self, errors: FieldErrors) -> Self {
         self.errors = errors;
         self
     }
 
-    /// The same with what else is wrong by field.
+    /// Adds what else is wrong, by field.
     pub(crate) fn with_more(mut self, errors: FieldErrors) -> Self {
         self.errors.merge(errors);
         self

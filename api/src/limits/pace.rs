@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// The same, a hundred times as fast.
+    /// A pace a hundred times as fast.
     fn fast(pace: Pace) -> Pace {
         Pace { silence: pace.silence / 100, window: pace.window / 100, ..pace }
     }

@@ -65,7 +65,7 @@ pub(super) fn id_type(operation: &Operation) -> Option<&str> {
     })
 }
 
-/// The same of a parameter, where it is an id.
+/// The type of a parameter, where it is an id.
 pub(super) fn type_of_id(parameter: &Parameter) -> Option<&str> {
     let is_id = parameter.parameter_in == ParameterIn::Path && parameter.name == "id";
     match &parameter.schema {

@@ -14,7 +14,7 @@ use crate::features::pages;
 use crate::http::input::{Input, WithPassword, no_content};
 use crate::http::problem::Problem;
 
-/// The same whether or not the address is registered already.
+/// The answer to a registration, whether or not the address is registered already.
 pub(crate) fn registered() -> Response {
     detail(
         StatusCode::CREATED,

@@ -27,7 +27,7 @@ fn sealed() -> String {
     sealed_with(json!({}))
 }
 
-/// The same with another protected header; what it authenticates stays the same.
+/// A sealed payload with another protected header; what it authenticates is unchanged.
 fn with_header(change: impl FnOnce(&mut Map<String, Value>)) -> String {
     let jwe = sealed();
     let (protected, rest) = jwe.split_once('.').unwrap();
