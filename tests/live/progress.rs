@@ -54,5 +54,6 @@ async fn without_a_broker_streams_go_on_without_percentages() {
 
     assert_eq!(stream.next("product").await.data["product"]["name"], "Lantern");
     let ready = shop.app.get("/readyz").send().await.expect(503);
-    assert_eq!(ready.wrong(), ["broker"]);
+    // Workers that need it may be being restarted by then.
+    assert!(ready.wrong().contains(&"broker"), "{ready:?}");
 }

@@ -73,7 +73,7 @@ impl<H: Handler> Subscriber<H> {
         for (event_ref, claimed) in known.into_iter().zip(claimed) {
             match (claimed, events.get(&event_ref.event_id)) {
                 (Claimed::Granted(claim), Some(event)) => {
-                    tries.push(Try { event, event_ref, claim })
+                    tries.push(Try { event, event_ref, claim });
                 }
                 (Claimed::NotYet(wait), _) => {
                     conclusions.insert(event_ref.event_id, Conclusion::Later(wait));
