@@ -73,6 +73,7 @@ pub enum LogFormat {
 }
 
 /// Everything that can be set from outside. `None` means the embedded variant.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting that an operator switches")]
 #[derive(Debug)]
 pub struct Config {
     /// PostgreSQL; `None`: a private cluster under `data_dir`.
@@ -133,6 +134,8 @@ pub struct Config {
     pub connection_limits: ConnectionLimits,
     /// Refuse requests whose payload is not encrypted.
     pub require_payload_encryption: bool,
+    /// Refuse a rejection that names no policy.
+    pub require_policy: bool,
     /// Text or JSON.
     pub log_format: LogFormat,
     /// Which log lines are written, in the syntax of `tracing`.
@@ -271,6 +274,7 @@ impl Config {
                 "false",
                 parse::switch,
             )?,
+            require_policy: reader.value("REQUIRE_POLICY", "false", parse::switch)?,
             allow_unsafe_database: reader.value("ALLOW_UNSAFE_DATABASE", "false", parse::switch)?,
             log_format: reader.value("LOG_FORMAT", "text", parse::log_format)?,
             traces_endpoint: reader.value(

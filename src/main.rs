@@ -181,7 +181,7 @@ enum Users {
 enum Projections {
     /// Rebuild read models from the event log; the present ones serve until it is done
     Rebuild {
-        /// products, categories, orders or users; without it all are rebuilt
+        /// products, categories, orders, users or policies; without it all are rebuilt
         name: Option<String>,
         /// Print JSON
         #[arg(long)]

@@ -196,6 +196,7 @@ impl Running<'_> {
                 trusted_proxies: self.config.trusted_proxies.clone(),
                 rate_limits: self.config.rate_limits,
                 require_payload_encryption: self.config.require_payload_encryption,
+                require_policy: self.config.require_policy,
                 operations_apart: self.config.operations_bind.is_some(),
             },
             health: Arc::new(health),

@@ -55,7 +55,7 @@ struct Life {
     staff: Person,
     admin: Person,
     stranger: Person,
-    ids: [String; 4],
+    ids: [String; 5],
 }
 
 impl Life {
@@ -83,7 +83,8 @@ impl Life {
         app.reject(&staff, &product, REASON).await.expect(200);
         let listed = app.approved_product(&stranger, &staff, &category).await;
         let order = app.order(&person, &[&listed]).await;
-        let ids = [category, product, order, person.id.clone()];
+        let policy = app.policy(&admin, "Returns").await;
+        let ids = [category, product, order, person.id.clone(), policy];
         Self { app, canaries, person, staff, admin, stranger, ids }
     }
 }
@@ -127,7 +128,7 @@ fn said(member: &str) -> String {
         _ if member.contains("password") => PASSWORD.to_owned(),
         "refresh" | "token" | "uid" => TOKEN.to_owned(),
         // These are for everybody.
-        "name" | "description" | "video" => "A lamp".to_owned(),
+        "name" | "description" | "video" | "title" | "text" | "dsa_category" => "A lamp".to_owned(),
         _ => REASON.to_owned(),
     }
 }
@@ -189,6 +190,7 @@ async fn say_everything_everywhere(life: &Life) -> Vec<(String, Answer)> {
                 Some("categories") => &life.ids[0],
                 Some("products") => &life.ids[1],
                 Some("orders") => &life.ids[2],
+                Some("policies") => &life.ids[4],
                 _ => &life.ids[3],
             };
             for id in [own.as_str(), TOKEN] {

@@ -52,6 +52,8 @@ mod operator;
 #[cfg(test)]
 mod payload;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod pooling;
 #[cfg(test)]
 mod predecessor;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use commands::{CommandError, Commands, Context, IdempotencyClaim, Reservation};
 use domain::category::{CreateCategory, EditCategory};
-use domain::product::{ProductDetails, SubmitProduct};
+use domain::product::{ApproveProduct, ProductDetails, SubmitProduct};
 use domain::{
     Actor, Aggregate, CategoryId, Metadata, ProductId, Recorded, RequestId, Role, UserId,
 };
@@ -121,15 +121,15 @@ async fn what_a_replica_remembers_of_rows_never_outlives_anothers_write() {
 
     for round in 0..24 {
         let product = store.product(category).await;
-        one.approve_product(&by(Role::Staff), product, None).await.unwrap();
+        one.approve_product(&by(Role::Staff), product, ApproveProduct::default()).await.unwrap();
         // The first is alone for a few batches, then both take turns.
         if round % 4 > 1 {
             other.submit_product(&by(Role::EndUser), details(category), None).await.unwrap();
-            other.reject_product(&by(Role::Staff), product, why()).await.unwrap();
+            other.reject_product(&by(Role::Staff), product, why().into(), false).await.unwrap();
         } else {
-            one.reject_product(&by(Role::Staff), product, why()).await.unwrap();
+            one.reject_product(&by(Role::Staff), product, why().into(), false).await.unwrap();
         }
-        let done = one.approve_product(&by(Role::Staff), product, Some(why())).await.unwrap();
+        let done = one.approve_product(&by(Role::Staff), product, why().into()).await.unwrap();
 
         let row = done.row.expect("the row that the command left");
         let stored = products.find(projections::Visibility::Everything, product).await.unwrap();
@@ -246,7 +246,9 @@ async fn of_many_decisions_at_once_one_counts() {
 
     let decided = join_all((0..16).map(|number| {
         let commands = replicas[number % 2].clone();
-        async move { commands.approve_product(&by(Role::Staff), product, None).await }
+        async move {
+            commands.approve_product(&by(Role::Staff), product, ApproveProduct::default()).await
+        }
     }))
     .await;
 
@@ -339,11 +341,15 @@ async fn a_replica_with_an_old_state_never_says_no_wrongly() {
     let category = store.category("Lamps").await;
     let product = store.product(category).await;
     let other = store.replica();
-    store.commands.approve_product(&by(Role::Staff), product, None).await.unwrap();
+    store
+        .commands
+        .approve_product(&by(Role::Staff), product, ApproveProduct::default())
+        .await
+        .unwrap();
     let why = domain::product::Reason::try_new("A reason.").unwrap();
-    other.reject_product(&by(Role::Staff), product, why.clone()).await.unwrap();
+    other.reject_product(&by(Role::Staff), product, why.clone().into(), false).await.unwrap();
 
-    let again = store.commands.approve_product(&by(Role::Staff), product, Some(why)).await;
+    let again = store.commands.approve_product(&by(Role::Staff), product, why.into()).await;
 
     assert!(again.is_ok(), "{again:?}");
 }
@@ -393,10 +399,13 @@ async fn many_that_a_replica_never_saw_are_decided_at_once() {
     let other = store.replica();
     let staff = by(Role::Staff);
 
-    let approved =
-        join_all(products.iter().map(|product| other.approve_product(&staff, *product, None)));
+    let approved = join_all(
+        products
+            .iter()
+            .map(|product| other.approve_product(&staff, *product, ApproveProduct::default())),
+    );
     let missing = ProductId::from_uuid(Uuid::now_v7());
-    let missing = other.approve_product(&staff, missing, None);
+    let missing = other.approve_product(&staff, missing, ApproveProduct::default());
     let (approved, missing) = tokio::join!(approved, missing);
 
     let read = projections::Products(store.pool.clone());

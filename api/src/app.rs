@@ -69,6 +69,7 @@ impl App {
 }
 
 /// What of the configuration the API needs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting that an operator switches")]
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What links start with.
@@ -85,6 +86,8 @@ pub struct Settings {
     pub rate_limits: RateLimits,
     /// Refuse JSON that is not encrypted.
     pub require_payload_encryption: bool,
+    /// Refuse a rejection that names no policy.
+    pub require_policy: bool,
     /// Metrics and the details of readiness are served elsewhere, see [`crate::operations`].
     pub operations_apart: bool,
 }

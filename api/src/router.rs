@@ -21,7 +21,9 @@ use crate::features::feature::Feature;
 use crate::features::idempotency::{Keys, once_per_key};
 use crate::features::products::{history, media, review, thumbnails};
 use crate::features::uploads::protocol;
-use crate::features::{accounts, categories, live, orders, pages, products, system, uploads};
+use crate::features::{
+    accounts, categories, live, orders, pages, policies, products, system, uploads,
+};
 use crate::http::coding::Coded;
 use crate::http::input::no_content;
 use crate::http::policies::{Policies, with_slash};
@@ -39,9 +41,10 @@ use crate::{App, observe, openapi};
 const DOCUMENT: &str = "/openapi.json";
 
 /// What the API is for. The document has their tags in this order.
-static FEATURES: [Feature; 6] = [
+static FEATURES: [Feature; 7] = [
     accounts::FEATURE,
     categories::FEATURE,
+    policies::FEATURE,
     products::FEATURE,
     uploads::FEATURE,
     orders::FEATURE,
@@ -57,7 +60,8 @@ fn contents() -> Table {
     let table = accounts(table);
     let table = products(table);
     let table = uploads(table);
-    orders(table)
+    let table = orders(table);
+    policies(table)
 }
 
 /// What somebody does who is not signed in.
@@ -141,6 +145,13 @@ fn orders(table: Table) -> Table {
             SIGNED_IN.versioned(),
         )
         .route(routes!(orders::history), SIGNED_IN)
+}
+
+fn policies(table: Table) -> Table {
+    table.route(routes!(policies::list, policies::create), SIGNED_IN.collection().once()).route(
+        routes!(policies::find, policies::replace, policies::edit, policies::delete),
+        SIGNED_IN.versioned(),
+    )
 }
 
 /// What watches over the program, in full.

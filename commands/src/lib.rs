@@ -6,6 +6,7 @@
 mod category;
 mod context;
 mod data_error;
+mod decision;
 pub mod erasure;
 mod error;
 mod execute;
@@ -18,6 +19,7 @@ mod media_links;
 mod order;
 mod outage;
 mod payload;
+mod policy;
 mod product;
 mod references;
 mod second_factor;

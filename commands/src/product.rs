@@ -2,13 +2,13 @@
 
 use domain::category::Category;
 use domain::product::{
-    EditProduct, FinishedVideo, Product, ProductCommand, ProductDetails, Reason, UploadedVideo,
+    EditProduct, FinishedVideo, Product, ProductCommand, ProductDetails, UploadedVideo,
 };
-use domain::{CategoryId, ProductId, StreamId, StreamType, UploadId};
+use domain::{CategoryId, FieldErrors, ProductId, StreamId, StreamType, UploadId};
 use uuid::Uuid;
 
 use crate::execute::Stream;
-use crate::references::unknown_category;
+use crate::references::{refuse_wrong, unknown_category};
 use crate::store::{Condition, Guard, Side};
 use crate::uploads::take;
 use crate::{CommandError, Commands, Context, Done, Made};
@@ -77,28 +77,6 @@ impl Commands {
         }
     }
 
-    /// Lets a product be ordered.
-    pub async fn approve_product(
-        &self,
-        context: &Context,
-        id: ProductId,
-        reason: Option<Reason>,
-    ) -> Result<Done, CommandError> {
-        let approve = ProductCommand::Approve { by: context.actor(), reason };
-        self.execute::<Product>(context, id, approve).await
-    }
-
-    /// Refuses a product.
-    pub async fn reject_product(
-        &self,
-        context: &Context,
-        id: ProductId,
-        reason: Reason,
-    ) -> Result<Done, CommandError> {
-        let reject = ProductCommand::Reject { by: context.actor(), reason };
-        self.execute::<Product>(context, id, reject).await
-    }
-
     /// Withdraws a product.
     pub async fn cancel_product(
         &self,
@@ -165,13 +143,11 @@ impl Commands {
                 found = self.parts.store.load_afresh::<Category>(category).await?;
             }
             let (exists, version, fresh) = (found.aggregate.exists(), found.version, !found.cached);
+            let wrong = if exists { FieldErrors::default() } else { unknown_category() };
             let place = StreamId { kind: StreamType::Category, id: category.uuid() };
             let (command, take) = (command.clone(), take.clone());
             let prepare = move |product: &Product| {
-                may_at_all(product, &command)?;
-                if !exists {
-                    return Err(unknown_category().into());
-                }
+                refuse_wrong(product, command.clone(), &wrong)?;
                 let guards = vec![Guard::StreamAt(place, version)];
                 let conditions = take.iter().cloned().collect();
                 Ok((command.clone(), Side { guards, conditions, ..Side::default() }))
@@ -184,10 +160,4 @@ impl Commands {
             }
         }
     }
-}
-
-/// A wrong category is told only to those who may write the product.
-fn may_at_all(product: &Product, command: &ProductCommand) -> Result<(), CommandError> {
-    use domain::Refuse;
-    product.decide(command.clone()).map(drop).map_err(|error| error.refusal().into())
 }

@@ -3,7 +3,9 @@
 
 use domain::category::Category;
 use domain::order::{RequestedLine, wrong_lines};
-use domain::{CategoryId, FieldErrors, ProductId, RefusalKind, UploadId};
+use domain::{
+    Aggregate, CategoryId, FieldErrors, PolicyId, ProductId, RefusalKind, Refuse as _, UploadId,
+};
 
 use crate::order::lines;
 use crate::{CommandError, Commands, Context};
@@ -19,6 +21,10 @@ pub struct References {
     pub lines: Vec<RequestedLine>,
     /// What the order has already.
     pub had: Vec<ProductId>,
+    /// The policies that a decision names.
+    pub policies: Vec<PolicyId>,
+    /// The policy that another one is to be a part of.
+    pub parent: Option<PolicyId>,
 }
 
 impl Commands {
@@ -28,7 +34,7 @@ impl Commands {
         context: &Context,
         references: References,
     ) -> Result<FieldErrors, CommandError> {
-        let References { category, upload, lines: asked, had } = references;
+        let References { category, upload, lines: asked, had, policies, parent } = references;
         let mut errors = FieldErrors::default();
         if let Some(category) = category
             && !self.load::<Category>(category).await?.exists()
@@ -37,6 +43,10 @@ impl Commands {
         }
         if let Some(upload) = upload {
             errors.merge(self.wrong_upload(context, upload).await?);
+        }
+        errors.merge(self.wrong_policies(&policies).await?);
+        if let Some(parent) = parent {
+            errors.merge(self.wrong_parent(parent).await?);
         }
         let offers = self.offers(&asked, true).await?;
         errors.merge(wrong_lines(&lines(&asked, &offers), |product| had.contains(&product)));
@@ -68,4 +78,22 @@ impl Commands {
 /// A product in a category that does not exist.
 pub(crate) fn unknown_category() -> FieldErrors {
     FieldErrors::one("category_id", "There is no such category.")
+}
+
+/// Refuses a command whose references are wrong. Only those are told who may give it, together with what the
+/// aggregate finds wrong with the rest.
+pub(crate) fn refuse_wrong<A: Aggregate>(
+    aggregate: &A,
+    command: A::Command,
+    wrong: &FieldErrors,
+) -> Result<(), CommandError> {
+    match aggregate.decide(command).map_err(|error| error.refusal()) {
+        Ok(_) => Ok(wrong.clone().into_result()?),
+        Err(mut refusal) => {
+            if let RefusalKind::Invalid(errors) = &mut refusal.kind {
+                errors.merge(wrong.clone());
+            }
+            Err(refusal.into())
+        }
+    }
 }

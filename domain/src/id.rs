@@ -79,6 +79,10 @@ id! {
     OrderId,
     /// The id of a category.
     CategoryId,
+    /// The id of a policy.
+    PolicyId,
+    /// The id of a template of a policy.
+    TemplateId,
     /// The id of an upload.
     UploadId,
     /// The id of a session: from signing in to signing out.

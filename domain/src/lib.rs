@@ -28,6 +28,7 @@ pub mod upcast;
 
 pub mod category;
 pub mod order;
+pub mod policy;
 pub mod product;
 pub mod user;
 
@@ -40,7 +41,9 @@ pub use event::DecodeError;
 pub use field_errors::FieldErrors;
 pub use folding::folded;
 pub use hidden::is_hidden;
-pub use id::{CategoryId, OrderId, ProductId, RequestId, SessionId, UploadId, UserId};
+pub use id::{
+    CategoryId, OrderId, PolicyId, ProductId, RequestId, SessionId, TemplateId, UploadId, UserId,
+};
 pub use input::{Given, Patch, read};
 pub use metadata::Metadata;
 pub use moment::{Moment, MomentError};

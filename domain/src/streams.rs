@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::category::{Category, CategoryEvent, CategoryEventType};
 use crate::event::read;
 use crate::order::{Order, OrderEvent, OrderEventType};
+use crate::policy::{Policy, PolicyEvent, PolicyEventType};
 use crate::product::{Product, ProductEvent, ProductEventType};
 use crate::user::{User, UserEvent, UserEventType};
 use crate::{Aggregate, DecodeError, HoldsPersonal, Personal};
@@ -154,6 +155,8 @@ streams! {
     Product = "product": ProductEvent, ProductEventType;
     /// Purchases.
     Order = "order": OrderEvent, OrderEventType;
+    /// Rules of the marketplace.
+    Policy = "policy": PolicyEvent, PolicyEventType;
 }
 
 impl Event {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use domain::category::CategoryEvent;
 use domain::order::OrderEvent;
+use domain::policy::PolicyEvent;
 use domain::product::ProductEvent;
 use domain::upcast::{UPCASTERS, current_version};
 use domain::user::UserEvent;
@@ -45,6 +46,7 @@ fn events() -> BTreeMap<&'static str, StreamType> {
         .chain(of(StreamType::Category, variants::<CategoryEvent>()))
         .chain(of(StreamType::Product, variants::<ProductEvent>()))
         .chain(of(StreamType::Order, variants::<OrderEvent>()))
+        .chain(of(StreamType::Policy, variants::<PolicyEvent>()))
         .collect()
 }
 

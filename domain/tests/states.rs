@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use domain::category::Category;
 use domain::order::Order;
+use domain::policy::Policy;
 use domain::product::Product;
 use domain::user::User;
 use domain::{Aggregate, Event, replay};
@@ -78,6 +79,7 @@ fn is_as_stored<A: Aggregate>(states: &Value) {
 fn whatever_comes_after_a_snapshot_leads_to_the_state_that_the_whole_stream_leads_to() {
     holds::<Category>("CategoryCreated.1");
     holds::<Order>("OrderPlaced.1");
+    holds::<Policy>("PolicyCreated.1");
     holds::<Product>("ProductSubmitted.1");
     holds::<User>("UserRegistered.1");
 }
@@ -101,6 +103,7 @@ fn no_aggregate_but_an_account_holds_a_text_about_a_person() {
 
     assert_eq!(texts::<Category>("CategoryCreated.1"), 0);
     assert_eq!(texts::<Order>("OrderPlaced.1"), 0);
+    assert_eq!(texts::<Policy>("PolicyCreated.1"), 0);
     assert_eq!(texts::<Product>("ProductSubmitted.1"), 0);
     assert!(texts::<User>("UserRegistered.1") > 0);
 }

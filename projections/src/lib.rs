@@ -7,6 +7,7 @@
 mod activity;
 mod batch;
 mod category;
+mod cited;
 mod compare;
 mod copy;
 mod drift;
@@ -19,6 +20,7 @@ mod models;
 mod order;
 mod page;
 mod plan;
+mod policy;
 mod product;
 mod reading;
 mod rebuild;
@@ -33,6 +35,7 @@ mod visibility;
 
 pub use activity::{Activity, ActivityCursor, ActivityEntry, ActivityPage, ActivityType};
 pub use category::{Categories, Category, CategoryRow};
+pub use cited::{DecisionPolicies, DecisionPolicy};
 pub use drift::{Difference, Drift};
 pub use error::{ProjectionError, ReadError, RebuildError};
 pub use inline::ReadModels;
@@ -40,6 +43,7 @@ pub use machine::{Fold, Owned, Table};
 pub use models::outdated;
 pub use order::{Order, OrderFilter, OrderRow, Orders};
 pub use page::{Cursor, CursorError, Direction, Key, Ordering, Page, Slice, SortBy};
+pub use policy::{Policies, Policy, PolicyRow};
 pub use product::{
     CategorySummary, MediaLinks, News, Past, PictureLinks, Product, ProductAt, ProductFilter,
     ProductRow, ProductView, Products, RowVideo, Scope, Search, SearchError, VideoFacts,

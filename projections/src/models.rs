@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use domain::category::Category;
 use domain::order::Order;
+use domain::policy::Policy;
 use domain::product::Product;
 use domain::user::User;
 use domain::{Aggregate, Recorded, StreamType};
@@ -19,7 +20,8 @@ use crate::machine::{self, Fold, Table};
 use crate::snapshot::{Alone, Shared, StreamRow};
 use crate::streams::Source;
 use crate::{
-    CategoryRow, Drift, OrderRow, ProductRow, ProjectionError, RebuildError, UserRow, category,
+    CategoryRow, Drift, OrderRow, PolicyRow, ProductRow, ProjectionError, RebuildError, UserRow,
+    category,
 };
 
 /// A read model, whatever its rows are.
@@ -170,8 +172,12 @@ impl Model for Catalogue {
 }
 
 /// Every read model that there is.
-pub(crate) static MODELS: [&dyn Model; 3] =
-    [&Catalogue, &Of::<Order, OrderRow>(PhantomData), &Of::<User, UserRow>(PhantomData)];
+pub(crate) static MODELS: [&dyn Model; 4] = [
+    &Catalogue,
+    &Of::<Order, OrderRow>(PhantomData),
+    &Of::<User, UserRow>(PhantomData),
+    &Of::<Policy, PolicyRow>(PhantomData),
+];
 
 /// What the streams of a kind leave behind.
 pub(crate) fn stream(kind: StreamType) -> Option<&'static dyn StreamRow> {

@@ -18,7 +18,7 @@ ROLE = os.environ["VETTED_ROLE"]
 PASSWORD = "correct horse battery staple"
 NUMBERS = itertools.count(1)
 # Ids that exist, by the first word of the paths that take them; the newest.
-KNOWN = {kind: deque(maxlen=8) for kind in ("orders", "products", "uploads", "users")}
+KNOWN = {kind: deque(maxlen=8) for kind in ("orders", "policies", "products", "uploads", "users")}
 
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
@@ -90,6 +90,8 @@ def furnish(person, access):
     staff, moderator, buyer = (Person(role) for role in ("STAFF", "ADMIN", "END_USER"))
     staff_access, moderator_access, buyer_access = (one.sign_in() for one in (staff, moderator, buyer))
     category = make("/categories/", {"name": f"Lamps {person.email}"}, staff_access)
+    make("/policies/", {"code": f"R-{next(NUMBERS)}", "title": "Returns", "text": "Within 14 days.",
+                        "severity": "LOW"}, moderator_access)
     product = {"name": "A lamp", "description": "", "category_id": category["id"],
                "price": {"amount": "12.50", "currency": "EUR"}}
     for owner in (access if person.role != "AUDITOR" else staff_access, staff_access):

@@ -90,6 +90,7 @@ fn a_wrong_value_is_one_sentence_that_names_the_variable() {
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
         ("CORS_ALLOWED_ORIGINS", "*"),
         ("REQUIRE_PAYLOAD_ENCRYPTION", "maybe"),
+        ("REQUIRE_POLICY", "REJECT"),
         ("ALLOW_UNSAFE_DATABASE", "2"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "info,=,="),

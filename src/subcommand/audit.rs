@@ -3,7 +3,7 @@
 use domain::{Moment, ProductId, StreamId, StreamType};
 use identity::IfMissing;
 use identity::Vault;
-use projections::{TimelineEntry, timeline_of};
+use projections::{DecisionPolicies, DecisionPolicy, TimelineEntry, timeline_of};
 use serde_json::Value;
 
 use crate::config::Config;
@@ -28,19 +28,20 @@ pub struct Replay {
 /// Prints a product's history.
 pub async fn replay(config: &Config, replay: &Replay) -> Result<(), Error> {
     let stream = StreamId { kind: StreamType::Product, id: replay.product.uuid() };
-    let recorded = Database::with(config, async |pool| {
+    let (recorded, policies) = Database::with(config, async |pool| {
         database::check_migrated(pool).await?;
         let mut conn = pool.acquire().await?;
         let mut recorded = log::stream(&mut conn, stream, replay.to).await?;
         let secrets = secrets::open(config, pool, IfMissing::Leave).await?;
         Vault::try_new(pool.clone(), &secrets)?.open(&mut recorded).await?;
-        Ok(recorded)
+        let policies = DecisionPolicies::of(&mut conn, &recorded).await?;
+        Ok((recorded, policies))
     })
     .await?;
     if recorded.is_empty() {
         return Err(Error::Usage(format!("there is no product {} at that time", replay.product)));
     }
-    for entry in timeline_of(&recorded) {
+    for entry in timeline_of(&recorded, &policies) {
         if replay.json {
             output::json(&entry)?;
         } else {
@@ -68,6 +69,9 @@ fn readable(entry: &TimelineEntry) -> Vec<String> {
         let (field, from, to) =
             (plain(&change["field"]), plain(&change["from"]), plain(&change["to"]));
         lines.push(format!("    {field}: {from} → {to}"));
+    }
+    for DecisionPolicy { code, version, title, .. } in &entry.policies {
+        lines.push(format!("    policy: {code} (version {version}), {title}"));
     }
     if let Some(reason) = &entry.reason {
         lines.push(format!("    reason: {reason}"));

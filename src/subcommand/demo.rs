@@ -2,7 +2,7 @@
 
 use commands::{Commands, Context};
 use domain::category::CreateCategory;
-use domain::product::{ProductDetails, Reason};
+use domain::product::{ApproveProduct, ProductDetails, Reason};
 use domain::{
     Actor, CategoryId, Currency, FieldErrors, Metadata, Money, NewEmailAddress, ProductId,
     RequestId, Role, Text, UserId,
@@ -177,10 +177,10 @@ async fn judge(
         1 => {
             let reason = Reason::try_new("The description says too little.")
                 .map_err(|error| Error::Usage(error.to_string()))?;
-            commands.reject_product(&people.moderator, id, reason).await?;
+            commands.reject_product(&people.moderator, id, reason.into(), false).await?;
         }
         _ => {
-            commands.approve_product(&people.moderator, id, None).await?;
+            commands.approve_product(&people.moderator, id, ApproveProduct::default()).await?;
         }
     }
     Ok(())

@@ -5,14 +5,20 @@ use serde_json::{Value, json};
 
 use super::events;
 use crate::refusal::{assert_problem, refused};
-use crate::support::{TestApp, link_in};
+use crate::support::{TestApp, link_in, rule};
 
 /// Every JSON body with one text that may be anything.
 fn texts(category: &str) -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let password = "three green lamps";
     let product = json!({"name": "Lamp", "description": "", "category_id": category});
     let category = json!({"name": "Chairs", "description": ""});
+    let mut policy = rule();
+    policy["dsa_category"] = json!("SCAMS_AND_FRAUD");
     vec![
+        ("POST", "/policies/", "title", policy.clone()),
+        ("POST", "/policies/", "code", policy.clone()),
+        ("POST", "/policies/", "text", policy.clone()),
+        ("POST", "/policies/", "dsa_category", policy),
         ("POST", "/categories/", "name", category.clone()),
         ("POST", "/categories/", "description", category),
         ("POST", "/products/", "name", product.clone()),
@@ -27,7 +33,7 @@ fn texts(category: &str) -> Vec<(&'static str, &'static str, &'static str, Value
 #[tokio::test]
 async fn a_null_character_is_refused_in_every_text() {
     let app = TestApp::start().await;
-    let staff = app.user(Role::Staff).await;
+    let (staff, admin) = (app.user(Role::Staff).await, app.user(Role::Admin).await);
     let category = app.category(&staff, "Lamps").await;
     let product = app.product(&app.user(Role::EndUser).await, &category, "Lamp").await;
     let before = events(&app.pool()).await;
@@ -35,7 +41,7 @@ async fn a_null_character_is_refused_in_every_text() {
     for (method, path, field, body) in texts(&category) {
         let mut body = body;
         body[field] = json!(format!("a\0{}", body[field].as_str().unwrap()));
-        let answer = app.request(method, path).by(&staff).json(body).send().await;
+        let answer = app.request(method, path).by(&admin).json(body).send().await;
         assert_eq!(refused(answer, 400, "invalid_input").wrong(), [field], "{path}");
     }
     let reject = format!("/products/{product}/reject/");

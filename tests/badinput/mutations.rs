@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::events;
 use crate::refusal::assert_problem;
-use crate::support::{Person, TestApp};
+use crate::support::{Person, TestApp, rule, ruling};
 
 /// Bodies for each route.
 const ROUNDS: u64 = 100;
@@ -95,6 +95,14 @@ async fn routes(app: &TestApp) -> Vec<(&'static str, String, Person, Value)> {
     let listed = app.approved_product(&other, &staff, &category).await;
     let order = app.order(&seller, &[&listed]).await;
     let whole = json!({"name": "Lamp", "description": "", "category_id": category, "price": null});
+    let policy_id = app.policy(&admin, "Returns").await;
+    let template = json!({"name": "Late", "language": "en", "body": "After {days} days."});
+    let policy = app.policy(&admin, "Refunds").await;
+    let (mut made, mut ruling) = (rule(), ruling());
+    for body in [&mut made, &mut ruling] {
+        body["templates"] = json!([template]);
+        body["parent"] = json!(policy_id);
+    }
     let shelf = json!({"name": "Chairs", "description": "To sit on."});
     let lines = json!({"items": [{"product": listed, "quantity": 2}], "status": "PENDING"});
     let (email, password) = ("a@example.com", "three green lamps");
@@ -103,6 +111,9 @@ async fn routes(app: &TestApp) -> Vec<(&'static str, String, Person, Value)> {
         ("POST", "/categories/".to_owned(), staff.clone(), shelf.clone()),
         ("PUT", of("/categories/{id}/", &category), staff.clone(), shelf.clone()),
         ("PATCH", of("/categories/{id}/", &category), staff.clone(), shelf),
+        ("POST", "/policies/".to_owned(), admin.clone(), made),
+        ("PUT", of("/policies/{id}/", &policy), admin.clone(), ruling.clone()),
+        ("PATCH", of("/policies/{id}/", &policy), admin.clone(), ruling),
         ("POST", "/products/".to_owned(), seller.clone(), whole.clone()),
         ("PUT", of("/products/{id}/", &product), seller.clone(), whole.clone()),
         ("PATCH", of("/products/{id}/", &product), seller.clone(), whole),
@@ -110,9 +121,14 @@ async fn routes(app: &TestApp) -> Vec<(&'static str, String, Person, Value)> {
             "POST",
             of("/products/{id}/approve/", &product),
             staff.clone(),
-            json!({"reason": "Good."}),
+            json!({"reason": "Good.", "policies": [policy_id]}),
         ),
-        ("POST", of("/products/{id}/reject/", &product), staff, json!({"reason": "Bad."})),
+        (
+            "POST",
+            of("/products/{id}/reject/", &product),
+            staff,
+            json!({"reason": "Bad.", "policies": [policy_id]}),
+        ),
         ("POST", of("/products/{id}/cancel/", &product), seller.clone(), json!({"": ""})),
         ("POST", of("/products/{id}/resubmit/", &product), seller.clone(), json!({"": ""})),
         ("POST", "/orders/".to_owned(), seller.clone(), json!({"products": [listed]})),

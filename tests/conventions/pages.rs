@@ -137,12 +137,16 @@ async fn every_list_has_pages() {
         shop.app.order(&shop.seller, &[&product]).await;
     }
     shop.app.category(&shop.staff, "Chairs").await;
+    for title in ["Returns", "Shipping"] {
+        shop.app.policy(&admin, title).await;
+    }
 
     for (path, by) in [
         ("/products/", &shop.seller),
         ("/products/history/", &shop.seller),
         ("/orders/", &shop.seller),
         ("/categories/", &shop.seller),
+        ("/policies/", &shop.seller),
         ("/users/", &admin),
     ] {
         let all = shop.get(path, by).await;

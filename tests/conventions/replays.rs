@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Shop, each};
 use crate::refusal::refused;
-use crate::support::{Answer, Call, video_form};
+use crate::support::{Answer, Call, rule, video_form};
 
 fn is_replayed(answer: &Answer) -> bool {
     answer.header("idempotent-replayed") == "true"
@@ -27,10 +27,12 @@ fn assert_replayed(first: &Answer, second: &Answer) {
 async fn every_post_is_done_once_under_one_key() {
     let shop = Shop::open().await;
     let (listed, product) = (shop.approved().await, shop.product("Lamp").await);
+    let admin = shop.app.user(Role::Admin).await;
     let (seller, staff) = (&shop.seller, &shop.staff);
     let on = |action: &str| format!("/products/{product}/{action}/");
     let posts = [
         ("/categories/".to_owned(), staff, json!({"name": "Chairs"})),
+        ("/policies/".to_owned(), &admin, rule()),
         ("/products/".to_owned(), seller, json!({"name": "Chair", "category_id": shop.category})),
         ("/orders/".to_owned(), seller, json!({"products": [listed]})),
         (on("approve"), staff, json!({})),

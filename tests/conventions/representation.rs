@@ -1,9 +1,11 @@
 //! How resources are written.
 
+use domain::Role;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Shop, each};
+use crate::support::rule;
 
 /// `2026-11-24T09:00:00.123456Z`.
 #[track_caller]
@@ -50,7 +52,7 @@ async fn times_are_in_utc_to_the_microsecond_and_ids_sort_by_time() {
 #[tokio::test]
 async fn what_was_made_is_found_where_the_answer_says() {
     let shop = Shop::open().await;
-    let approved = shop.approved().await;
+    let (approved, admin) = (shop.approved().await, shop.app.user(Role::Admin).await);
     let made = [
         ("/categories/", &shop.staff, serde_json::json!({"name": "Chairs"})),
         (
@@ -58,6 +60,7 @@ async fn what_was_made_is_found_where_the_answer_says() {
             &shop.seller,
             serde_json::json!({"name": "Chair", "category_id": shop.category}),
         ),
+        ("/policies/", &admin, rule()),
         ("/orders/", &shop.seller, serde_json::json!({"products": [approved]})),
     ];
 
@@ -103,9 +106,16 @@ async fn head_tells_what_get_would_without_the_body() {
     let product = shop.product("Lamp").await;
     let one = format!("/products/{product}/");
 
-    for path in
-        ["/products/", &one, "/categories/", "/orders/", "/me/", "/healthz", "/openapi.json"]
-    {
+    for path in [
+        "/products/",
+        &one,
+        "/categories/",
+        "/policies/",
+        "/orders/",
+        "/me/",
+        "/healthz",
+        "/openapi.json",
+    ] {
         let got = shop.app.get(path).by(&shop.seller).send().await.expect(200);
         let head = shop.app.request("HEAD", path).by(&shop.seller).send().await;
         assert_eq!((head.status, head.bytes.len()), (200, 0), "{path}");

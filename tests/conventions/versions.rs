@@ -21,7 +21,9 @@ async fn resources(shop: &Shop, admin: &Person) -> Vec<(String, Person, Value)> 
     let people = &[&shop.seller, &shop.staff, admin].map(Person::clone);
     let [seller, staff, admin] = people.clone();
     let user = shop.app.user(Role::EndUser).await;
+    let policy = shop.app.policy(&admin, "Returns").await;
     vec![
+        (format!("/policies/{policy}/"), admin.clone(), json!({"text": "Within 30 days."})),
         (format!("/categories/{}/", shop.category), staff, json!({"description": "Lights"})),
         (format!("/products/{product}/"), seller.clone(), json!({"name": "A better lamp"})),
         (format!("/orders/{order}/"), seller.clone(), json!({"status": "CANCELLED"})),

@@ -19,7 +19,9 @@ async fn resources(shop: &Shop) -> Vec<(String, Person, &'static [&'static str])
     };
     let admin = shop.app.user(Role::Admin).await;
     let user = shop.app.user(Role::EndUser).await;
+    let policy = shop.app.policy(&admin, "Returns").await;
     vec![
+        (format!("/policies/{policy}/"), admin.clone(), &["PUT", "PATCH"]),
         (format!("/categories/{}/", shop.category), shop.staff.clone(), &["PUT", "PATCH"]),
         (format!("/products/{listed}/"), shop.seller.clone(), &["PUT", "PATCH"]),
         (format!("/products/{filmed}/"), shop.seller.clone(), &["PUT", "PATCH"]),
@@ -49,7 +51,21 @@ async fn a_read_only_member_that_was_changed_is_refused_by_name() {
 
     for (path, by, methods) in resources(&shop).await {
         let got = shop.get(&path, &by).await;
-        let writable = ["name", "description", "category", "price", "products", "items"];
+        let writable = [
+            "name",
+            "description",
+            "category",
+            "price",
+            "products",
+            "items",
+            "title",
+            "text",
+            "severity",
+            "parent",
+            "dsa_category",
+            "templates",
+            "retired",
+        ];
         let also = if path == "/me/" { "email" } else { "role is_active status" };
         let read_only = got.as_object().unwrap().keys().filter(|name| {
             let order = path.starts_with("/orders/");

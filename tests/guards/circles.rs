@@ -12,7 +12,7 @@ use super::{root, sources};
 /// shorter, but for the aggregates in its last line.
 const KNOWN: [(&str, &[&str]); 2] = [
     ("projections/src", &["batch", "category", "models", "product", "snapshot", "timeline"]),
-    ("domain/src", &["aggregate", "category", "order", "product", "streams", "user"]),
+    ("domain/src", &["aggregate", "category", "order", "policy", "product", "streams", "user"]),
 ];
 
 /// A module, by its path from the root of its crate.

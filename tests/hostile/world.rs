@@ -44,6 +44,7 @@ impl World {
         world.add("ProductId", filmed.clone());
         world.add("CategoryId", category);
         world.add("CategoryId", app.category(&staff, "Chairs").await);
+        world.add("PolicyId", app.policy(&app.user(Role::Admin).await, "Returns").await);
         world.add("UserId", buyer.id);
         world.add("UserId", seller.id.clone());
         world.read_tokens(app, &seller, &staff, &filmed).await;
@@ -110,6 +111,7 @@ impl World {
             Some("products") => "ProductId",
             Some("categories") => "CategoryId",
             Some("orders") => "OrderId",
+            Some("policies") => "PolicyId",
             Some("uploads") => "UploadId",
             _ => return,
         };

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::table::{Row, Whose};
 use super::world::{Who, World};
-use crate::support::{Answer, Person, in_query, link_in};
+use crate::support::{Answer, Person, in_query, link_in, rule, ruling};
 
 const PASSWORD: &str = "three green lamps";
 
@@ -76,6 +76,9 @@ impl World {
                 json!({"name": format!("Shelf {}", Uuid::now_v7())})
             }
             "PATCH /categories/{id}/" => json!({"description": "What gives light."}),
+            "POST /policies/" => rule(),
+            "PUT /policies/{id}/" => ruling(),
+            "PATCH /policies/{id}/" => json!({"text": "Within 30 days."}),
             "PATCH /users/{id}/" => json!({"role": Role::Staff}),
             _ => return self.body_on_accounts(row, caller).await,
         })

@@ -44,6 +44,11 @@ async fn everybody_may_do_with_orders_what_the_matrix_says() {
 }
 
 #[tokio::test]
+async fn everybody_may_do_with_policies_what_the_matrix_says() {
+    holds(table::POLICIES).await;
+}
+
+#[tokio::test]
 async fn everybody_may_do_with_uploads_what_the_matrix_says() {
     holds(table::UPLOADS).await;
 }

@@ -53,7 +53,7 @@ const fn row(operation: &'static str, cells: &'static [(Whose, [u16; 5])]) -> Ro
 
 /// The whole table.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [AROUND, ACCOUNTS, CATEGORIES, PRODUCTS, UPLOADS, ORDERS].into_iter().flatten()
+    [AROUND, ACCOUNTS, CATEGORIES, PRODUCTS, UPLOADS, ORDERS, POLICIES].into_iter().flatten()
 }
 
 pub const AROUND: &[Row] = &[
@@ -291,5 +291,26 @@ pub const ORDERS: &[Row] = &[
             (Hidden, [401, 404, 403, 204, 403]),
             (Missing, [401, 404, 403, 404, 403]),
         ],
+    ),
+];
+
+pub const POLICIES: &[Row] = &[
+    row("GET /policies/", &[(Nobodys, [401, 200, 200, 200, 200])]),
+    row("POST /policies/", &[(Nobodys, [401, 403, 403, 201, 403])]),
+    row(
+        "GET /policies/{id}/",
+        &[(Visible, [401, 200, 200, 200, 200]), (Missing, [401, 404, 404, 404, 404])],
+    ),
+    row(
+        "PUT /policies/{id}/",
+        &[(Visible, [401, 403, 403, 200, 403]), (Missing, [401, 403, 403, 404, 403])],
+    ),
+    row(
+        "PATCH /policies/{id}/",
+        &[(Visible, [401, 403, 403, 200, 403]), (Missing, [401, 403, 403, 404, 403])],
+    ),
+    row(
+        "DELETE /policies/{id}/",
+        &[(Visible, [401, 403, 403, 204, 403]), (Missing, [401, 403, 403, 404, 403])],
     ),
 ];

@@ -14,6 +14,7 @@ use crate::support::{Person, TestApp, video};
 pub struct World {
     pub app: TestApp,
     pub people: HashMap<Role, Person>,
+    pub admin: Person,
     pub moderator: Person,
     /// Was an ADMIN, with tokens that have not expired.
     pub deactivated: Person,
@@ -58,6 +59,7 @@ pub enum Kind {
     ShownProduct,
     Upload,
     Order,
+    Policy,
 }
 
 impl Kind {
@@ -75,6 +77,7 @@ impl Kind {
             Some("products") => Self::Product,
             Some("uploads") => Self::Upload,
             Some("orders") => Self::Order,
+            Some("policies") => Self::Policy,
             other => panic!("nobody knows how to make one of {other:?}"),
         }
     }
@@ -92,8 +95,18 @@ impl World {
         let (path, shut) = (format!("/users/{}/", deactivated.id), json!({"is_active": false}));
         app.patch(&path).by(&admin).json(shut).send().await.expect(200);
         let (people, stock, shown) = (HashMap::new(), Mutex::default(), HashMap::new());
-        let mut world =
-            Self { app, people, moderator, deactivated, stranger, category, listed, stock, shown };
+        let mut world = Self {
+            app,
+            people,
+            admin: admin.clone(),
+            moderator,
+            deactivated,
+            stranger,
+            category,
+            listed,
+            stock,
+            shown,
+        };
         for role in Role::ALL {
             let person = world.app.user(Role::EndUser).await;
             world.fill(role, &person, rows).await;
@@ -126,7 +139,8 @@ impl World {
                 | Kind::Nothing
                 | Kind::User
                 | Kind::Session
-                | Kind::Category => continue,
+                | Kind::Category
+                | Kind::Policy => continue,
             };
             self.stock.lock().unwrap().entry((role, kind)).or_default().push(made);
         }
@@ -151,6 +165,7 @@ impl World {
             (Kind::Category, ..) => {
                 self.app.category(&self.moderator, &format!("Shelf {}", Uuid::now_v7())).await
             }
+            (Kind::Policy, ..) => self.app.policy(&self.admin, "Returns").await,
             (Kind::User, Whose::Own, Some(role)) => self.people[&role].id.clone(),
             (Kind::Session, Whose::Own, Some(role)) => self.session(&self.people[&role]).await,
             (Kind::Session, ..) => self.session(&self.stranger).await,

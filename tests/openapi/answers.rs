@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::schema::faults;
 use super::{document, resolved};
 use crate::payload::Client;
-use crate::support::{Answer, Person, TestApp, video};
+use crate::support::{Answer, Person, TestApp, rule, ruling, video};
 
 /// What a person does in a day, and the document that has to describe it.
 struct Day {
@@ -76,11 +76,14 @@ struct Cast {
     filmed: String,
     order: String,
     listed: String,
+    policy: String,
+    named: String,
 }
 
 impl Cast {
     async fn of(app: &TestApp) -> Self {
         let (seller, staff) = (app.user(Role::EndUser).await, app.user(Role::Staff).await);
+        let admin = app.user(Role::Admin).await;
         let category = app.category(&staff, "Lamps").await;
         let plain = app.product(&seller, &category, "Lamp").await;
         let filmed = app.product_with(&seller, &category, video::mp4()).await;
@@ -90,7 +93,9 @@ impl Cast {
             seller_id: seller.id.clone(),
             order: app.order(&seller, &[&listed]).await,
             empty: app.category(&staff, "Chairs").await,
-            people: [seller, staff, app.user(Role::Admin).await],
+            policy: app.policy(&admin, "Returns").await,
+            named: app.policy(&admin, "Shipping").await,
+            people: [seller, staff, admin],
             category,
             plain,
             filmed,
@@ -210,6 +215,31 @@ fn on_goods(cast: &Cast) -> Vec<Step<'_>> {
     ]
 }
 
+fn on_policies(cast: &Cast) -> Vec<Step<'_>> {
+    let (made, taken) = (rule(), rule());
+    let with = |mut body: Value, member: &str, value: Value| {
+        body[member] = value;
+        Some(body)
+    };
+    let template = json!({"name": "Late", "language": "en", "body": "After {days} days."});
+    let below = || with(ruling(), "parent", json!(cast.named));
+    let change =
+        || Some(json!({"text": "Within 30 days.", "templates": [template], "retired": true}));
+    vec![
+        ("GET", "/policies/", vec![], 1, None, 200),
+        ("POST", "/policies/", vec![], 3, Some(made.clone()), 201),
+        ("POST", "/policies/", vec![], 3, Some(made), 409),
+        ("POST", "/policies/", vec![], 3, Some(json!({})), 400),
+        ("POST", "/policies/", vec![], 2, Some(taken), 403),
+        ("GET", "/policies/{id}/", vec![&cast.policy], 1, None, 200),
+        ("GET", "/policies/{id}/", vec![MISSING], 1, None, 404),
+        ("PUT", "/policies/{id}/", vec![&cast.policy], 3, below(), 200),
+        ("PATCH", "/policies/{id}/", vec![&cast.policy], 3, change(), 200),
+        ("DELETE", "/policies/{id}/", vec![&cast.named], 3, None, 409),
+        ("DELETE", "/policies/{id}/", vec![&cast.policy], 3, None, 204),
+    ]
+}
+
 #[tokio::test]
 async fn every_answer_is_as_the_document_says() {
     live_through_a_day(false).await;
@@ -228,9 +258,8 @@ async fn live_through_a_day(encrypted: bool) {
     let mut day = Day { app, document, wrong: vec![] };
 
     // Last what ends sessions.
-    for (method, template, parameters, by, body, status) in
-        on_goods(&cast).into_iter().chain(on_accounts(&cast))
-    {
+    let steps = on_goods(&cast).into_iter().chain(on_policies(&cast));
+    for (method, template, parameters, by, body, status) in steps.chain(on_accounts(&cast)) {
         let mut path = template.to_owned();
         for parameter in parameters {
             let (start, end) = (path.find('{').unwrap(), path.find('}').unwrap());

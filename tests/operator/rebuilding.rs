@@ -27,7 +27,7 @@ async fn what_a_killed_rebuild_left_is_named_until_the_next_start_drops_it() {
     let mut held = pool.begin().await.unwrap();
     sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *held).await.unwrap();
     let mut rebuild = app.spawn(&["projections", "rebuild"]);
-    eventually("the tables are made", async || (left(&pool).await.len() == 4).then_some(())).await;
+    eventually("the tables are made", async || (left(&pool).await.len() == 5).then_some(())).await;
     assert_eq!(told(&app).await, "ok", "it is running");
 
     rebuild.kill().unwrap();

@@ -78,7 +78,7 @@ async fn granted(app: &TestApp) -> Vec<(String, String)> {
         "SELECT relname::text,
                 string_agg(grantee::regrole || ' ' || privilege_type, ', ' ORDER BY grantee, privilege_type)
          FROM pg_class, aclexplode(relacl)
-         WHERE relname IN ('products', 'categories', 'orders', 'users') AND grantee <> relowner
+         WHERE relname IN ('products', 'categories', 'orders', 'users', 'policies') AND grantee <> relowner
          GROUP BY relname ORDER BY relname",
     )
     .fetch_all(&app.pool())
@@ -95,7 +95,7 @@ async fn a_rebuild_leaves_every_role_what_it_may_do() {
     // As for somebody who makes reports.
     super::execute(&app.pool(), "GRANT SELECT ON orders TO PUBLIC").await;
     let before = granted(&app).await;
-    assert_eq!(before.len(), 4);
+    assert_eq!(before.len(), 5);
 
     app.run(&["projections", "rebuild"]).await.expect(0);
 

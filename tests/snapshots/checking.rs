@@ -2,6 +2,7 @@
 
 use domain::category::Category;
 use domain::order::Order;
+use domain::policy::Policy;
 use domain::product::Product;
 use domain::user::{User, UserEvent};
 use domain::{Aggregate as _, StreamId, StreamType};
@@ -13,12 +14,13 @@ use crate::store::Store;
 async fn snapshots_that_are_not_what_the_log_says_are_found_by_verify_and_removed_by_rebuild() {
     let store = Store::start().await;
     let streams = long_streams(&store).await;
-    let [product, category, order, user] = streams;
+    let [product, category, order, user, policy] = streams;
     let replica = store.replica();
     load::<Product>(&replica, product).await.unwrap();
     load::<Category>(&replica, category).await.unwrap();
     load::<Order>(&replica, order).await.unwrap();
     load::<User>(&replica, user).await.unwrap();
+    load::<Policy>(&replica, policy).await.unwrap();
     assert_eq!(store.verified().await, []);
 
     store

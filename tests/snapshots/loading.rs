@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use domain::category::Category;
 use domain::order::Order;
+use domain::policy::Policy;
 use domain::product::Product;
 use domain::user::User;
 use domain::{Aggregate, Role, StreamId, StreamType};
@@ -31,28 +32,31 @@ where
 #[tokio::test]
 async fn a_long_stream_of_any_kind_is_loaded_without_what_came_before_its_newest_snapshot() {
     let store = Store::start().await;
-    let [product, category, order, user] = long_streams(&store).await;
+    let [product, category, order, user, policy] = long_streams(&store).await;
 
     is_read_from_its_snapshot::<Product>(&store, product).await;
     is_read_from_its_snapshot::<Category>(&store, category).await;
     is_read_from_its_snapshot::<Order>(&store, order).await;
     is_read_from_its_snapshot::<User>(&store, user).await;
+    is_read_from_its_snapshot::<Policy>(&store, policy).await;
 
     // All at once, with one query.
     let replica = store.replica();
-    let (product_then, order, category, user) = tokio::join!(
+    let (product_then, order, category, user, policy) = tokio::join!(
         load::<Product>(&replica, product),
         load::<Order>(&replica, order),
         load::<Category>(&replica, category),
         load::<User>(&replica, user),
+        load::<Policy>(&replica, policy),
     );
     let versions = [
         product_then.unwrap().version(),
         order.unwrap().version(),
         category.unwrap().version(),
         user.unwrap().version(),
+        policy.unwrap().version(),
     ];
-    assert_eq!(versions, [1_050; 4]);
+    assert_eq!(versions, [1_050; 5]);
     store.execute("DELETE FROM snapshots").await;
     assert!(
         load::<Product>(&store.replica(), product).await.is_err(),
@@ -77,8 +81,8 @@ async fn a_stream_leaves_a_snapshot_each_time_it_has_grown_by_a_hundred_events_a
     assert_eq!(store.snapshots(of).await, [100, 200]);
     let replica = store.replica();
     assert_eq!(load::<Product>(&replica, of).await.unwrap(), store.folded(of).await);
-    let reason = domain::read(json!("Too dark.")).unwrap();
-    let rejected = replica.reject_product(&by(Role::Staff), product, reason).await.unwrap();
+    let reject = domain::read(json!({ "reason": "Too dark." })).unwrap();
+    let rejected = replica.reject_product(&by(Role::Staff), product, reject, false).await.unwrap();
     assert_eq!(rejected.version, 206, "what is decided follows the snapshot");
     assert_eq!(store.verified().await, []);
 }

@@ -8,6 +8,7 @@ mod reading;
 use commands::Commands;
 use domain::category::{CategoryChanges, CategoryEvent};
 use domain::order::{OrderEvent, OrderItem};
+use domain::policy::{PolicyCode, PolicyDetails, PolicyEvent, PolicyWording, Severity};
 use domain::product::{ProductChanges, ProductEvent};
 use domain::user::UserEvent;
 use domain::{
@@ -36,6 +37,19 @@ fn described(number: i64) -> Event {
     let description = Some(Change { from: text(""), to: text(&format!("No. {number}")) });
     let changes = CategoryChanges { description, ..CategoryChanges::default() };
     CategoryEvent::CategoryEdited { changes }.into()
+}
+
+fn reworded(number: i64) -> Event {
+    let code: PolicyCode = "RETURNS".parse().unwrap();
+    let wording = |says: &str| PolicyWording { title: text("Returns"), text: text(says) };
+    if number > 1 {
+        let (from, to) = (wording("None."), wording(&format!("No. {number}")));
+        return PolicyEvent::PolicyReworded { code, from, to }.into();
+    }
+    let (wording, severity) = (wording("None."), Severity::Low);
+    let (parent, dsa_category, templates) = (None, None, vec![]);
+    let details = PolicyDetails { code, wording, severity, parent, dsa_category, templates };
+    PolicyEvent::PolicyCreated { details }.into()
 }
 
 impl Store {
@@ -142,11 +156,12 @@ async fn load<A: Aggregate>(
 }
 
 /// A stream of each kind, with 1,050 events.
-async fn long_streams(store: &Store) -> [StreamId; 4] {
+async fn long_streams(store: &Store) -> [StreamId; 5] {
     let product = stream(StreamType::Product, store.products(1).await[0]);
     let category = stream(StreamType::Category, store.category("Chairs").await);
     let order = stream(StreamType::Order, Uuid::now_v7());
     let user = stream(StreamType::User, store.person().await);
+    let policy = stream(StreamType::Policy, Uuid::now_v7());
     let items = |quantity: i64| -> Vec<OrderItem> {
         let item =
             json!({"product": product.id, "name": "Lamp", "price": null, "quantity": quantity});
@@ -164,8 +179,9 @@ async fn long_streams(store: &Store) -> [StreamId; 4] {
         })
         .await;
     store.grow(user, 1_050, |_| UserEvent::RegistrationRepeated.into()).await;
+    store.grow(policy, 1_050, reworded).await;
     store.rebuild().await;
-    [product, category, order, user]
+    [product, category, order, user, policy]
 }
 
 async fn rename(commands: &Commands, product: ProductId, number: i64) -> commands::Done {

@@ -1,7 +1,8 @@
-//! Categories, products and orders, made over HTTP.
+//! Categories, policies, products and orders, made over HTTP.
 
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Answer, Person, TestApp, eventually};
 
@@ -9,6 +10,13 @@ impl TestApp {
     pub async fn category(&self, staff: &Person, name: &str) -> String {
         let body = json!({ "name": name, "description": "" });
         id(&self.post("/categories/").by(staff).json(body).send().await.expect(201))
+    }
+
+    /// One of some code.
+    pub async fn policy(&self, admin: &Person, title: &str) -> String {
+        let mut body = rule();
+        body["title"] = json!(title);
+        id(&self.post("/policies/").by(admin).json(body).send().await.expect(201))
     }
 
     /// One without a video, for 12.50 EUR.
@@ -81,6 +89,18 @@ pub fn video_form_named(name: &str, category: &str, video: Vec<u8>) -> Form {
         .text("price_amount", "120.00")
         .text("price_currency", "EUR")
         .part("video", video)
+}
+
+/// What a policy takes, its code among it: another one each time.
+pub fn rule() -> Value {
+    let mut rule = ruling();
+    rule["code"] = json!(format!("R-{:X}", Uuid::now_v7().as_u128() & 0xffff_ffff_ffff_ffff));
+    rule
+}
+
+/// What a policy takes besides its code.
+pub fn ruling() -> Value {
+    json!({ "title": "Returns", "text": "Within 14 days.", "severity": "MEDIUM" })
 }
 
 /// The id of what was made.

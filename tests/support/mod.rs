@@ -27,7 +27,7 @@ pub use bucket::Bucket;
 pub use call::{Answer, Call};
 pub use database::TestDatabase;
 pub use factor::Authenticator;
-pub use goods::{id, video_form, video_form_named};
+pub use goods::{id, rule, ruling, video_form, video_form_named};
 pub use mail::{in_query, link_in};
 pub use people::Person;
 pub use proxy::Proxy;

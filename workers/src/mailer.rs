@@ -1,13 +1,15 @@
 //! The subscriber that tells people what happened: their account, and decisions on their products.
 
 use async_trait::async_trait;
-use commands::Commands;
+use commands::{CommandError, Commands};
 use domain::product::ProductEventType as P;
 use domain::product::{Product, ProductEvent};
 use domain::user::UserEventType as U;
 use domain::user::{Account, User, UserEvent};
 use domain::{Actor, Event, EventType, Personal, ProductId, Recorded, SystemActor, UserId};
 use identity::LinkHolder;
+use pool::PgPool;
+use projections::{DecisionPolicies, DecisionPolicy};
 use time::Duration;
 use url::Url;
 
@@ -44,12 +46,13 @@ const UNDO: Duration = Duration::days(7);
 /// Sends mails, each at least once and always under the same Message-ID.
 pub(crate) struct Mailer {
     commands: Commands,
+    pool: PgPool,
     mail: MailSettings,
 }
 
 impl Mailer {
-    pub(crate) const fn new(commands: Commands, mail: MailSettings) -> Self {
-        Self { commands, mail }
+    pub(crate) const fn new(commands: Commands, pool: PgPool, mail: MailSettings) -> Self {
+        Self { commands, pool, mail }
     }
 
     fn home(&self) -> &Url {
@@ -170,9 +173,27 @@ impl Mailer {
         let Some(to) = owner.as_ref().and_then(|owner| owner.email.text()) else { return Ok(None) };
         let letters = Letters::new(event, to, self.home()).with_recipient(listing.owner);
         let (name, reason) = (listing.details.name.as_str(), reason.and_then(Personal::text));
-        let letter =
-            if approved { letters.approved(name, reason) } else { letters.rejected(name, reason) };
+        let policies = self.policies(event, of_product).await?;
+        let letter = if approved {
+            letters.approved(name, &policies, reason)
+        } else {
+            letters.rejected(name, &policies, reason)
+        };
         Ok(Some(letter))
+    }
+
+    /// The policies that a decision stands on, as they were then.
+    async fn policies(
+        &self,
+        event: &Recorded,
+        decision: &ProductEvent,
+    ) -> Result<Vec<DecisionPolicy>, Failed> {
+        if decision.policies().is_empty() {
+            return Ok(vec![]);
+        }
+        let mut conn = self.pool.acquire().await.map_err(unread)?;
+        let found = DecisionPolicies::of(&mut conn, std::slice::from_ref(event)).await;
+        Ok(found.map_err(unread)?.shown(decision.policies()))
     }
 
     async fn account(&self, user: UserId, since: i64) -> Result<Option<Account>, Failed> {
@@ -207,6 +228,11 @@ impl Handler for Mailer {
     async fn settle(&self) -> Result<(), Failed> {
         self.mail.settle().await
     }
+}
+
+/// Why the log could not be read.
+fn unread(error: impl std::error::Error + Send + Sync + 'static) -> Failed {
+    CommandError::Fault(Box::new(error)).into()
 }
 
 fn works(event: &Recorded, lifetime: Duration) -> bool {

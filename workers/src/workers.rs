@@ -89,7 +89,7 @@ impl Workers {
             parts.stream_replicas,
             parts.commands.committed(),
         );
-        let mailer = Mailer::new(parts.commands.clone(), parts.mail.clone());
+        let mailer = Mailer::new(parts.commands.clone(), parts.pool.clone(), parts.mail.clone());
         let concurrency = parts.mail.conversations();
         let batch = parts.mail.at_once(parts.pace.batch);
         let letters = Pace { concurrency, batch, attempts: MAIL_TRIES, ..parts.pace };

@@ -197,4 +197,8 @@ permissions! {
     EditOrders: EndUser, Staff, Admin;
     /// Delete an order: whose, the aggregate decides.
     DeleteOrders: EndUser, Admin;
+    /// List and read policies.
+    ReadPolicies: EndUser, Staff, Admin, Auditor;
+    /// Create, edit and delete policies.
+    WritePolicies: Admin;
 }

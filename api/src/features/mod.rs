@@ -8,6 +8,7 @@ pub(crate) mod live;
 pub(crate) mod media_links;
 pub(crate) mod orders;
 pub(crate) mod pages;
+pub(crate) mod policies;
 pub(crate) mod products;
 pub(crate) mod references;
 pub(crate) mod resource;

@@ -2,6 +2,7 @@
 
 use commands::References;
 use domain::order::{MAX_LINES, wrong_lists};
+use domain::policy::MAX_CITED;
 use domain::{FieldErrors, ProductId};
 use projections::Order;
 use serde_json::{Map, Value};
@@ -46,6 +47,23 @@ impl Referring {
         let lines = products.take(MAX_LINES).chain(items.take(MAX_LINES)).collect();
         let had = current.into_iter().flat_map(|order| &order.products).copied().collect();
         Self { references: References { lines, had, ..References::default() }, wrong }
+    }
+
+    /// The body of a policy.
+    pub(crate) fn of_policy(body: &Map<String, Value>) -> Self {
+        let parent = body.get("parent").and_then(id);
+        let references = References { parent, ..References::default() };
+        Self { references, wrong: FieldErrors::default() }
+    }
+
+    /// The body of a decision.
+    pub(crate) fn of_decision(body: &Map<String, Value>) -> Self {
+        let policies = body.get("policies").and_then(Value::as_array).into_iter().flatten();
+        // A list that has others than ids in between is told of those alone.
+        let policies: Option<Vec<_>> = policies.take(MAX_CITED).map(id).collect();
+        let references =
+            References { policies: policies.unwrap_or_default(), ..References::default() };
+        Self { references, wrong: FieldErrors::default() }
     }
 
     /// The problem; where it names fields, with all that is wrong with what they refer to.

@@ -26,6 +26,8 @@ pub enum Reservation {
     Email,
     /// A category's name.
     CategoryName,
+    /// A policy's code.
+    PolicyCode,
 }
 
 impl Reservation {
@@ -34,6 +36,7 @@ impl Reservation {
         match self {
             Self::Email => "email",
             Self::CategoryName => "category_name",
+            Self::PolicyCode => "policy_code",
         }
     }
 }

@@ -2,7 +2,8 @@ use deserr::Deserr;
 use utoipa::ToSchema;
 
 use super::{FinishedVideo, ProductDetails, UploadedVideo};
-use crate::{Actor, CategoryId, Given, Money, Patch, Text, UploadId};
+use crate::policy::{CitedPolicy, PolicyIds};
+use crate::{Actor, CategoryId, Given, Money, Patch, PolicyId, Text, UploadId};
 
 /// What a product is called.
 pub type ProductName = Text<1, 200>;
@@ -38,6 +39,8 @@ pub enum ProductCommand {
         by: Actor,
         /// Why; needed where it reverses a rejection.
         reason: Option<Reason>,
+        /// The policies that it stands on.
+        policies: Vec<CitedPolicy>,
     },
     /// Refuses it.
     Reject {
@@ -45,6 +48,8 @@ pub enum ProductCommand {
         by: Actor,
         /// Why.
         reason: Reason,
+        /// The policies that it stands on.
+        policies: Vec<CitedPolicy>,
     },
     /// Withdraws it.
     Cancel {
@@ -132,6 +137,10 @@ pub struct ApproveProduct {
     #[deserr(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2000, required = false)]
     pub reason: Option<Reason>,
+    /// The ids of the policies that the decision stands on: none of them retired, each once.
+    #[deserr(default)]
+    #[schema(value_type = Vec<PolicyId>, max_items = 10, required = false)]
+    pub policies: PolicyIds,
 }
 
 /// Body of `POST /products/{id}/reject/`.
@@ -141,6 +150,24 @@ pub struct RejectProduct {
     /// The reason, which the owner reads.
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
     pub reason: Reason,
+    /// The ids of the policies that the decision stands on: none of them retired, each once.
+    #[deserr(default)]
+    #[schema(value_type = Vec<PolicyId>, max_items = 10, required = false)]
+    pub policies: PolicyIds,
+}
+
+/// Naming no policy.
+impl From<Reason> for ApproveProduct {
+    fn from(reason: Reason) -> Self {
+        Self { reason: Some(reason), policies: PolicyIds::default() }
+    }
+}
+
+/// Naming no policy.
+impl From<Reason> for RejectProduct {
+    fn from(reason: Reason) -> Self {
+        Self { reason, policies: PolicyIds::default() }
+    }
 }
 
 impl From<SubmitProduct> for ProductDetails {

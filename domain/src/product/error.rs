@@ -29,6 +29,9 @@ pub enum ProductError {
     /// A decision is reversed without saying why.
     #[error("Reversing a decision needs a reason.")]
     ReasonRequired,
+    /// The reason was written from a template, of which something has not been filled in.
+    #[error("The reason still has {0}: write there what it stands for.")]
+    UnfilledPlaceholder(String),
 }
 
 impl Refuse for ProductError {
@@ -44,6 +47,10 @@ impl Refuse for ProductError {
             Self::ReasonRequired => {
                 let errors = FieldErrors::one("reason", "Reversing a decision needs a reason.");
                 (RefusalKind::Invalid(errors), "invalid_input")
+            }
+            Self::UnfilledPlaceholder(_) => {
+                let errors = FieldErrors::one("reason", self.to_string());
+                (RefusalKind::Invalid(errors), "unfilled_placeholder")
             }
         }
     }

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumDiscriminants, IntoStaticStr, VariantNames};
 
 use super::{ProductDescription, ProductName, ProductStatus};
+use crate::policy::CitedPolicy;
 use crate::{CategoryId, Change, HoldsPersonal, Money, Personal, UploadId, UserId};
 
 /// What happened to a product.
@@ -56,6 +57,9 @@ pub enum ProductEvent {
         was: ProductStatus,
         /// Why.
         reason: Option<Personal>,
+        /// The policies that it stands on; none in logs of before there were policies.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<CitedPolicy>,
     },
     /// A moderator refused it.
     ProductRejected {
@@ -67,6 +71,9 @@ pub enum ProductEvent {
         was: ProductStatus,
         /// Why.
         reason: Personal,
+        /// The policies that it stands on; none in logs of before there were policies.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        policies: Vec<CitedPolicy>,
     },
     /// Its owner withdrew it.
     ProductCancelled {
@@ -158,6 +165,26 @@ impl ProductDetails {
         }
         if let Some(price) = changes.price {
             self.price = price.to;
+        }
+    }
+}
+
+impl ProductEvent {
+    /// The policies that it names: those of a decision.
+    pub fn policies(&self) -> &[CitedPolicy] {
+        match self {
+            Self::ProductApproved { policies, .. } | Self::ProductRejected { policies, .. } => {
+                policies
+            }
+            Self::ProductSubmitted { .. }
+            | Self::ProductEdited { .. }
+            | Self::VideoUploaded { .. }
+            | Self::VideoFinalized { .. }
+            | Self::VideoFailed { .. }
+            | Self::ProductReturnedToReview { .. }
+            | Self::ProductCancelled { .. }
+            | Self::ProductResubmitted { .. }
+            | Self::ProductDeleted { .. } => &[],
         }
     }
 }

@@ -42,8 +42,8 @@ impl Product {
         match command {
             C::Submit { .. } => Ok(vec![]),
             C::Edit { by, edit, video } => listing.edit(by, edit, video),
-            C::Approve { by, reason } => self.approve(listing, by, reason),
-            C::Reject { by, reason } => self.reject(listing, by, reason),
+            C::Approve { by, reason, policies } => self.approve(listing, by, reason, policies),
+            C::Reject { by, reason, policies } => self.reject(listing, by, reason, policies),
             C::Cancel { by } => listing.cancel(by),
             C::Resubmit { by } => listing.resubmit(by),
             C::Delete { by } => listing.delete(by),

@@ -3,6 +3,7 @@
 use super::{
     Listing, ProcessingStatus, Product, ProductError, ProductEvent, ProductStatus, Reason,
 };
+use crate::policy::{CitedPolicy, placeholder};
 use crate::{Actor, Personal, UserId};
 
 impl Product {
@@ -11,8 +12,10 @@ impl Product {
         listing: &Listing,
         by: Actor,
         reason: Option<Reason>,
+        policies: Vec<CitedPolicy>,
     ) -> Result<Vec<ProductEvent>, ProductError> {
         let by = listing.may_review(by)?;
+        reason.as_ref().map_or(Ok(()), is_filled_in)?;
         match (listing.status, &reason) {
             (ProductStatus::Approved, _) => return Err(ProductError::AlreadyDecided),
             (ProductStatus::Cancelled, _) => return Err(ProductError::NotReviewable),
@@ -27,6 +30,7 @@ impl Product {
             judged: self.version,
             was: listing.status,
             reason: reason.map(|reason| Personal::new(listing.owner, reason.as_str())),
+            policies,
         }])
     }
 
@@ -35,8 +39,10 @@ impl Product {
         listing: &Listing,
         by: Actor,
         reason: Reason,
+        policies: Vec<CitedPolicy>,
     ) -> Result<Vec<ProductEvent>, ProductError> {
         let by = listing.may_review(by)?;
+        is_filled_in(&reason)?;
         match listing.status {
             ProductStatus::Rejected => return Err(ProductError::AlreadyDecided),
             ProductStatus::Cancelled => return Err(ProductError::NotReviewable),
@@ -47,6 +53,7 @@ impl Product {
             judged: self.version,
             was: listing.status,
             reason: Personal::new(listing.owner, reason.as_str()),
+            policies,
         }])
     }
 }
@@ -64,4 +71,10 @@ impl Listing {
             _ => Err(self.not_allowed(by)),
         }
     }
+}
+
+/// A reason that was written from a template says what the template leaves open.
+fn is_filled_in(reason: &Reason) -> Result<(), ProductError> {
+    placeholder(reason.as_str())
+        .map_or(Ok(()), |left| Err(ProductError::UnfilledPlaceholder(left.to_owned())))
 }

@@ -73,12 +73,24 @@ fn failed(number: u128) -> ProductEvent {
 }
 
 fn approved_by(by: UserId, judged: i64) -> ProductEvent {
-    ProductEvent::ProductApproved { by, judged, was: ProductStatus::Pending, reason: None }
+    ProductEvent::ProductApproved {
+        by,
+        judged,
+        was: ProductStatus::Pending,
+        reason: None,
+        policies: vec![],
+    }
 }
 
 fn rejected_by(by: UserId, judged: i64) -> ProductEvent {
     let reason = Personal::new(ALICE, "Too dim.");
-    ProductEvent::ProductRejected { by, judged, was: ProductStatus::Pending, reason }
+    ProductEvent::ProductRejected {
+        by,
+        judged,
+        was: ProductStatus::Pending,
+        reason,
+        policies: vec![],
+    }
 }
 
 fn cancelled() -> ProductEvent {
@@ -112,15 +124,15 @@ fn rename_as(by: Actor) -> ProductCommand {
 }
 
 fn approve_as(by: Actor) -> ProductCommand {
-    ProductCommand::Approve { by, reason: None }
+    ProductCommand::Approve { by, reason: None, policies: vec![] }
 }
 
 fn approve_because(by: Actor, why: &str) -> ProductCommand {
-    ProductCommand::Approve { by, reason: Some(reason(why)) }
+    ProductCommand::Approve { by, reason: Some(reason(why)), policies: vec![] }
 }
 
 fn reject_as(by: Actor) -> ProductCommand {
-    ProductCommand::Reject { by, reason: reason("Too dim.") }
+    ProductCommand::Reject { by, reason: reason("Too dim."), policies: vec![] }
 }
 
 fn cancel_as(by: Actor) -> ProductCommand {

@@ -9,19 +9,23 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{FieldChange, TimelineEntry};
+use crate::{DecisionPolicies, DecisionPolicy};
 
 /// What an event says beyond its envelope.
 #[derive(Default)]
 struct Told {
     reason: Option<String>,
     judged: Option<i64>,
+    policies: Vec<DecisionPolicy>,
     changes: Vec<FieldChange>,
 }
 
 /// The entry that an event makes, if it does. What was before a video stands in earlier events.
-pub(super) fn entry(recorded: &Recorded) -> Option<TimelineEntry> {
-    let Told { reason, judged, changes } = match &recorded.event {
-        Event::Product(event) => of_product(event),
+pub(super) fn entry(recorded: &Recorded, policies: &DecisionPolicies) -> Option<TimelineEntry> {
+    let Told { reason, judged, policies, changes } = match &recorded.event {
+        Event::Product(event) => {
+            Told { policies: policies.shown(event.policies()), ..of_product(event) }
+        }
         Event::Order(event) => of_order(event),
         _ => return None,
     };
@@ -32,6 +36,7 @@ pub(super) fn entry(recorded: &Recorded) -> Option<TimelineEntry> {
         actor: recorded.actor().into(),
         reason,
         judged,
+        policies,
         changes,
     })
 }

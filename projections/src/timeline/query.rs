@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::video::{VIDEO_EVENTS, connected, is_of_video};
 use super::{TimelineEntry, VideoState, page};
 use crate::scan::Scan;
-use crate::{Ordering, Owned, Page, ReadError, Slice, Visibility, snapshot};
+use crate::{DecisionPolicies, Ordering, Owned, Page, ReadError, Slice, Visibility, snapshot};
 
 /// Timelines of products and orders, those of deleted ones too: the log in other words, so they
 /// are folded from it when they are read.
@@ -75,9 +75,10 @@ impl Timeline<'_> {
         mut recorded: Vec<Recorded>,
     ) -> Result<Vec<TimelineEntry>, ReadError> {
         let before = videos_before(&mut conn, &recorded).await?;
+        let policies = DecisionPolicies::of(&mut conn, &recorded).await?;
         drop(conn);
         self.personal.open(&mut recorded).await.map_err(ReadError::Personal)?;
-        Ok(connected(&recorded, before))
+        Ok(connected(&recorded, before, &policies))
     }
 }
 

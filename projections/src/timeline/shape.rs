@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::DecisionPolicy;
+
 /// An entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TimelineEntry {
@@ -28,6 +30,8 @@ pub struct TimelineEntry {
     pub reason: Option<String>,
     /// The version that a decision judged; `null` where this is no decision.
     pub judged: Option<i64>,
+    /// The policies that a decision stands on, as they were then.
+    pub policies: Vec<DecisionPolicy>,
     /// The members that changed; in the first entry, their initial values.
     pub changes: Vec<FieldChange>,
 }

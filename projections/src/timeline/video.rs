@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::TimelineEntry;
 use super::entry::entry;
-use crate::{ProductRow, RowVideo};
+use crate::{DecisionPolicies, ProductRow, RowVideo};
 
 /// The types of the events of videos.
 pub(super) const VIDEO_EVENTS: [EventType; 3] = [
@@ -61,7 +61,7 @@ impl VideoState {
 
     /// Goes on to what is after an event.
     pub(super) fn follow(&mut self, recorded: &Recorded) {
-        if let Some(mut entry) = entry(recorded) {
+        if let Some(mut entry) = entry(recorded, &DecisionPolicies::default()) {
             self.connect(&mut entry);
         }
     }
@@ -72,9 +72,10 @@ impl VideoState {
 pub(super) fn connected(
     recorded: &[Recorded],
     mut before: HashMap<StreamId, VideoState>,
+    policies: &DecisionPolicies,
 ) -> Vec<TimelineEntry> {
     let connected = |event: &Recorded| {
-        let mut entry = entry(event)?;
+        let mut entry = entry(event, policies)?;
         before.entry(event.stream).or_default().connect(&mut entry);
         Some(entry)
     };
@@ -82,7 +83,7 @@ pub(super) fn connected(
 }
 
 /// The timeline that all the events of a product or an order make, as [`Timeline`](super::Timeline)
-/// shows it.
-pub fn timeline_of(recorded: &[Recorded]) -> Vec<TimelineEntry> {
-    connected(recorded, HashMap::new())
+/// shows it, with the policies that their decisions name.
+pub fn timeline_of(recorded: &[Recorded], policies: &DecisionPolicies) -> Vec<TimelineEntry> {
+    connected(recorded, HashMap::new(), policies)
 }

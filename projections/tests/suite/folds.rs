@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use domain::order::{OrderEvent, OrderItem, OrderStatus};
+use domain::policy::{PolicyChanges, PolicyEvent, Severity};
 use domain::product::{ProcessingStatus, ProductChanges, ProductEvent, ProductStatus};
 use domain::user::UserEvent;
 use domain::{CategoryId, Change, Personal, Recorded, Role, StreamId, StreamType, UploadId};
 use projections::{
-    CategoryRow, Fold, Order, OrderRow, ProductRow, ProductView, UserRow, timeline_of,
+    CategoryRow, DecisionPolicies, Fold, Order, OrderRow, PolicyRow, ProductRow, ProductView,
+    UserRow, timeline_of,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -227,9 +229,36 @@ fn an_order_keeps_its_items_and_adds_them_up() {
 }
 
 #[test]
+fn a_policy_says_what_its_last_edit_made_of_it_and_goes_when_it_is_deleted() {
+    let (mut log, stream) =
+        (Log::default(), StreamId { kind: StreamType::Policy, id: Uuid::from_u128(6) });
+    let (had, has) = (wording("Returns", "14 days."), wording("Returns", "30 days."));
+    let changes = PolicyChanges {
+        severity: Some(Change { from: Severity::Low, to: Severity::High }),
+        parent: Some(Change { from: None, to: Some(policy(7)) }),
+        ..PolicyChanges::default()
+    };
+    let mut events = vec![
+        log.record(stream, policy_created("RETURNS", had.clone())),
+        log.record(stream, reworded("RETURNS", had, has)),
+        log.record(stream, PolicyEvent::PolicyEdited { changes }),
+        log.record(stream, PolicyEvent::PolicyRetired),
+    ];
+
+    let row: PolicyRow = folded(&events).unwrap();
+    assert_eq!((row.title.as_str(), row.text.as_str(), row.version), ("Returns", "30 days.", 4));
+    assert_eq!((row.severity, row.parent), (Severity::High, Some(Uuid::from_u128(7))));
+    assert!(row.retired);
+    events.push(log.record(stream, PolicyEvent::PolicyReinstated));
+    assert!(!folded::<PolicyRow>(&events).unwrap().retired);
+    events.push(log.record(stream, PolicyEvent::PolicyDeleted));
+    assert_eq!(folded::<PolicyRow>(&events), None);
+}
+
+#[test]
 fn a_timeline_tells_who_changed_what_from_what_to_what_and_why() {
     let mut log = Log::default();
-    let entry = |recorded| timeline_of(&[recorded]).remove(0);
+    let entry = |recorded| timeline_of(&[recorded], &DecisionPolicies::default()).remove(0);
     let changes = ProductChanges {
         name: Some(Change { from: text("Lamp"), to: text("Desk") }),
         price: Some(Change { from: None, to: Some(money("1", "EUR")) }),

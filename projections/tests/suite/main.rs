@@ -6,6 +6,7 @@ mod folds;
 mod making;
 mod news;
 mod plans;
+mod policies;
 mod queries;
 mod rebuilding;
 mod timelines;

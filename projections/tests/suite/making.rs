@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use domain::category::CategoryEvent;
+use domain::policy::{CitedPolicy, PolicyDetails, PolicyEvent, PolicyWording, Severity};
 use domain::product::{FinishedVideo, ProductDetails, ProductEvent, ProductStatus, UploadedVideo};
 use domain::{
-    Actor, CategoryId, Event, Metadata, Money, Personal, ProductId, Recorded, Role, StreamId,
-    StreamType, Text, UploadId, UserId,
+    Actor, CategoryId, Event, Metadata, Money, Personal, PolicyId, ProductId, Recorded, Role,
+    StreamId, StreamType, Text, UploadId, UserId,
 };
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -90,12 +91,12 @@ pub fn submitted(
 
 pub fn approved(judged: i64) -> ProductEvent {
     let was = ProductStatus::Pending;
-    ProductEvent::ProductApproved { by: MODERATOR, judged, was, reason: None }
+    ProductEvent::ProductApproved { by: MODERATOR, judged, was, reason: None, policies: vec![] }
 }
 
 pub fn rejected(judged: i64, reason: &str) -> ProductEvent {
     let (was, reason) = (ProductStatus::Pending, Personal::new(ALICE, reason));
-    ProductEvent::ProductRejected { by: MODERATOR, judged, was, reason }
+    ProductEvent::ProductRejected { by: MODERATOR, judged, was, reason, policies: vec![] }
 }
 
 pub fn uploaded(upload: u128) -> ProductEvent {
@@ -122,4 +123,28 @@ pub fn finalized(upload: u128) -> ProductEvent {
             height: 360,
         },
     }
+}
+
+pub fn policy(number: u128) -> PolicyId {
+    PolicyId::from_uuid(Uuid::from_u128(number))
+}
+
+pub fn wording(title: &str, says: &str) -> PolicyWording {
+    PolicyWording { title: text(title), text: text(says) }
+}
+
+pub fn policy_created(code: &str, wording: PolicyWording) -> PolicyEvent {
+    let (severity, parent, dsa_category) = (Severity::Low, None, None);
+    let (code, templates) = (code.parse().unwrap(), vec![]);
+    let details = PolicyDetails { code, wording, severity, parent, dsa_category, templates };
+    PolicyEvent::PolicyCreated { details }
+}
+
+pub fn reworded(code: &str, from: PolicyWording, to: PolicyWording) -> PolicyEvent {
+    PolicyEvent::PolicyReworded { code: code.parse().unwrap(), from, to }
+}
+
+pub fn rejected_by(judged: i64, policies: Vec<CitedPolicy>) -> ProductEvent {
+    let (was, reason) = (ProductStatus::Pending, Personal::new(ALICE, "Blurred"));
+    ProductEvent::ProductRejected { by: MODERATOR, judged, was, reason, policies }
 }

@@ -40,7 +40,8 @@ async fn news_are_the_events_between_two_positions_as_the_timeline_tells_them() 
         let of_one = news(Scope::One(one), (2, 6), 9).await;
 
         assert_eq!(positions(&of_one), [4, 6]);
-        let whole = projections::timeline_of(&of(&events, 1));
+        let whole =
+            projections::timeline_of(&of(&events, 1), &projections::DecisionPolicies::default());
         assert_eq!(of_one.iter().map(|n| n.entry.clone()).collect::<Vec<_>>(), whole[1..]);
         assert!(of_one.iter().all(|n| n.view.row.version == 3), "the current version");
         assert_eq!(positions(&news(Scope::OwnedBy(BOB), (0, 6), 9).await), [3, 5]);

@@ -154,6 +154,7 @@ async fn a_timeline_is_for_the_owner_and_those_who_see_everything() {
             json!({
                 "sequence": 4, "type": "VideoUploaded", "at": last["at"],
                 "actor": { "id": MODERATOR, "role": "STAFF" }, "reason": null, "judged": null,
+                "policies": [],
                 "changes": [
                     { "field": "processing_status", "from": "READY", "to": "PROCESSING" },
                     { "field": "video", "from": "done 40", "to": "raw 41" },

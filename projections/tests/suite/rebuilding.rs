@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::category::CategoryEvent;
 use domain::order::{OrderEvent, OrderItem};
+use domain::policy::{PolicyChanges, PolicyEvent, Template};
 use domain::product::{ProductChanges, ProductEvent, ProductStatus};
 use domain::user::UserEvent;
 use domain::{CategoryId, Change, Personal, Recorded, Role, StreamId, StreamType, UserId};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use crate::database::{append, in_a_database, store};
 use crate::making::*;
 
-const TABLES: [&str; 4] = ["products", "categories", "orders", "users"];
+const TABLES: [&str; 5] = ["products", "categories", "orders", "users", "policies"];
 
 /// A life of every kind, `rounds` times over.
 fn made_up(log: &mut Log, rounds: std::ops::Range<u128>) -> Vec<Recorded> {
@@ -30,6 +31,18 @@ fn one_round(log: &mut Log, round: u128) -> Vec<Recorded> {
     let user = StreamId { kind: StreamType::User, id: id(1) };
     let order = StreamId { kind: StreamType::Order, id: id(2) };
     let gone = StreamId { kind: StreamType::Category, id: id(3) };
+    let policy = StreamId { kind: StreamType::Policy, id: id(7) };
+    let repealed = StreamId { kind: StreamType::Policy, id: id(8) };
+    let code = format!("R-{round}");
+    let (had, has) = (wording("Rëturns", "None.\n"), wording("Rëturns", "\\N \"all\""));
+    let template = Template {
+        id: id(9).into(),
+        name: text("Lämp"),
+        language: "de".parse().unwrap(),
+        body: text("{was} \\N \"all\""),
+    };
+    let templates = Some(Change { from: vec![], to: vec![template] });
+    let parent = Some(Change { from: None, to: Some(id(8).into()) });
     let (shelf, owner) = (CategoryId::from_uuid(id(4)), UserId::from_uuid(user.id));
     let (first, second) = (id(5).into(), id(6).into());
     let email = Personal::new(owner, format!("{round}@example.org"));
@@ -60,6 +73,17 @@ fn one_round(log: &mut Log, round: u128) -> Vec<Recorded> {
         log.record(order, OrderEvent::OrderFulfilled),
         log.product(second, ProductEvent::ProductDeleted { category: shelf }),
         log.record(user, UserEvent::RoleChanged { from: Role::EndUser, to: Role::Staff }),
+        log.record(policy, policy_created(&code, had.clone())),
+        log.record(repealed, policy_created("GONE", had.clone())),
+        log.record(policy, reworded(&code, had, has)),
+        log.record(
+            policy,
+            PolicyEvent::PolicyEdited {
+                changes: PolicyChanges { parent, templates, ..PolicyChanges::default() },
+            },
+        ),
+        log.record(policy, PolicyEvent::PolicyRetired),
+        log.record(repealed, PolicyEvent::PolicyDeleted),
     ]
 }
 

@@ -3,7 +3,9 @@
 use domain::Recorded;
 use domain::product::ProductEvent;
 use pool::PgPool;
-use projections::{Page, ProductRow, Slice, Timeline, TimelineEntry, Visibility, timeline_of};
+use projections::{
+    DecisionPolicies, Page, ProductRow, Slice, Timeline, TimelineEntry, Visibility, timeline_of,
+};
 
 use crate::database::{append, in_a_database};
 use crate::making::*;
@@ -43,7 +45,7 @@ async fn pages_of_a_timeline_tell_all_of_it_once_forward_and_back() {
         let events = stream(&mut log, 1, 350);
         append(&pool, &events).await;
         append(&pool, &stream(&mut log, 2, 9)).await;
-        let whole = timeline_of(&events);
+        let whole = timeline_of(&events, &DecisionPolicies::default());
         assert_eq!(whole.len(), 350);
 
         for limit in [1, 7, 20, 100] {
@@ -114,8 +116,11 @@ async fn a_list_of_products_shows_the_newest_hundred_entries_of_each() {
         let timelines = timeline.of_products(&[product(1), product(2)]).await.unwrap();
         let after = touched(&pool, "events").await;
 
-        assert_eq!(timelines[&product(1)], timeline_of(&lengthy)[1_900..]);
-        assert_eq!(timelines[&product(2)], timeline_of(&short));
+        assert_eq!(
+            timelines[&product(1)],
+            timeline_of(&lengthy, &DecisionPolicies::default())[1_900..]
+        );
+        assert_eq!(timelines[&product(2)], timeline_of(&short, &DecisionPolicies::default()));
         assert_eq!(after.0, scanned);
         assert!(after.1 - fetched <= 100 + 9 + 20, "{} events", after.1 - fetched);
     })

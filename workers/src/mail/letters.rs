@@ -1,6 +1,7 @@
 //! What mails say. One function per kind; the words are all here.
 
 use domain::{Recorded, UserId};
+use projections::DecisionPolicy;
 use time::UtcOffset;
 use time::macros::format_description;
 use url::Url;
@@ -147,24 +148,30 @@ impl<'a> Letters<'a> {
         )
     }
 
-    pub(crate) fn approved(&self, product: &str, reason: Option<&str>) -> Letter {
+    pub(crate) fn approved(
+        &self,
+        product: &str,
+        policies: &[DecisionPolicy],
+        reason: Option<&str>,
+    ) -> Letter {
         let mut blocks = vec![says(&format!(
             "Your product “{product}” was approved on {} and can be ordered now.",
             self.when()
         ))];
-        if let Some(reason) = reason {
-            blocks.extend([says("The moderator wrote:"), Block::Quote(reason.to_owned())]);
-        }
+        blocks.extend(grounds(policies, reason));
         blocks.push(opens("See your products", self.home));
         self.write(&format!("Approved: {product}"), blocks)
     }
 
-    pub(crate) fn rejected(&self, product: &str, reason: Option<&str>) -> Letter {
+    pub(crate) fn rejected(
+        &self,
+        product: &str,
+        policies: &[DecisionPolicy],
+        reason: Option<&str>,
+    ) -> Letter {
         let mut blocks =
             vec![says(&format!("Your product “{product}” was rejected on {}.", self.when()))];
-        if let Some(reason) = reason {
-            blocks.extend([says("The moderator wrote:"), Block::Quote(reason.to_owned())]);
-        }
+        blocks.extend(grounds(policies, reason));
         blocks.push(says("You can edit it, which puts it back to review."));
         blocks.push(opens("See your products", self.home));
         self.write(&format!("Rejected: {product}"), blocks)
@@ -189,6 +196,16 @@ impl<'a> Letters<'a> {
         // Nothing in that format can be missing from a time.
         self.event.at.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
     }
+}
+
+/// What a decision stands on: the policies as they were then, and what the moderator wrote.
+fn grounds(policies: &[DecisionPolicy], reason: Option<&str>) -> Vec<Block> {
+    let rule = |DecisionPolicy { code, title, text, .. }: &DecisionPolicy| {
+        [says(&format!("It stands on our policy {code}, “{title}”:")), Block::Quote(text.clone())]
+    };
+    let wrote =
+        reason.map(|reason| [says("The moderator wrote:"), Block::Quote(reason.to_owned())]);
+    policies.iter().flat_map(rule).chain(wrote.into_iter().flatten()).collect()
 }
 
 fn says(text: &str) -> Block {

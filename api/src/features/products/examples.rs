@@ -16,6 +16,7 @@ use crate::features::accounts::examples::{MODERATOR, SELLER};
 use crate::features::categories::examples::CATEGORY;
 use crate::features::feature::Example;
 use crate::features::live::LiveEvent;
+use crate::features::policies::examples::POLICY;
 use crate::features::samples::{APPROVED, SIGNATURE, SUBMITTED, id};
 use crate::features::uploads::UPLOAD;
 
@@ -56,7 +57,9 @@ fn requests() -> Vec<Example> {
             json!({ "description": "Brass, with a shade of green glass." }),
         ),
         Example::request::<ApproveProduct>(json!({ "reason": "The new video shows the lamp." })),
-        Example::request::<RejectProduct>(json!({ "reason": "The video shows another lamp." })),
+        Example::request::<RejectProduct>(
+            json!({ "reason": "The video shows another lamp.", "policies": [POLICY] }),
+        ),
     ]
 }
 
@@ -112,6 +115,7 @@ fn approval() -> TimelineEntry {
         actor: TimelineActor::User { id: UserId::from_uuid(MODERATOR), role: Role::Staff },
         reason: None,
         judged: Some(3),
+        policies: vec![],
         changes: vec![FieldChange {
             field: "status",
             from: json!("PENDING"),

@@ -53,6 +53,7 @@ fn refusals() -> Vec<Refusal> {
         ProductError::NotReviewable,
         ProductError::VideoNotReady,
         ProductError::NotResubmittable,
+        ProductError::UnfilledPlaceholder("{colour}".to_owned()),
     ];
     errors.iter().map(Refuse::refusal).collect()
 }

@@ -37,6 +37,11 @@ const CODES: &[Code] = &[
     ("read_only", 400, "Read-only members were changed; `errors` names each."),
     ("too_many_parts", 400, "The form has more than 20 parts."),
     (
+        "unfilled_placeholder",
+        400,
+        "The reason still has a `{placeholder}` of a template; `detail` says which.",
+    ),
+    (
         "invalid_challenge",
         401,
         "The challenge is wrong or older than 5 minutes, or access has ended.",
@@ -108,6 +113,8 @@ const CODES: &[Code] = &[
     ("not_resubmittable", 409, "The product is approved; editing it puts it back to review."),
     ("not_reviewable", 409, "Its owner has withdrawn the product."),
     ("order_closed", 409, "The order was completed or cancelled."),
+    ("policy_code_taken", 409, "Another policy has that code."),
+    ("policy_in_use", 409, "A decision or another policy has named the policy; it can be retired."),
     ("second_factor_enabled", 409, "A second factor is already enabled; disable it first."),
     ("second_factor_not_enabled", 409, "No second factor is enabled."),
     ("too_many_uploads", 409, "The caller has too many unused uploads."),

@@ -52,6 +52,10 @@ impl From<FieldErrors> for Problem {
 fn taken(reservation: Reservation) -> Problem {
     let (code, detail) = match reservation {
         Reservation::Email => ("email_taken", "This address belongs to another account by now."),
+        Reservation::PolicyCode => (
+            "policy_code_taken",
+            "There is a policy of this code already, maybe a retired one: choose another.",
+        ),
         Reservation::CategoryName => {
             ("category_name_taken", "There is a category of this name already: choose another.")
         }

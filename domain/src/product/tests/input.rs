@@ -187,3 +187,23 @@ fn an_approval_may_go_without_a_reason() {
         assert_eq!(wrong::<ApproveProduct>(body), errors);
     }
 }
+
+#[test]
+fn a_decision_names_up_to_ten_policies_once_each() {
+    let ids: Vec<_> = (0..11).map(|number| uuid::Uuid::from_u128(number).to_string()).collect();
+    for (policies, errors) in [
+        (json!([]), json!({})),
+        (json!(ids[..10]), json!({})),
+        (json!(ids), json!({ "policies": ["At most 10 policies are allowed."] })),
+        (
+            json!([ids[0], ids[1], ids[0]]),
+            json!({ "policies": ["A policy is named twice: name each once."] }),
+        ),
+        (json!(["x"]), json!({ "policies.0": ["Not a valid id: a UUID is expected."] })),
+        (json!(null), json!({ "policies": ["This field may not be null."] })),
+    ] {
+        let body = json!({ "reason": "Too dim.", "policies": policies });
+        assert_eq!(wrong::<RejectProduct>(body.clone()), errors);
+        assert_eq!(wrong::<ApproveProduct>(body), errors);
+    }
+}

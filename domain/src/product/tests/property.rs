@@ -32,7 +32,7 @@ fn commands() -> impl Strategy<Value = ProductCommand> {
         2 => (anybody(), details(), video())
             .prop_map(|(by, details, video)| ProductCommand::Edit { by, edit: whole(details), video }),
         4 => (anybody(), option::of(Just(reason("Because."))))
-            .prop_map(|(by, reason)| ProductCommand::Approve { by, reason }),
+            .prop_map(|(by, reason)| ProductCommand::Approve { by, reason, policies: vec![] }),
         3 => anybody().prop_map(reject_as),
         1 => anybody().prop_map(cancel_as),
         2 => anybody().prop_map(resubmit_as),
@@ -118,7 +118,7 @@ fn check(log: &[ProductEvent], by: Actor, event: &ProductEvent) -> Result<(), Te
         E::ProductReturnedToReview { was } => {
             prop_assert!(edits && was.is_judged() && *was == status(log));
         }
-        E::ProductApproved { by: moderator, judged, was, reason } => {
+        E::ProductApproved { by: moderator, judged, was, reason, .. } => {
             prop_assert!(by.moderates() && by.is(*moderator) && Some(*moderator) != owner);
             prop_assert_eq!(*judged, version, "the version right before the approval is judged");
             prop_assert!(video_plays(log));

@@ -1,4 +1,6 @@
 use super::*;
+use crate::PolicyId;
+use crate::policy::CitedPolicy;
 
 const MODERATORS: [Actor; 2] = [staff(BOB), admin(BOB)];
 
@@ -77,6 +79,7 @@ fn a_reason_is_kept_as_a_text_about_the_owner() {
             judged: 1,
             was: ProductStatus::Pending,
             reason: Some(Personal::new(ALICE, "Bright enough.")),
+            policies: vec![],
         }]);
 }
 
@@ -102,6 +105,7 @@ fn an_approval_is_reversed_with_a_reason() {
             judged: 2,
             was: ProductStatus::Approved,
             reason: Personal::new(ALICE, "Too dim."),
+            policies: vec![],
         }],
     );
 }
@@ -115,6 +119,7 @@ fn a_rejection_is_reversed_with_a_reason() {
             judged: 2,
             was: ProductStatus::Rejected,
             reason: Some(Personal::new(ALICE, "Bright enough.")),
+            policies: vec![],
         }]);
 }
 
@@ -171,4 +176,43 @@ fn a_product_that_came_back_to_review_is_judged_as_if_for_the_first_time() {
             .when(approve_as(staff(BOB)))
             .then_expect_events(vec![approved_by(BOB, 3)]);
     }
+}
+
+#[test]
+fn a_decision_keeps_the_policies_that_it_stands_on_at_their_versions() {
+    let id = PolicyId::from_uuid(uuid::Uuid::from_u128(1));
+    let policies = vec![CitedPolicy { id, version: 3 }];
+    let (by, reason) = (staff(BOB), reason("Too dim."));
+
+    given(of_alice(ProductStatus::Pending))
+        .when(ProductCommand::Approve { by, reason: None, policies: policies.clone() })
+        .then_expect_events(vec![ProductEvent::ProductApproved {
+            by: BOB,
+            judged: 1,
+            was: ProductStatus::Pending,
+            reason: None,
+            policies: policies.clone(),
+        }]);
+    given(of_alice(ProductStatus::Pending))
+        .when(ProductCommand::Reject { by, reason, policies: policies.clone() })
+        .then_expect_events(vec![ProductEvent::ProductRejected {
+            by: BOB,
+            judged: 1,
+            was: ProductStatus::Pending,
+            reason: Personal::new(ALICE, "Too dim."),
+            policies,
+        }]);
+}
+
+#[test]
+fn a_reason_with_a_placeholder_is_refused() {
+    let left = || ProductError::UnfilledPlaceholder("{colour}".to_owned());
+    let text = "It is {colour}, and {size}.";
+    let reject = ProductCommand::Reject { by: staff(BOB), reason: reason(text), policies: vec![] };
+    for command in [approve_because(staff(BOB), text), reject] {
+        given(of_alice(ProductStatus::Pending)).when(command).then_expect_error(left());
+    }
+    given(of_alice(ProductStatus::Pending))
+        .when(approve_because(end_user(BOB), text))
+        .then_expect_error(ProductError::NotFound);
 }
