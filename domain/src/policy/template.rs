@@ -26,7 +26,7 @@ pub struct Template {
     /// The language of its text, such as `en` or `pt-BR` (RFC 5646).
     #[schema(value_type = String)]
     pub language: LanguageTag,
-    /// Its text; each `{word}` in it has to be filled in by whoever uses it.
+    /// Its text; each `{word}` in it has to be filled in before it can be the reason of a decision.
     #[schema(value_type = String)]
     pub body: TemplateBody,
 }
