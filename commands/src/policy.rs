@@ -64,8 +64,9 @@ impl Commands {
         .await
     }
 
-    /// A command that puts a policy below another: it counts only if all that stand above are as they were
-    /// when they were looked up. Where one changed in between, all are looked up again.
+    /// A command that may put a policy below another: it counts only if all that stand above are as they were
+    /// when they were looked up, and nothing stands below. Where one changed in between, all are looked up again.
+    /// Where the policy stands there already, none of it matters.
     async fn below(
         &self,
         context: &Context,
@@ -81,10 +82,15 @@ impl Commands {
             let is_doubtful = !fresh && !wrong.is_empty();
             let (command, side) = (command.clone(), side.clone());
             let prepare = move |policy: &Policy| {
+                let moved_below = parent.filter(|parent| policy.parent() != Some(*parent));
+                let wrong = moved_below.map(|_| wrong.clone()).unwrap_or_default();
                 refuse_wrong(policy, command.clone(), &wrong)?;
                 let mut side = side(policy);
-                side.guards.extend(guards.iter().cloned());
-                side.statements.extend(parent.map(|parent| note_use(&[parent])));
+                if let Some(parent) = moved_below {
+                    side.guards.extend(guards.iter().cloned());
+                    side.statements.push(note_parent(parent));
+                    side.conditions.extend(policy.code().map(|code| is_no_parent(id, code)));
+                }
                 Ok((command.clone(), side))
             };
             match self.execute_on(stream, context, id, prepare).await {
@@ -148,6 +154,26 @@ pub(crate) fn note_use(policies: &[PolicyId]) -> Statement {
     Statement::new(note).bind(ids)
 }
 
+/// Notes that a policy stands above another, so that it stays where it is.
+fn note_parent(policy: PolicyId) -> Statement {
+    let note = "INSERT INTO policy_uses (policy_id, as_parent) VALUES ($1, true)
+                ON CONFLICT (policy_id) DO UPDATE SET as_parent = true WHERE NOT policy_uses.as_parent";
+    Statement::new(note).bind(policy.uuid())
+}
+
+/// Holds the code of a policy that nothing has ever stood below: what does would come to stand too deep.
+fn is_no_parent(id: PolicyId, code: &PolicyCode) -> Condition {
+    let held = "UPDATE reservations SET owner = owner WHERE kind = $1 AND name = $2 AND owner = $3
+                AND NOT EXISTS (SELECT FROM policy_uses WHERE policy_id = $3 AND as_parent)";
+    let statement = Statement::new(held)
+        .bind(Reservation::PolicyCode.kind())
+        .bind(code.as_str())
+        .bind(id.uuid());
+    let message = "Other policies stand below this one, or have: it can stand below none itself.";
+    let unmet = Unmet::Refused(invalid(FieldErrors::one("parent", message)));
+    Condition { statement, unmet }
+}
+
 /// Frees the code of a policy that nothing has named; under the log's lock it stays so.
 fn is_unused(id: PolicyId, code: &PolicyCode) -> Condition {
     let free = "DELETE FROM reservations WHERE kind = $1 AND name = $2 AND owner = $3
@@ -164,6 +190,14 @@ fn is_unused(id: PolicyId, code: &PolicyCode) -> Condition {
             .to_owned(),
     });
     Condition { statement, unmet }
+}
+
+fn invalid(errors: FieldErrors) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Invalid(errors),
+        code: "invalid_input",
+        detail: "Some fields are invalid: see errors.".to_owned(),
+    }
 }
 
 fn claim(code: &PolicyCode) -> NameClaim {

@@ -77,6 +77,13 @@ async fn templates_keep_their_ids() {
 
     assert_eq!(&edited["templates"][0]["id"], id);
     assert_ne!(&edited["templates"][1]["id"], id);
+    let foreign = json!({ "templates": [{ "id": uuid::Uuid::now_v7(), "name": "Used", "language": "en", "body": "." }] });
+    let foreign = app.patch(&path).by(&admin).json(foreign).send().await;
+    assert_eq!(refused(foreign, 400, "invalid_input").wrong(), ["templates.0.id"]);
+    let alike =
+        json!({ "templates": [late, { "name": "LATE", "language": "EN", "body": "Late." }] });
+    let alike = app.patch(&path).by(&admin).json(alike).send().await;
+    assert_eq!(refused(alike, 400, "invalid_input").wrong(), ["templates"]);
     let mut whole = ruling();
     whole["templates"] = edited["templates"].clone();
     let same = app.put(&path).by(&admin).json(whole).send().await.expect(200).json;
@@ -146,6 +153,26 @@ async fn a_parent_exists_and_is_neither_the_policy_nor_below_it_nor_too_deep() {
     assert_eq!(both.wrong(), ["code", "parent", "severity", "text", "title"]);
     let in_use = app.delete(&format!("/policies/{}/", chain[0])).by(&admin).send().await;
     refused(in_use, 409, "policy_in_use");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_others_stand_below_is_put_below_nothing() {
+    let app = TestApp::start().await;
+    let admin = app.user(Role::Admin).await;
+    let (top, middle) = (app.policy(&admin, "Top").await, app.policy(&admin, "Middle").await);
+    let leaf = app.policy(&admin, "Leaf").await;
+    put_below(&app, &admin, &leaf, &json!(middle)).await.expect(200);
+
+    let deeper = put_below(&app, &admin, &middle, &json!(top)).await;
+
+    assert_eq!(refused(deeper, 400, "invalid_input").wrong(), ["parent"]);
+    let path = format!("/policies/{leaf}/");
+    let whole = app.get(&path).by(&admin).send().await.expect(200).json;
+    let same = app.put(&path).by(&admin).json(whole.clone()).send().await.expect(200).json;
+    assert_eq!(same, whole, "what GET gave can be sent back");
+    put_below(&app, &admin, &leaf, &Value::Null).await.expect(200);
+    put_below(&app, &admin, &leaf, &json!(top)).await.expect(200);
     app.finish().await;
 }
 

@@ -7,8 +7,8 @@ use crate::{Actor, Given, Patch, PolicyId, TemplateId, Text};
 
 /// What a policy is called.
 pub type PolicyTitle = Text<1, 100>;
-/// What a policy says.
-pub type PolicyText = Text<1, 10_000>;
+/// What a policy says; no longer than a reason, since each decision of a timeline shows it.
+pub type PolicyText = Text<1, 2000>;
 /// The category of the DSA's transparency database that a policy belongs to.
 pub type DsaCategory = Text<1, 100>;
 
@@ -80,7 +80,7 @@ pub struct CreatePolicy {
     #[schema(value_type = String, min_length = 1, max_length = 100)]
     pub title: PolicyTitle,
     /// Its text.
-    #[schema(value_type = String, min_length = 1, max_length = 10_000)]
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
     pub text: PolicyText,
     /// How bad it is to break it.
     pub severity: Severity,
@@ -106,7 +106,7 @@ pub struct ReplacePolicy {
     #[schema(value_type = String, min_length = 1, max_length = 100)]
     pub title: PolicyTitle,
     /// Its text.
-    #[schema(value_type = String, min_length = 1, max_length = 10_000)]
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
     pub text: PolicyText,
     /// How bad it is to break it.
     pub severity: Severity,
@@ -138,7 +138,7 @@ pub struct EditPolicy {
     pub title: Given<PolicyTitle>,
     /// A new text.
     #[deserr(default)]
-    #[schema(value_type = String, min_length = 1, max_length = 10_000, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 2000, required = false)]
     pub text: Given<PolicyText>,
     /// How bad it is to break it.
     #[deserr(default)]

@@ -77,14 +77,14 @@ impl Policy {
             && let C::Create { by, create, ids } = command
         {
             may_write(by)?;
-            return Ok(vec![E::PolicyCreated { details: create.details(&ids) }]);
+            return Ok(vec![E::PolicyCreated { details: create.details(&ids)? }]);
         }
         let current = self.content.as_ref().ok_or(Error::NotFound)?;
         Ok(match command {
             C::Create { .. } => vec![],
             C::Edit { by, edit, ids } => {
                 may_write(by)?;
-                current.edited(edit, &ids)
+                current.edited(edit, &ids)?
             }
             C::Delete { by } => {
                 may_write(by)?;
@@ -112,16 +112,20 @@ impl Policy {
 }
 
 impl CreatePolicy {
-    fn details(self, ids: &[TemplateId]) -> PolicyDetails {
+    fn details(self, ids: &[TemplateId]) -> Result<PolicyDetails, PolicyError> {
         let Self { code, title, text, severity, parent, dsa_category, templates } = self;
         let wording = PolicyWording { title, text };
-        let templates = templates.identified(&[], ids);
-        PolicyDetails { code, wording, severity, parent, dsa_category, templates }
+        let templates = templates.identified(&[], ids)?;
+        Ok(PolicyDetails { code, wording, severity, parent, dsa_category, templates })
     }
 }
 
 impl Content {
-    fn edited(&self, edit: EditPolicy, ids: &[TemplateId]) -> Vec<PolicyEvent> {
+    fn edited(
+        &self,
+        edit: EditPolicy,
+        ids: &[TemplateId],
+    ) -> Result<Vec<PolicyEvent>, PolicyError> {
         let PolicyDetails { code, wording, severity, parent, dsa_category, templates } =
             &self.details;
         let to = PolicyWording {
@@ -133,7 +137,8 @@ impl Content {
             from: wording.clone(),
             to,
         });
-        let inputs = edit.templates.0.map(|inputs| inputs.identified(templates, ids));
+        let inputs =
+            edit.templates.0.map(|inputs| inputs.identified(templates, ids)).transpose()?;
         let changes = PolicyChanges {
             severity: Change::between(severity, edit.severity.0),
             parent: Change::between(parent, Some(edit.parent.or(*parent))),
@@ -150,7 +155,7 @@ impl Content {
             (true, Some(false)) => Some(PolicyEvent::PolicyReinstated),
             (true, Some(true)) | (false, Some(false)) | (_, None) => None,
         };
-        reworded.into_iter().chain(edited).chain(retired).collect()
+        Ok(reworded.into_iter().chain(edited).chain(retired).collect())
     }
 }
 

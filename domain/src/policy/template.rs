@@ -4,7 +4,7 @@ use deserr::{DeserializeError, Deserr, IntoValue, Value, ValuePointerRef};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::LanguageTag;
+use super::{LanguageTag, PolicyError};
 use crate::{TemplateId, Text};
 
 /// What a template is called.
@@ -55,14 +55,19 @@ pub struct TemplateInput {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TemplateInputs(pub Vec<TemplateInput>);
 
+/// Whether people would take two names in these languages for one; tags of languages have no case (RFC 5646, 2.1.1).
+fn is_same(one: (&TemplateName, &LanguageTag), other: (&TemplateName, &LanguageTag)) -> bool {
+    one.0.folded() == other.0.folded() && one.1.as_str().eq_ignore_ascii_case(other.1.as_str())
+}
+
 impl TemplateInput {
     fn is(&self, template: &Template) -> bool {
-        self.name == template.name && self.language == template.language
+        is_same((&self.name, &self.language), (&template.name, &template.language))
     }
 
     fn collides(&self, other: &Self) -> bool {
         self.id.is_some() && self.id == other.id
-            || self.name == other.name && self.language == other.language
+            || is_same((&self.name, &self.language), (&other.name, &other.language))
     }
 }
 
@@ -72,8 +77,18 @@ impl TemplateInputs {
         self.0.iter().filter(|template| template.id.is_none()).count()
     }
 
-    /// The templates with their ids: given, kept from those that there were, or new.
-    pub(super) fn identified(self, had: &[Template], new: &[TemplateId]) -> Vec<Template> {
+    /// The templates with their ids: those that were given, which the policy has to have, or kept from templates of
+    /// the same name and language, or new.
+    pub(super) fn identified(
+        self,
+        had: &[Template],
+        new: &[TemplateId],
+    ) -> Result<Vec<Template>, PolicyError> {
+        let is_unknown = |id: TemplateId| had.iter().all(|template| template.id != id);
+        let unknown = self.0.iter().position(|template| template.id.is_some_and(is_unknown));
+        if let Some(index) = unknown {
+            return Err(PolicyError::UnknownTemplate(index));
+        }
         let given: Vec<_> = self.0.iter().filter_map(|template| template.id).collect();
         let mut new = new.iter().copied();
         let identified = |input: TemplateInput| {
@@ -82,7 +97,7 @@ impl TemplateInputs {
             let TemplateInput { name, language, body, .. } = input;
             Some(Template { id, name, language, body })
         };
-        self.0.into_iter().filter_map(identified).collect()
+        Ok(self.0.into_iter().filter_map(identified).collect())
     }
 }
 
@@ -107,8 +122,8 @@ impl<E: DeserializeError> Deserr<E> for TemplateInputs {
     }
 }
 
-/// The first placeholder of a text, with its braces: `{word}`, a letter or underscore and then up to 39
-/// letters, digits, underscores or hyphens.
+/// The first placeholder of a text, with its braces: `{word}`, a letter or underscore and then up to 39 characters
+/// but braces and line breaks.
 pub fn placeholder(text: &str) -> Option<&str> {
     text.match_indices('{').find_map(|(start, _)| {
         let rest = text.get(start..)?;
@@ -123,7 +138,7 @@ const LONGEST_WORD: usize = 40;
 
 fn is_word(word: &str) -> bool {
     let begins = word.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_');
-    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let is_part = |character: char| !matches!(character, '{' | '}' | '\r' | '\n');
     begins && word.chars().all(is_part) && word.chars().count() <= LONGEST_WORD
 }
 
@@ -139,7 +154,10 @@ mod tests {
             ("{{date_of_sale}}", Some("{date_of_sale}")),
             ("{ {x-1}", Some("{x-1}")),
             ("{größe}", Some("{größe}")),
-            ("{} {1} {a b} { a } }a{ {a", None),
+            ("{gro\u{308}ße}", Some("{gro\u{308}ße}")),
+            ("{नमस्ते}", Some("{नमस्ते}")),
+            ("{date of sale}", Some("{date of sale}")),
+            ("{} {1} { a } }a{ {a\nb} {a", None),
             ("nothing", None),
         ] {
             assert_eq!(placeholder(text), found, "{text}");
