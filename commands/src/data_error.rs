@@ -1,6 +1,6 @@
 //! Values that PostgreSQL will not hold or compare: a fault of what was sent, not of the program.
 
-use domain::{FieldErrors, Refusal, RefusalKind};
+use domain::{FieldErrors, Refusal};
 
 /// Data exceptions, and exceeded limits of the program (SQLSTATE, appendix A of PostgreSQL's
 /// manual). Types keep such values out; this is for what they miss.
@@ -15,9 +15,5 @@ pub fn is_data_error(error: &dyn sqlx::error::DatabaseError) -> bool {
 pub fn refused_value(error: &dyn sqlx::error::DatabaseError) -> Refusal {
     tracing::warn!("the database refused a value that no type did: {error}");
     let message = "A value in it is out of range, or of a form that cannot be stored or compared.";
-    Refusal {
-        kind: RefusalKind::Invalid(FieldErrors::one("request", message)),
-        code: "invalid_input",
-        detail: "Some fields are invalid: see errors.".to_owned(),
-    }
+    FieldErrors::one("request", message).into()
 }

@@ -4,13 +4,14 @@ use domain::policy::{CitedPolicy, wrong_policies};
 use domain::product::{ApproveProduct, Product, ProductCommand, RejectProduct};
 use domain::{FieldErrors, PolicyId, ProductId};
 
+use crate::execute::Stream;
 use crate::policy::{TRIES, note_use, stream_of};
 use crate::references::refuse_wrong;
 use crate::store::{Guard, Side};
 use crate::{CommandError, Commands, Context, Done};
 
 /// The policies of a decision, as they were found.
-struct Found {
+struct PoliciesToCite {
     /// Those that can be named, at their versions.
     cited: Vec<CitedPolicy>,
     wrong: FieldErrors,
@@ -55,7 +56,7 @@ impl Commands {
     ) -> Result<Done, CommandError> {
         for attempt in 0..TRIES {
             let fresh = attempt > 0;
-            let Found { cited, mut wrong } = self.found_policies(&named, fresh).await?;
+            let PoliciesToCite { cited, mut wrong } = self.found_policies(&named, fresh).await?;
             let is_doubtful = !fresh && !wrong.is_empty();
             if at_least_one && named.is_empty() {
                 wrong.add("policies", "Name at least one policy.");
@@ -65,7 +66,7 @@ impl Commands {
                 refuse_wrong(product, command.clone(), &wrong)?;
                 Ok((command.clone(), standing_on(&cited)))
             };
-            match self.execute_on(crate::execute::Stream::Known, context, id, prepare).await {
+            match self.execute_on(Stream::Known, context, id, prepare).await {
                 Err(CommandError::Refused(_)) if is_doubtful => {}
                 Err(CommandError::Conflict) if !named.is_empty() && attempt + 1 < TRIES => {}
                 done => return done,
@@ -74,7 +75,11 @@ impl Commands {
         Err(CommandError::Conflict)
     }
 
-    async fn found_policies(&self, named: &[PolicyId], fresh: bool) -> Result<Found, CommandError> {
+    async fn found_policies(
+        &self,
+        named: &[PolicyId],
+        fresh: bool,
+    ) -> Result<PoliciesToCite, CommandError> {
         let mut cited = Vec::with_capacity(named.len());
         for id in named {
             let policy = self.policy(*id, fresh).await?;
@@ -83,7 +88,7 @@ impl Commands {
             }
         }
         let wrong = wrong_policies(named, |id| cited.iter().any(|policy| policy.id == id));
-        Ok(Found { cited, wrong })
+        Ok(PoliciesToCite { cited, wrong })
     }
 
     /// Which of these policies a decision can't name.

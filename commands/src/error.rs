@@ -95,7 +95,7 @@ impl CommandError {
 
 impl From<FieldErrors> for CommandError {
     fn from(errors: FieldErrors) -> Self {
-        Self::invalid("invalid_input", "Some fields are invalid: see errors.", errors)
+        Self::Refused(errors.into())
     }
 }
 

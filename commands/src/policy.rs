@@ -170,7 +170,7 @@ fn is_no_parent(id: PolicyId, code: &PolicyCode) -> Condition {
         .bind(code.as_str())
         .bind(id.uuid());
     let message = "Other policies stand below this one, or have: it can stand below none itself.";
-    let unmet = Unmet::Refused(invalid(FieldErrors::one("parent", message)));
+    let unmet = Unmet::Refused(FieldErrors::one("parent", message).into());
     Condition { statement, unmet }
 }
 
@@ -190,14 +190,6 @@ fn is_unused(id: PolicyId, code: &PolicyCode) -> Condition {
             .to_owned(),
     });
     Condition { statement, unmet }
-}
-
-fn invalid(errors: FieldErrors) -> Refusal {
-    Refusal {
-        kind: RefusalKind::Invalid(errors),
-        code: "invalid_input",
-        detail: "Some fields are invalid: see errors.".to_owned(),
-    }
 }
 
 fn claim(code: &PolicyCode) -> NameClaim {

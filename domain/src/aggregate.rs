@@ -23,7 +23,7 @@ pub enum RefusalKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Refusal {
-    /// Which kind of no.
+    /// Its category.
     pub kind: RefusalKind,
     /// Stable, snake_case.
     pub code: &'static str,
@@ -31,9 +31,20 @@ pub struct Refusal {
     pub detail: String,
 }
 
+impl From<FieldErrors> for Refusal {
+    /// Input that is wrong, field by field.
+    fn from(errors: FieldErrors) -> Self {
+        Self {
+            kind: RefusalKind::Invalid(errors),
+            code: "invalid_input",
+            detail: "Some fields are invalid: see errors.".to_owned(),
+        }
+    }
+}
+
 /// Errors of aggregates are refusals.
 pub trait Refuse: std::error::Error + PartialEq + Send + Sync + 'static {
-    /// Which kind of no, and its stable code.
+    /// Its category and its stable code.
     fn kind(&self) -> (RefusalKind, &'static str);
 
     /// As the outside is told.

@@ -9,7 +9,7 @@ mod running;
 use std::sync::Arc;
 
 use domain::product::UploadedVideo;
-use domain::{FieldErrors, ProductId, Refusal, RefusalKind, UploadId, UserId};
+use domain::{FieldErrors, ProductId, Refusal, UploadId, UserId};
 use pool::{PgPool, Statement};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -206,11 +206,7 @@ pub(crate) fn unknown() -> CommandError {
 /// The refusal where there is no upload to be taken.
 fn gone() -> Refusal {
     let detail = "There is no such upload of yours, or it was used, or it has expired.";
-    Refusal {
-        kind: RefusalKind::Invalid(FieldErrors::one("upload_id", detail)),
-        code: "invalid_input",
-        detail: "Some fields are invalid: see errors.".to_owned(),
-    }
+    FieldErrors::one("upload_id", detail).into()
 }
 
 fn wrong(message: &str) -> CommandError {
